@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from typing import Any, NoReturn, Self, TypeVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+from audit.acts import current_act
+from audit.history import HistoryRow, acting_user, store_user, stored_user
+
+M = TypeVar("M", bound=models.Model, covariant=True)
+
+
+class TrackedQuerySet(models.QuerySet[M]):
+    """Rows change one at a time, through ``save`` inside an action, so that each change leaves its history."""
+
+    def _refuse(self, *_args: Any, **_kwargs: Any) -> NoReturn:
+        raise TypeError(f"{self.model.__name__} is tracked: change rows one by one through an action")
+
+    update = _refuse
+    delete = _refuse
+    bulk_create = _refuse
+    bulk_update = _refuse
+
+
+class TrackedModel(models.Model):
+    """A row whose every version is kept by django-simple-history and that only an action may write."""
+
+    history = HistoricalRecords(
+        inherit=True,
+        bases=[HistoryRow],
+        get_user=acting_user,
+        history_user_id_field=models.CharField(max_length=40, null=True),
+        history_user_getter=stored_user,
+        history_user_setter=store_user,
+    )
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        current_act()
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} rows are never deleted")
+
+
+class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
+    def open_part(self) -> Self:
+        """What a blinded role may read."""
+        return self.filter(restricted=False)
+
+
+class LedgerEntry(models.Model):
+    """Who did what to which field, in which role, for which site, when, old, new and why.
+
+    No foreign keys: names are copied, so that an entry stands whatever becomes of the rest. ``restricted`` entries
+    reveal the allocation. ``salt`` hides the values behind a commitment in the hash, so that a later, justified
+    redaction of stray personal data need not break the chain. Written by ``audit.ledger.append`` only.
+    """
+
+    seq = models.BigIntegerField(_("number"), primary_key=True)
+    act = models.CharField(max_length=32, db_index=True)
+    at = models.DateTimeField(_("time"))
+    actor_id = models.CharField(max_length=40, db_index=True)
+    actor = models.CharField(_("who"), max_length=150)
+    roles = models.CharField(_("role"), max_length=200, blank=True)
+    action = models.CharField(_("act"), max_length=60, db_index=True)
+    object_type = models.CharField(_("kind"), max_length=40)
+    object_id = models.CharField(_("which"), max_length=120)
+    site = models.CharField(_("site"), max_length=8, blank=True, db_index=True)
+    participant = models.CharField(_("participant"), max_length=30, blank=True, db_index=True)
+    visit = models.CharField(_("visit"), max_length=60, blank=True)
+    form = models.CharField(_("form"), max_length=40, blank=True)
+    occurrence = models.CharField(_("row"), max_length=10, blank=True)
+    item = models.CharField(_("item"), max_length=40, blank=True)
+    # No value and an empty value are different facts here.
+    old = models.TextField(_("old value"), null=True)  # noqa: DJ001
+    new = models.TextField(_("new value"), null=True)  # noqa: DJ001
+    reason = models.TextField(_("reason"), blank=True)
+    detail = models.JSONField(_("detail"), default=dict)
+    restricted = models.BooleanField(default=False)
+    salt = models.CharField(max_length=32)
+    hash = models.CharField(max_length=64)
+
+    append_only = True
+    objects = LedgerQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["seq"]
+        verbose_name = _("audit trail entry")
+        verbose_name_plural = _("audit trail")
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.action} {self.object_id}"
+
+
+class LedgerHead(models.Model):
+    """One row: the number and hash of the newest entry. Locked while entries are appended, so there is no gap."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    seq = models.BigIntegerField(default=0)
+    hash = models.CharField(max_length=64, default="0" * 64)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="ledger_has_one_head")]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.hash}"

@@ -1,0 +1,1 @@
+"""The casebook: visits, form entries, queries, verification, signatures, freezing, eligibility and gate decisions."""

@@ -1,0 +1,29 @@
+"""The one door for writes to the casebook."""
+
+from crf.actions.decisions import decide_gate, judge_eligibility
+from crf.actions.entries import EntryRefused, Saved, mark_not_done, remove_row, save_entry
+from crf.actions.queries import answer_query, close_query, raise_query, reopen_query
+from crf.actions.review import freeze, sign_entry, thaw, verify_items
+from crf.actions.visits import add_unscheduled_visit, mark_visit_not_done, open_visits, set_visit_day
+
+__all__ = [
+    "EntryRefused",
+    "Saved",
+    "add_unscheduled_visit",
+    "answer_query",
+    "close_query",
+    "decide_gate",
+    "freeze",
+    "judge_eligibility",
+    "mark_not_done",
+    "mark_visit_not_done",
+    "open_visits",
+    "raise_query",
+    "remove_row",
+    "reopen_query",
+    "save_entry",
+    "set_visit_day",
+    "sign_entry",
+    "thaw",
+    "verify_items",
+]

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from audit.acts import ActionRefused, action, record
+from crf import policies
+from crf.actions.review import sign_entry
+from crf.actions.visits import open_visits
+from crf.lookup import StoredValues
+from crf.models import EligibilityDecision, EntryStatus, GateDecision
+from crf.participant_forms import criteria_for
+from trialmgr.participants.actions import open_phase
+from trialmgr.participants.models import Participant
+from trialmgr.people.models import User
+from trialmgr.protocol.evaluation import gate_outcome, judge
+from trialmgr.protocol.model import Gate
+from trialmgr.studies.queries import current_definition
+
+
+@action("eligibility.judged", permission="participants.judge", site=lambda participant, **_k: participant.site)
+def judge_eligibility(*, by: User, participant: Participant) -> EligibilityDecision:
+    """The investigator's judgement, signed: the criteria's own rules and the answers on the eligibility form.
+
+    Refused while the form is incomplete or a rule meets a missing value: a judgement is never made on a guess.
+    """
+    entry = policies.eligibility_entry(participant)
+    if entry is None or entry.status != EntryStatus.COMPLETE:
+        raise ActionRefused(_("The eligibility form is not complete."))
+    definition = entry.study_version.definition
+    version = criteria_for(participant, definition)
+    eligible, not_met = judge(definition, version, entry.data, StoredValues(participant))
+    if eligible is None:
+        raise ActionRefused(_("A value that a criterion needs is missing: complete the forms it reads first."))
+    if not entry.signatures.filter(lapsed_at=None, role=by.role_names(participant.site)).exists():
+        sign_entry(by=by, entry=entry, meaning="eligibility judged")
+    decision = EligibilityDecision(
+        participant=participant,
+        criteria_version=version.version,
+        eligible=eligible,
+        not_met=list(not_met),
+        decided_at=timezone.now(),
+        decided_by=by.actor_name,
+        digest=entry.digest,
+    )
+    decision.save()
+    _note(participant, "eligibility", eligible, {"criteria": version.version, "not_met": list(not_met)})
+    return decision
+
+
+@action("gate.decided", permission="participants.gate", site=lambda participant, **_k: participant.site)
+def decide_gate(*, by: User, participant: Participant, phase: str) -> GateDecision:
+    """Open a phase, or not, by its gate's rule on the data as they stand; refused while a value is missing."""
+    policies.check_gate_open(participant, phase)
+    gate = _gate(phase)
+    stored = StoredValues(participant)
+    outcome = gate_outcome(current_definition(), gate, stored)
+    if outcome is None:
+        wanting = ", ".join(name for name, value in stored.asked.items() if value is None)
+        raise ActionRefused(_("The rule cannot be decided yet; missing: %(names)s.") % {"names": wanting})
+    decision = GateDecision(
+        participant=participant,
+        phase=phase,
+        opened=outcome,
+        rule=gate.rule,
+        inputs=stored.asked,
+        decided_at=timezone.now(),
+        decided_by=by.actor_name,
+    )
+    decision.save()
+    _note(participant, phase, outcome, {"rule": gate.rule, "inputs": stored.asked})
+    if outcome:
+        _open(by, participant, phase)
+    return decision
+
+
+def _gate(phase: str) -> Gate:
+    gates = {one.key: one.gate for one in current_definition().phases if one.gate is not None}
+    gate = gates.get(phase)
+    if gate is None:
+        raise ActionRefused(_("The phase “%(phase)s” has no decision.") % {"phase": phase})
+    return gate
+
+
+def _open(by: User, participant: Participant, phase: str) -> None:
+    open_phase(by=by, participant=participant, phase=phase)
+    open_visits(by=by, participant=participant, phase=phase, arm=policies.arm_of(participant))
+
+
+def _note(participant: Participant, item: str, outcome: bool, detail: dict[str, object]) -> None:
+    record(
+        object_type="participant",
+        object_id=participant.number,
+        site=participant.site.code,
+        participant=participant.number,
+        item=item,
+        new="yes" if outcome else "no",
+        detail=detail,
+    )

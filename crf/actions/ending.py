@@ -1,0 +1,29 @@
+"""The form that ends participation: once complete, its coded item moves the participant to an end state."""
+
+from __future__ import annotations
+
+import datetime
+
+from django.utils.translation import gettext as _
+
+from crf.actions.lines import note_visit
+from crf.models import EntryStatus, FormEntry, Visit
+from trialmgr.participants.actions import end_participation
+from trialmgr.participants.states import ending
+from trialmgr.people.models import User
+from trialmgr.protocol.model import Form, ItemType
+
+
+def end_with(entry: FormEntry, form: Form, by: User) -> None:
+    participant = entry.visit.participant
+    if form.ends_participation is None or entry.status != EntryStatus.COMPLETE or not participant.is_active:
+        return
+    dates = [item.key for item in form.items if item.type is ItemType.DATE]
+    on = datetime.date.fromisoformat(entry.data[dates[0]])
+    transition = ending(entry.data[form.ends_participation], participant.state)
+    end_participation(by=by, participant=participant, transition=transition, on=on)
+    for visit in Visit.objects.filter(participant=participant, took_place_on=None, not_done_reason=""):
+        if visit.definition.kind == "scheduled":
+            visit.not_done_reason = _("Participation ended before this visit.")
+            visit.save()
+            note_visit(visit, action="visit.not_done", item="took_place_on", new="not done")

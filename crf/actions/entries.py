@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from audit.acts import ActionRefused, action
+from crf import policies
+from crf.actions.checks import follow_checks
+from crf.actions.ending import end_with
+from crf.actions.lines import item_reveals, note_entry
+from crf.lookup import StoredValues
+from crf.models import EntryStatus, FormEntry, Visit
+from crf.participant_forms import form_for
+from trialmgr.people.models import User
+from trialmgr.protocol.evaluation import Evaluation, Problem, evaluate_entry
+from trialmgr.protocol.model import Form
+from trialmgr.studies.models import StudyVersion
+from trialmgr.studies.queries import current_version
+
+
+class EntryRefused(ActionRefused):
+    """What was entered cannot be saved. ``problems``: each names its item and says what to mend."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        language = get_language() or "nl"
+        super().__init__(*(problem.message(language) for problem in problems))
+        self.problems = problems
+
+
+class ReasonWanted(ActionRefused):
+    """Saved values change and no reason was given. ``items``: which."""
+
+    def __init__(self, items: tuple[str, ...]) -> None:
+        super().__init__(_("A saved value changes: give the reason."))
+        self.items = items
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    entry: FormEntry
+    evaluation: Evaluation
+    changed: tuple[str, ...]
+
+
+@action("entry.saved", permission="entries.enter", site=lambda visit, **_k: visit.participant.site)
+def save_entry(
+    *,
+    by: User,
+    visit: Visit,
+    form_key: str,
+    values: Mapping[str, str],
+    missing: Mapping[str, str] | None = None,
+    occurrence: int | None = 1,
+    reason: str = "",
+    revision: int | None = None,
+) -> Saved:
+    """Save what a person entered on one form.
+
+    ``values`` and ``missing`` name only the items they touch; "" clears. ``occurrence`` None opens a new row of a
+    repeating form. ``revision``: the revision the person saw; another one now is refused, so nobody overwrites unseen.
+    Raises EntryRefused (bad values), ReasonWanted (a saved value changes), ActionRefused (the state forbids it).
+    """
+    entry = _entry_to_write(by, visit, form_key, occurrence, revision)
+    form = form_for(entry.visit.participant, entry.study_version.definition, form_key)
+    raw, reasons = _merged(entry, form, values, missing or {})
+    definition = entry.study_version.definition
+    evaluation = evaluate_entry(definition, form, raw, reasons, StoredValues(entry.visit.participant))
+    if evaluation.problems:
+        raise EntryRefused(evaluation.problems)
+    return _store(entry, form, evaluation, by, reason)
+
+
+@action("entry.not_done", permission="entries.enter", site=lambda visit, **_k: visit.participant.site)
+def mark_not_done(*, by: User, visit: Visit, form_key: str, code: str, reason: str = "") -> Saved:
+    """The whole form was not done: every item that applies is missing, for the reason ``code``."""
+    form = form_for(visit.participant, current_version().definition, form_key)
+    wanted = {item.key: code for item in form.items if item.required and item.missing_allowed and not item.is_derived}
+    return save_entry(by=by, visit=visit, form_key=form_key, values={}, missing=wanted, reason=reason)
+
+
+@action("entry.removed", permission="entries.enter", site=lambda entry, **_k: entry.visit.participant.site)
+def remove_row(*, by: User, entry: FormEntry, reason: str) -> FormEntry:
+    """Take a row of a repeating form out: it stays readable, counts no more, and its values stand in the trail."""
+    policies.check_role_enters(by, entry.visit, entry.form)
+    policies.check_entry_open(entry.visit, entry.form)
+    if not reason:
+        raise ActionRefused(_("Give the reason for removing this row."))
+    if not entry.form.repeating:
+        raise ActionRefused(_("Only a row of a repeating form can be removed."))
+    old, entry.status = entry.status, EntryStatus.REMOVED.value
+    entry.revision += 1
+    entry.save()
+    _lapse(entry, entry.form, tuple(entry.data))
+    note_entry(entry, old=old, new=entry.status)
+    return entry
+
+
+def _entry_to_write(by: User, visit: Visit, form_key: str, occurrence: int | None, revision: int | None) -> FormEntry:
+    """The row to write, its visit locked; every rule that forbids writing has been asked."""
+    visit = Visit.objects.select_for_update(of=("self",)).select_related("participant__site").get(pk=visit.pk)
+    version = current_version()
+    if not version.definition.has_form(form_key):
+        raise ActionRefused(_("There is no form “%(key)s”.") % {"key": form_key})
+    form = version.definition.form(form_key)
+    policies.check_role_enters(by, visit, form)
+    policies.check_entry_open(visit, form)
+    rows = FormEntry.objects.filter(visit=visit, form_key=form_key).select_related("study_version")
+    number = occurrence or (rows.aggregate(last=Max("occurrence"))["last"] or 0) + 1
+    entry = rows.filter(occurrence=number).first() or _new_entry(visit, form, number, version)
+    entry.visit = visit
+    _check_entry(entry, form, revision)
+    return entry
+
+
+def _new_entry(visit: Visit, form: Form, occurrence: int, version: StudyVersion) -> FormEntry:
+    reveals = visit.reveals_allocation or form.reveals_allocation
+    return FormEntry(
+        visit=visit, form_key=form.key, occurrence=occurrence, reveals_allocation=reveals, study_version=version
+    )
+
+
+def _check_entry(entry: FormEntry, form: Form, revision: int | None) -> None:
+    if entry.occurrence > 1 and not form.repeating:
+        raise ActionRefused(_("This form has one row only."))
+    if entry.status == EntryStatus.REMOVED:
+        raise ActionRefused(_("This row has been removed."))
+    if revision is not None and revision != entry.revision:
+        raise ActionRefused(_("Somebody else saved this form in the meantime: open it again and compare."))
+
+
+def _merged(
+    entry: FormEntry, form: Form, values: Mapping[str, str], missing: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What stands, overlaid by what was entered; a value drives out a reason for missing and the other way round."""
+    derived = {item.key for item in form.items if item.is_derived}
+    raw = {key: value for key, value in entry.data.items() if key not in derived} | dict(values)
+    filled = {key for key, value in values.items() if value.strip()}
+    reasons = {key: code for key, code in entry.missing.items() if key not in filled} | dict(missing)
+    reasons = {key: code for key, code in reasons.items() if code}
+    given = {key for key, code in missing.items() if code}
+    return {key: value for key, value in raw.items() if key not in given or key in filled}, reasons
+
+
+def _store(entry: FormEntry, form: Form, evaluation: Evaluation, by: User, reason: str) -> Saved:
+    old_data, old_missing = entry.data, entry.missing
+    changed = _changed(entry, evaluation)
+    derived = {item.key for item in form.items if item.is_derived}
+    overwritten = tuple(key for key in changed if key not in derived and (key in old_data or key in old_missing))
+    if overwritten and not reason.strip():
+        raise ReasonWanted(overwritten)
+    old_status = entry.status if entry.pk else None
+    entry.data, entry.missing = dict(evaluation.values), dict(evaluation.missing)
+    entry.status = (EntryStatus.COMPLETE if evaluation.is_complete else EntryStatus.INCOMPLETE).value
+    if entry.study_version.label not in entry.versions_seen:
+        entry.versions_seen = [*entry.versions_seen, entry.study_version.label]
+    entry.revision += 1
+    entry.save()
+    note_entry(entry, old=old_status, new=entry.status)
+    for key in changed:
+        _note_item(entry, form, key, old_data, old_missing)
+    _lapse(entry, form, changed)
+    follow_checks(entry, form, evaluation, changed, by)
+    end_with(entry, form, by)
+    return Saved(entry, evaluation, changed)
+
+
+def _changed(entry: FormEntry, evaluation: Evaluation) -> tuple[str, ...]:
+    keys = [*evaluation.values, *evaluation.missing, *entry.data, *entry.missing]
+    return tuple(
+        key
+        for key in dict.fromkeys(keys)
+        if (entry.data.get(key), entry.missing.get(key)) != (evaluation.values.get(key), evaluation.missing.get(key))
+    )
+
+
+def _note_item(
+    entry: FormEntry, form: Form, key: str, old_data: Mapping[str, str], old_missing: Mapping[str, str]
+) -> None:
+    detail: dict[str, Any] = {}
+    if key in old_missing or key in entry.missing:
+        detail = {"missing_old": old_missing.get(key), "missing_new": entry.missing.get(key)}
+    note_entry(
+        entry,
+        item=key,
+        old=old_data.get(key),
+        new=entry.data.get(key),
+        detail=detail,
+        restricted=item_reveals(entry, form, key),
+    )
+
+
+def _lapse(entry: FormEntry, form: Form, changed: tuple[str, ...]) -> None:
+    """A changed value is no longer verified, and a signature on other content no longer stands."""
+    for verification in entry.verifications.filter(item__in=changed, stands=True):
+        verification.stands = False
+        verification.save()
+        restricted = item_reveals(entry, form, verification.item)
+        note_entry(entry, action="verification.fell", item=verification.item, restricted=restricted)
+    for signature in entry.signatures.filter(lapsed_at=None).exclude(digest=entry.digest):
+        signature.lapsed_at = timezone.now()
+        signature.save()
+        note_entry(entry, action="signature.lapsed", detail={"signer": signature.signer_name})

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import datetime
+
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from audit.acts import ActionRefused, action
+from crf.actions.lines import item_reveals, note_entry
+from crf.models import QUERY_TRANSITIONS, FormEntry, Query, QueryMessage
+from crf.policies import check_query_transition
+from trialmgr.people.models import Site, User
+from trialmgr.protocol.model import Form
+
+
+def _site(query: Query, **_kwargs: object) -> Site:
+    return query.entry.visit.participant.site
+
+
+@action("query.raised", permission="queries.raise", site=lambda entry, **_k: entry.visit.participant.site)
+def raise_query(*, by: User, entry: FormEntry, item: str, text: str) -> Query:
+    """A question about one item, by a monitor or data manager."""
+    _check_text(text)
+    if not entry.form.has_item(item):
+        raise ActionRefused(_("There is no item “%(item)s” on this form.") % {"item": item})
+    return open_query(entry, entry.form, item, text, by)
+
+
+@action("query.answered", permission="queries.answer", site=_site)
+def answer_query(*, by: User, query: Query, text: str) -> Query:
+    return _move(query, "query.answered", by, text)
+
+
+@action("query.closed", permission="queries.close", site=_site)
+def close_query(*, by: User, query: Query, text: str) -> Query:
+    _check_text(text)
+    check_query_transition(query, "query.closed")
+    return close(query, by, text, timezone.now())
+
+
+@action("query.reopened", permission="queries.close", site=_site)
+def reopen_query(*, by: User, query: Query, text: str) -> Query:
+    query.closed_at = None
+    return _move(query, "query.reopened", by, text)
+
+
+def open_query(entry: FormEntry, form: Form, item: str, text: str, by: User, check_key: str = "") -> Query:
+    """Within an act: the next query of the entry, with its first message."""
+    last = entry.queries.aggregate(last=Max("number"))["last"] or 0
+    query = Query(
+        entry=entry,
+        number=last + 1,
+        item=item,
+        check_key=check_key,
+        reveals_allocation=item_reveals(entry, form, item),
+        raised_at=timezone.now(),
+    )
+    query.save()
+    _say(query, "query.raised", by, text)
+    return query
+
+
+def close(query: Query, by: User, text: str, at: datetime.datetime) -> Query:
+    query.closed_at = at
+    query.status = QUERY_TRANSITIONS["query.closed"][1].value
+    query.save()
+    _say(query, "query.closed", by, text)
+    return query
+
+
+def _move(query: Query, transition: str, by: User, text: str) -> Query:
+    _check_text(text)
+    check_query_transition(query, transition)
+    query.status = QUERY_TRANSITIONS[transition][1].value
+    query.save()
+    _say(query, transition, by, text)
+    return query
+
+
+def _say(query: Query, action_name: str, by: User, text: str) -> None:
+    QueryMessage(query=query, at=timezone.now(), by=by.actor_name, text=text).save()
+    note_entry(
+        query.entry,
+        action=action_name,
+        item=query.item,
+        new=text,
+        detail={"query": query.number, "check": query.check_key},
+        restricted=query.reveals_allocation,
+    )
+
+
+def _check_text(text: str) -> None:
+    if not text.strip():
+        raise ActionRefused(_("Write what you want to say."))

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import datetime
+
+from django.db.models import Max
+from django.utils.translation import gettext as _
+
+from audit.acts import ActionRefused, action
+from crf.actions.lines import note_visit
+from crf.models import Visit
+from crf.policies import is_frozen
+from trialmgr.participants.models import Participant
+from trialmgr.participants.policies import check_not_future
+from trialmgr.people.models import User
+from trialmgr.protocol.model import VisitDefinition
+from trialmgr.studies.queries import current_definition
+
+
+@action("visits.opened", permission=None)
+def open_visits(*, by: User, participant: Participant, phase: str, arm: str | None = None) -> list[Visit]:
+    """Plan every visit of a phase for one arm. Only other actions call it: each has checked who may."""
+    definition = current_definition()
+    planned = [
+        _planned(participant, visit, ordinal, day)
+        for visit in definition.visits_of(phase=phase, arm=arm)
+        if visit.kind != "unscheduled"
+        for ordinal, day in enumerate(visit.occurrences(), start=1)
+    ]
+    for visit in planned:
+        visit.save()
+        note_visit(visit, new=visit.target_on.isoformat() if visit.target_on else "")
+    return planned
+
+
+def _planned(participant: Participant, definition: VisitDefinition, ordinal: int, day: int) -> Visit:
+    visit = Visit(
+        participant=participant,
+        key=definition.key,
+        ordinal=ordinal,
+        phase=definition.phase,
+        reveals_allocation=definition.reveals_allocation,
+    )
+    if definition.kind == "scheduled":
+        visit.target_on = _anchor(participant, definition) + datetime.timedelta(days=day)
+        visit.earliest_on = visit.target_on - datetime.timedelta(days=definition.window.before)
+        visit.latest_on = visit.target_on + datetime.timedelta(days=definition.window.after)
+    return visit
+
+
+def _anchor(participant: Participant, definition: VisitDefinition) -> datetime.date:
+    """A visit anchored on the allocation is planned after it, so its day is known by then."""
+    enrolled_on = participant.enrolled_on if definition.anchor == "allocation" else None
+    return enrolled_on or participant.registered_on
+
+
+@action("visit.added", permission="visits.plan", site=lambda participant, **_k: participant.site)
+def add_unscheduled_visit(*, by: User, participant: Participant, key: str, on: datetime.date) -> Visit:
+    """A visit that no schedule foresaw; it takes the next ordinal of its kind."""
+    definition = current_definition()
+    if not definition.has_visit(key) or definition.visit(key).kind != "unscheduled":
+        raise ActionRefused(_("There is no unscheduled visit “%(key)s”.") % {"key": key})
+    _check_day(participant, on)
+    last = Visit.objects.filter(participant=participant, key=key).aggregate(last=Max("ordinal"))["last"]
+    visit = _planned(participant, definition.visit(key), (last or 0) + 1, 0)
+    visit.took_place_on = on
+    visit.save()
+    note_visit(visit, item="took_place_on", new=on.isoformat())
+    return visit
+
+
+@action("visit.day_set", permission="visits.plan", site=lambda visit, **_k: visit.participant.site)
+def set_visit_day(*, by: User, visit: Visit, on: datetime.date, reason: str = "") -> Visit:
+    """The day the visit took place; a change of it owes a reason. A day outside the window is kept as it is."""
+    _check_day(visit.participant, on)
+    _check_reason(visit, reason)
+    old = visit.took_place_on.isoformat() if visit.took_place_on else visit.not_done_reason or None
+    visit.took_place_on = on
+    visit.not_done_reason = ""
+    visit.save()
+    note_visit(visit, item="took_place_on", old=old, new=on.isoformat(), detail={"in_window": visit.in_window(on)})
+    return visit
+
+
+@action("visit.not_done", permission="visits.plan", site=lambda visit, **_k: visit.participant.site)
+def mark_visit_not_done(*, by: User, visit: Visit, reason: str) -> Visit:
+    """Refused once something is entered at the visit."""
+    if not reason:
+        raise ActionRefused(_("Give the reason why the visit did not take place."))
+    if visit.entries.exists():
+        raise ActionRefused(_("Forms have been entered at this visit."))
+    old = visit.took_place_on.isoformat() if visit.took_place_on else None
+    visit.took_place_on = None
+    visit.not_done_reason = reason
+    visit.save()
+    note_visit(visit, item="took_place_on", old=old, new="not done")
+    return visit
+
+
+def _check_day(participant: Participant, on: datetime.date) -> None:
+    check_not_future(on)
+    if is_frozen(participant):
+        raise ActionRefused(_("The casebook of this participant is frozen."))
+    if on < participant.registered_on:
+        raise ActionRefused(_("A visit cannot lie before the day of registration."))
+
+
+def _check_reason(visit: Visit, reason: str) -> None:
+    if (visit.took_place_on is not None or visit.is_not_done) and not reason:
+        raise ActionRefused(_("A saved value changes: give the reason."))

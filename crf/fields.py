@@ -1,0 +1,410 @@
+"""The boxes of a form on a page: from definition and values to plain view objects, and from a POST back to raw strings.
+
+Knows the names of the boxes (``item.<key>``, ``item.<key>.day``, ``missing.<key>``), and no database or request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from trialmgr.protocol.expressions import Comparison, Constant, Holding, Inverse, Membership, Node, Reference, parse
+from trialmgr.protocol.model import Form, Item, ItemType, Section, StudyDefinition
+
+MOST_RADIOS = 12
+"""A code list longer than this becomes a select."""
+REASON_MARK = "missing:"
+"""Among radios a reason for no value is one more radio of the same group; the mark keeps it apart from the codes."""
+
+_DATES = frozenset({ItemType.DATE, ItemType.PARTIAL_DATE})
+_INPUTMODES = {ItemType.INTEGER: "numeric", ItemType.DECIMAL: "decimal"}
+_YES_NO = {"nl": (("yes", "Ja"), ("no", "Nee")), "en": (("yes", "Yes"), ("no", "No"))}
+_MONTHS = {
+    language: {f"{number:02d}": name for number, name in enumerate(names.split(), start=1)}
+    for language, names in {
+        "nl": "jan feb mrt apr mei jun jul aug sep okt nov dec",
+        "en": "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec",
+    }.items()
+}
+
+Posted = Mapping[str, str | list[str]]
+Choices = tuple[tuple[str, str], ...]
+
+
+class DateParts(NamedTuple):
+    """The three boxes of a date, as typed."""
+
+    day: str = ""
+    month: str = ""
+    year: str = ""
+
+
+class ErrorLink(NamedTuple):
+    """One line of the error summary; ``target`` is the id of the box."""
+
+    target: str
+    message: str
+
+
+class FieldLink(NamedTuple):
+    """Something a person may do with this item: raise a query, verify, see its past."""
+
+    label: str
+    url: str
+
+
+class ShownWhen(NamedTuple):
+    """The box stands while the answer in box ``name`` is one of ``codes`` (separated by spaces)."""
+
+    name: str
+    codes: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """What the casebook knows of one item besides its value. ``skipped``: it does not apply."""
+
+    queries: int = 0
+    verified: bool = False
+    frozen: bool = False
+    skipped: bool = False
+    links: tuple[FieldLink, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldView:
+    """One item as ``parts/field.html`` draws it; every text in one language.
+
+    ``value`` is canonical, or as typed when it was refused; ``shown`` is the same in words. ``previous`` is the saved
+    value in words, when what stands in the box differs from it.
+    """
+
+    key: str
+    type: str
+    label: str
+    hint: str = ""
+    unit: str = ""
+    value: str = ""
+    shown: str = ""
+    parts: DateParts = DateParts()
+    choices: Choices = ()
+    required: bool = True
+    error: str = ""
+    missing_reason: str = ""
+    missing_choices: Choices = ()
+    missing_allowed: bool = True
+    derived: bool = False
+    skipped: bool = False
+    queries: int = 0
+    verified: bool = False
+    frozen: bool = False
+    inputmode: str = "text"
+    max_length: int | None = None
+    previous: str = ""
+    shown_when: ShownWhen | None = None
+    links: tuple[FieldLink, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return f"item.{self.key}"
+
+    @property
+    def id(self) -> str:
+        return f"item-{self.key}"
+
+    @property
+    def missing_name(self) -> str:
+        return f"missing.{self.key}"
+
+    @property
+    def control(self) -> str:
+        """Which boxes the page draws: output, not_asked, date, radios, checkboxes, select, long_text or text."""
+        if self.derived or self.frozen:
+            return "output"
+        if self.skipped and self.shown_when is None:
+            return "not_asked"
+        if self.type in _DATES:
+            return "date"
+        return self._choice_control() if self.choices else "long_text" if self.type == ItemType.LONG_TEXT else "text"
+
+    def _choice_control(self) -> str:
+        if self.type == ItemType.MULTI_CHOICE:
+            return "checkboxes"
+        return "radios" if len(self.choices) <= MOST_RADIOS else "select"
+
+    @property
+    def is_group(self) -> bool:
+        """Several boxes under one question: a fieldset with a legend."""
+        return self.control in ("date", "radios", "checkboxes")
+
+    @property
+    def first_box(self) -> str:
+        """The id that the error summary leads to."""
+        ends = {"date": "-day", "radios": "-0", "checkboxes": "-0"}
+        return self.id + ends.get(self.control, "")
+
+    @property
+    def selected(self) -> frozenset[str]:
+        """Codes that are chosen; among radios a reason for no value counts as one."""
+        chosen = self.value.split() if self.type == ItemType.MULTI_CHOICE else [self.value]
+        return frozenset([*chosen, REASON_MARK + self.missing_reason])
+
+    @property
+    def missing_radios(self) -> Choices:
+        return tuple((REASON_MARK + code, label) for code, label in self.missing_choices)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The value in the strings that its boxes would send; for boxes that stand hidden beside an output."""
+        return tuple(self.value.split()) if self.type == ItemType.MULTI_CHOICE else (self.value,)
+
+    @property
+    def needs_hint_of_type(self) -> bool:
+        return not self.hint and self.type in (ItemType.PARTIAL_DATE, ItemType.TIME)
+
+    @property
+    def described_by(self) -> str:
+        ends = {
+            "hint": bool(self.hint) or self.needs_hint_of_type,
+            "unit": bool(self.unit),
+            "error": bool(self.error),
+            "previous": bool(self.previous),
+        }
+        return " ".join(f"{self.id}-{end}" for end, present in ends.items() if present)
+
+
+@dataclass(frozen=True, slots=True)
+class SectionView:
+    key: str
+    label: str
+    fields: tuple[FieldView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What ``build_fields`` was given, handed on from item to item."""
+
+    definition: StudyDefinition
+    form: Form
+    language: str
+    values: Mapping[str, str]
+    missing: Mapping[str, str]
+    errors: Mapping[str, str]
+    saved: tuple[Mapping[str, str], Mapping[str, str]]
+    marks: Mapping[str, Marks]
+    hidden: Collection[str]
+
+
+def build_fields(
+    definition: StudyDefinition,
+    form: Form,
+    values: Mapping[str, str],
+    missing: Mapping[str, str],
+    errors: Mapping[str, str],
+    language: str,
+    *,
+    saved_values: Mapping[str, str] | None = None,
+    saved_missing: Mapping[str, str] | None = None,
+    marks: Mapping[str, Marks] | None = None,
+    hidden: Collection[str] = (),
+) -> tuple[SectionView, ...]:
+    """Sections of a form as the page draws them; all mappings go by item key.
+
+    ``values`` and ``missing`` (codes of reasons) are what stands in the boxes, ``saved_*`` what the entry holds; where
+    they differ the field shows what it was. ``hidden`` items are left out, and a section that loses all of them too.
+    """
+    saved = (values if saved_values is None else saved_values, missing if saved_missing is None else saved_missing)
+    page = _Page(definition, form, language, values, missing, errors, saved, marks or {}, hidden)
+    sections = (_section(page, section) for section in form.sections)
+    return tuple(section for section in sections if section.fields)
+
+
+def error_links(sections: Sequence[SectionView]) -> tuple[ErrorLink, ...]:
+    """The error summary of a form, in the order of the boxes; each line names its question."""
+    fields = (field for section in sections for field in section.fields)
+    return tuple(
+        ErrorLink(field.first_box, f"{field.label.rstrip('?:. ')}: {field.error}") for field in fields if field.error
+    )
+
+
+def shown_value(definition: StudyDefinition, item: Item, value: str, language: str) -> str:
+    """A canonical value in words: labels for codes, ``3 mrt 2026`` for dates, the unit behind a number."""
+    if not value:
+        return ""
+    if item.type in _DATES:
+        return _shown_date(value, language)
+    labels = dict(_choices(definition, item, language))
+    if labels:
+        codes = value.split() if item.type is ItemType.MULTI_CHOICE else [value]
+        return "; ".join(labels.get(code, code) for code in codes)
+    return f"{value} {item.unit}" if item.unit else value
+
+
+def read_submission(form: Form, post: Posted, *, hidden: Collection[str] = ()) -> tuple[dict[str, str], dict[str, str]]:
+    """Raw answers and codes of missing reasons by item key, of the boxes that were filled; derived items never.
+
+    ``post`` gives one string or a list of strings a name (``dict(request.POST.lists())``). Nothing is judged here:
+    what is no date, number or code comes back as it was typed, for ``values.parse_value`` to refuse. An item with both
+    an answer and a reason comes back in both.
+    """
+    items = [item for item in form.items if not item.is_derived and item.key not in hidden]
+    values = {item.key: raw for item in items if (raw := _raw_value(item, post))}
+    missing = {item.key: code for item in items if (code := _raw_reason(item, post))}
+    return values, missing
+
+
+def _section(page: _Page, section: Section) -> SectionView:
+    fields = tuple(_field(page, item) for item in section.items if item.key not in page.hidden)
+    return SectionView(section.key, section.label(page.language), fields)
+
+
+def _field(page: _Page, item: Item) -> FieldView:
+    value, reason = page.values.get(item.key, ""), page.missing.get(item.key, "")
+    marks = page.marks.get(item.key, Marks())
+    return FieldView(
+        key=item.key,
+        type=item.type,
+        label=item.label(page.language),
+        hint=item.hint(page.language) if item.hint else "",
+        unit=item.unit or "",
+        value=value,
+        shown=_in_words(page, item, value, reason),
+        parts=_date_parts(value) if item.type in _DATES else DateParts(),
+        choices=_choices(page.definition, item, page.language),
+        required=item.required,
+        error=page.errors.get(item.key, ""),
+        missing_reason=reason,
+        missing_choices=_reasons(page) if item.missing_allowed else (),
+        missing_allowed=item.missing_allowed,
+        derived=item.is_derived,
+        skipped=marks.skipped,
+        queries=marks.queries,
+        verified=marks.verified,
+        frozen=marks.frozen,
+        inputmode=_INPUTMODES.get(item.type, "text"),
+        max_length=item.max_length,
+        previous=_previous(page, item),
+        shown_when=_shown_when(page, item),
+        links=marks.links,
+    )
+
+
+def _choices(definition: StudyDefinition, item: Item, language: str) -> Choices:
+    if item.type is ItemType.YES_NO:
+        return _YES_NO[language]
+    if item.codelist is None:
+        return ()
+    return tuple((entry.code, entry.label(language)) for entry in definition.codelist(item.codelist).items)
+
+
+def _reasons(page: _Page) -> Choices:
+    return tuple((entry.code, entry.label(page.language)) for entry in page.definition.missing_reasons.items)
+
+
+def _in_words(page: _Page, item: Item, value: str, reason: str) -> str:
+    return shown_value(page.definition, item, value, page.language) or dict(_reasons(page)).get(reason, reason)
+
+
+def _previous(page: _Page, item: Item) -> str:
+    saved = [part.get(item.key, "") for part in page.saved]
+    if saved == [page.values.get(item.key, ""), page.missing.get(item.key, "")]:
+        return ""
+    return _in_words(page, item, *saved)
+
+
+def _date_parts(value: str) -> DateParts:
+    year, month, day = (value.split("-", 2) + ["", ""])[:3]
+    return DateParts(day=day, month=month, year=year)
+
+
+def _shown_date(value: str, language: str) -> str:
+    """``3 mrt 2026``, ``mrt 2026`` or ``2026``; what is no date stays as typed."""
+    parts = _date_parts(value)
+    month = _MONTHS[language].get(parts.month)
+    if month is None:
+        return value
+    return " ".join([*filter(None, [parts.day.lstrip("0")]), month, parts.year])
+
+
+def _shown_when(page: _Page, item: Item) -> ShownWhen | None:
+    """Skip logic simple enough for the browser: one other answer on this page, compared with codes."""
+    if item.ask_if is None:
+        return None
+    asked = _asked_codes(parse(item.ask_if).root)
+    if asked is None:
+        return None
+    key, codes = asked
+    standing = page.form.has_item(key) and not page.form.item(key).is_derived and key not in page.hidden
+    return ShownWhen(f"item.{key}", " ".join(codes)) if standing else None
+
+
+def _asked_codes(node: Node) -> tuple[str, list[str]] | None:
+    match node:
+        case Reference(path=(key,)):
+            return key, ["yes"]
+        case Inverse(part=Reference(path=(key,))):
+            return key, ["no"]
+        case Holding(part=Reference(path=(key,)), code=code):
+            return key, [code]
+        case Comparison(sign="=", left=Reference(path=(key,)), right=Constant() as constant):
+            return _as_codes(key, (constant,))
+        case Membership(part=Reference(path=(key,)), options=options):
+            return _as_codes(key, options)
+        case _:
+            return None
+
+
+def _as_codes(key: str, constants: Sequence[Constant]) -> tuple[str, list[str]] | None:
+    codes = [_code(constant.content) for constant in constants]
+    known = [code for code in codes if code is not None]
+    return (key, known) if len(known) == len(codes) else None
+
+
+def _code(content: object) -> str | None:
+    """How a box would send this constant; None for numbers and dates, which can be typed in more than one way."""
+    if isinstance(content, bool):
+        return "yes" if content else "no"
+    return content if isinstance(content, str) else None
+
+
+def _raw_value(item: Item, post: Posted) -> str:
+    if item.type in _DATES:
+        return _raw_date(item, post)
+    if item.type is ItemType.MULTI_CHOICE:
+        return " ".join(part.strip() for part in _all(post, f"item.{item.key}"))
+    raw = _one(post, f"item.{item.key}")
+    return "" if raw.startswith(REASON_MARK) and _is_choice(item) else raw
+
+
+def _raw_reason(item: Item, post: Posted) -> str:
+    raw = _one(post, f"item.{item.key}")
+    if raw.startswith(REASON_MARK) and _is_choice(item):
+        return raw.removeprefix(REASON_MARK)
+    return _one(post, f"missing.{item.key}")
+
+
+def _is_choice(item: Item) -> bool:
+    return item.type in (ItemType.CHOICE, ItemType.YES_NO)
+
+
+def _raw_date(item: Item, post: Posted) -> str:
+    """ISO where day and month are numbers; a part that is left out at the end makes the date a partial one."""
+    name = f"item.{item.key}"
+    day, month, year = (_one(post, f"{name}.{part}") for part in ("day", "month", "year"))
+    if not (day or month or year):
+        return _one(post, name)
+    return "-".join([year, _padded(month), _padded(day)]).rstrip("-")
+
+
+def _padded(part: str) -> str:
+    return part.zfill(2) if part.isdigit() else part
+
+
+def _one(post: Posted, name: str) -> str:
+    return (_all(post, name) or [""])[-1].strip()
+
+
+def _all(post: Posted, name: str) -> list[str]:
+    sent = post.get(name, [])
+    return [sent] if isinstance(sent, str) else list(sent)

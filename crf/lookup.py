@@ -1,0 +1,33 @@
+"""A participant's stored values as the expressions of the study definition ask for them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from crf.models import EntryStatus, FormEntry
+from trialmgr.participants.models import Participant
+
+
+class StoredValues:
+    """``StoredValues(participant)(visit, form, item)`` gives the canonical value, or None; one query, when first asked.
+
+    ``asked`` keeps what was read, so that a decision can record its inputs. ``visit`` is a key, or key-ordinal.
+    """
+
+    def __init__(self, participant: Participant) -> None:
+        self.participant = participant
+        self.asked: dict[str, str | None] = {}
+
+    @cached_property
+    def _documents(self) -> dict[tuple[str, str], dict[str, str]]:
+        entries = (
+            FormEntry.objects.filter(visit__participant=self.participant, occurrence=1)
+            .exclude(status=EntryStatus.REMOVED.value)
+            .select_related("visit__participant")
+        )
+        return {(entry.visit.slug, entry.form_key): entry.data for entry in entries}
+
+    def __call__(self, visit: str, form: str, item: str) -> str | None:
+        value = self._documents.get((visit, form), {}).get(item)
+        self.asked[f"{visit}.{form}.{item}"] = value
+        return value

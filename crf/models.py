@@ -1,0 +1,392 @@
+from __future__ import annotations
+
+import datetime
+import enum
+import hashlib
+from typing import Self
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from audit.ledger import canonical
+from audit.models import TrackedModel
+from crf.participant_forms import form_for
+from trialmgr.participants.models import Participant
+from trialmgr.people.models import ScopedQuerySet, User
+from trialmgr.people.visibility import Sight
+from trialmgr.protocol.model import Form, VisitDefinition
+from trialmgr.studies.models import StudyVersion
+from trialmgr.studies.queries import current_definition
+
+
+class CasebookQuerySet(ScopedQuerySet):
+    """Rows of the casebook, cut to the sites and to the sight of the person who reads."""
+
+    form_path: str | None = None
+    revealing_path: str
+
+    def for_user(self, user: User) -> Self:
+        if not user.may("entries.view"):
+            return self.none()
+        return self.at_sites_of(user).in_sight(user.sight(current_definition()))
+
+    def in_sight(self, sight: Sight) -> Self:
+        rows = self if self.form_path is None else self.filter(**{f"{self.form_path}__in": sight.forms})
+        return rows.filter(**{self.revealing_path: False}) if sight.blinded else rows
+
+
+class VisitQuerySet(CasebookQuerySet):
+    site_path = "participant__site"
+    revealing_path = "reveals_allocation"
+
+
+class Visit(TrackedModel):
+    """One visit (study event) of one participant: planned day and window, and the day it took place."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="visits")
+    key = models.CharField(max_length=40)
+    ordinal = models.PositiveIntegerField(default=1)
+    phase = models.CharField(max_length=40)
+    reveals_allocation = models.BooleanField(default=False)
+    target_on = models.DateField(_("planned for"), null=True)
+    earliest_on = models.DateField(_("earliest"), null=True)
+    latest_on = models.DateField(_("latest"), null=True)
+    took_place_on = models.DateField(_("took place on"), null=True)
+    not_done_reason = models.TextField(_("reason it did not take place"), blank=True)
+
+    objects = VisitQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["participant", "target_on", "pk"]
+        verbose_name = _("visit")
+        constraints = [
+            models.UniqueConstraint(fields=["participant", "key", "ordinal"], name="one_visit_an_ordinal"),
+            models.CheckConstraint(
+                condition=models.Q(took_place_on=None) | models.Q(not_done_reason=""), name="visit_done_or_not_done"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.participant} {self.slug}"
+
+    @property
+    def slug(self) -> str:
+        """How pages, API and exports name the visit: its key, with the ordinal where it returns."""
+        return self.key if self.ordinal == 1 and not self.definition.repeat else f"{self.key}-{self.ordinal}"
+
+    @property
+    def definition(self) -> VisitDefinition:
+        return current_definition().visit(self.key)
+
+    @property
+    def is_not_done(self) -> bool:
+        return self.not_done_reason != ""
+
+    def in_window(self, day: datetime.date) -> bool:
+        return (self.earliest_on is None or self.earliest_on <= day) and (
+            self.latest_on is None or day <= self.latest_on
+        )
+
+    def label(self, language: str) -> str:
+        text = self.definition.label(language)
+        return f"{text} {self.ordinal}" if self.definition.repeat or self.ordinal > 1 else text
+
+
+class EntryStatus(enum.StrEnum):
+    INCOMPLETE = "incomplete"
+    COMPLETE = "complete"
+    REMOVED = "removed"
+
+
+ENTRY_STATUS_LABELS = {
+    EntryStatus.INCOMPLETE: _("Incomplete"),
+    EntryStatus.COMPLETE: _("Complete"),
+    EntryStatus.REMOVED: _("Removed"),
+}
+
+
+class EntryQuerySet(CasebookQuerySet):
+    site_path = "visit__participant__site"
+    form_path = "form_key"
+    revealing_path = "reveals_allocation"
+
+    def standing(self) -> Self:
+        return self.exclude(status=EntryStatus.REMOVED.value)
+
+
+class FormEntry(TrackedModel):
+    """One filled-in form: one row with one document of canonical strings.
+
+    ``data``: item key -> canonical value, derived items included. ``missing``: item key -> code of the reason.
+    ``reveals_allocation``: the form or its visit does. Revealing *items* are cut from the document on reading.
+    """
+
+    visit = models.ForeignKey(Visit, on_delete=models.PROTECT, related_name="entries")
+    form_key = models.CharField(max_length=40)
+    occurrence = models.PositiveIntegerField(_("row"), default=1)
+    reveals_allocation = models.BooleanField(default=False)
+    study_version = models.ForeignKey(StudyVersion, on_delete=models.PROTECT, related_name="entries")
+    versions_seen = models.JSONField(default=list)
+    status = models.CharField(
+        _("status"),
+        max_length=12,
+        choices=[(status.value, label) for status, label in ENTRY_STATUS_LABELS.items()],
+        default=EntryStatus.INCOMPLETE.value,
+    )
+    data = models.JSONField(default=dict)
+    missing = models.JSONField(default=dict)
+    revision = models.PositiveIntegerField(default=0)
+
+    objects = EntryQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["visit", "form_key", "occurrence"]
+        verbose_name = _("form entry")
+        constraints = [
+            models.UniqueConstraint(fields=["visit", "form_key", "occurrence"], name="one_entry_an_occurrence"),
+            models.CheckConstraint(
+                condition=models.Q(status__in=[status.value for status in EntryStatus]), name="entry_status_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.visit} {self.form_key} {self.occurrence}"
+
+    @property
+    def form(self) -> Form:
+        return form_for(self.visit.participant, self.study_version.definition, self.form_key)
+
+    @property
+    def participant(self) -> Participant:
+        return self.visit.participant
+
+    @property
+    def name(self) -> str:
+        """What the audit trail calls this entry."""
+        return entry_name(self.visit, self.form_key, self.occurrence)
+
+    @property
+    def digest(self) -> str:
+        """Hex SHA-256 over exactly what a signature signs."""
+        content = [self.name, self.study_version.sha256, self.status, self.data, self.missing]
+        return hashlib.sha256(canonical(content)).hexdigest()
+
+    def item_digest(self, item: str) -> str:
+        content = [self.name, item, self.data.get(item), self.missing.get(item)]
+        return hashlib.sha256(canonical(content)).hexdigest()
+
+
+def entry_name(visit: Visit, form_key: str, occurrence: int) -> str:
+    return f"{visit.participant.number}/{visit.slug}/{form_key}/{occurrence}"
+
+
+class PartOfEntryQuerySet(CasebookQuerySet):
+    """Rows keyed (entry, item); those on an item that reveals the allocation are revealing too."""
+
+    site_path = "entry__visit__participant__site"
+    form_path = "entry__form_key"
+    revealing_path = "reveals_allocation"
+
+
+class QueryStatus(enum.StrEnum):
+    OPEN = "open"
+    ANSWERED = "answered"
+    CLOSED = "closed"
+
+
+QUERY_STATUS_LABELS = {
+    QueryStatus.OPEN: _("Open"),
+    QueryStatus.ANSWERED: _("Answered"),
+    QueryStatus.CLOSED: _("Closed"),
+}
+
+# action -> (states it starts from, state it leads to)
+QUERY_TRANSITIONS: dict[str, tuple[frozenset[QueryStatus | None], QueryStatus]] = {
+    "query.raised": (frozenset({None}), QueryStatus.OPEN),
+    "query.answered": (frozenset({QueryStatus.OPEN}), QueryStatus.ANSWERED),
+    "query.reopened": (frozenset({QueryStatus.ANSWERED, QueryStatus.CLOSED}), QueryStatus.OPEN),
+    "query.closed": (frozenset({QueryStatus.OPEN, QueryStatus.ANSWERED}), QueryStatus.CLOSED),
+}
+
+
+class Query(TrackedModel):
+    """A question about one item of one entry. ``check_key`` names the edit check that raised it, if one did."""
+
+    entry = models.ForeignKey(FormEntry, on_delete=models.PROTECT, related_name="queries")
+    number = models.PositiveIntegerField(_("number"))
+    item = models.CharField(_("item"), max_length=40)
+    reveals_allocation = models.BooleanField(default=False)
+    check_key = models.CharField(_("edit check"), max_length=80, blank=True)
+    status = models.CharField(
+        _("status"),
+        max_length=10,
+        choices=[(status.value, label) for status, label in QUERY_STATUS_LABELS.items()],
+        default=QueryStatus.OPEN.value,
+    )
+    raised_at = models.DateTimeField(_("raised at"))
+    closed_at = models.DateTimeField(_("closed at"), null=True)
+
+    objects = PartOfEntryQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["entry", "number"]
+        verbose_name = _("query")
+        constraints = [
+            models.UniqueConstraint(fields=["entry", "number"], name="query_number_within_entry"),
+            models.CheckConstraint(
+                condition=models.Q(closed_at=None, status__in=["open", "answered"])
+                | models.Q(closed_at__isnull=False, status="closed"),
+                name="query_closed_has_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.entry} #{self.number}"
+
+    @property
+    def state(self) -> QueryStatus:
+        return QueryStatus(self.status)
+
+
+class QueryMessage(TrackedModel):
+    query = models.ForeignKey(Query, on_delete=models.PROTECT, related_name="messages")
+    at = models.DateTimeField(_("time"))
+    by = models.CharField(_("who"), max_length=150)
+    text = models.TextField(_("text"))
+
+    append_only = True
+
+    class Meta:
+        ordering = ["at", "pk"]
+        verbose_name = _("query message")
+
+    def __str__(self) -> str:
+        return self.text[:40]
+
+
+class Verification(TrackedModel):
+    """A monitor has held one value against its source. It falls when the value changes."""
+
+    entry = models.ForeignKey(FormEntry, on_delete=models.PROTECT, related_name="verifications")
+    item = models.CharField(_("item"), max_length=40)
+    reveals_allocation = models.BooleanField(default=False)
+    digest = models.CharField(max_length=64)
+    verified_at = models.DateTimeField(_("verified at"))
+    verified_by = models.CharField(_("verified by"), max_length=150)
+    stands = models.BooleanField(default=True)
+
+    objects = PartOfEntryQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["entry", "item"]
+        verbose_name = _("source data verification")
+        constraints = [models.UniqueConstraint(fields=["entry", "item"], name="one_verification_an_item")]
+
+    def __str__(self) -> str:
+        return f"{self.entry} {self.item}"
+
+
+class SignatureQuerySet(CasebookQuerySet):
+    site_path = "entry__visit__participant__site"
+    form_path = "entry__form_key"
+    revealing_path = "entry__reveals_allocation"
+
+
+class Signature(TrackedModel):
+    """An electronic signature on exactly this content. It lapses when the content changes; the row stays.
+
+    Source: 21 CFR Part 11 11.50 (name, time, meaning), 11.70 (bound to the record).
+    """
+
+    entry = models.ForeignKey(FormEntry, on_delete=models.PROTECT, related_name="signatures")
+    signer = models.ForeignKey(User, on_delete=models.PROTECT, related_name="signatures")
+    signer_name = models.CharField(_("signed by"), max_length=150)
+    role = models.CharField(_("role"), max_length=200)
+    meaning = models.CharField(_("meaning"), max_length=200)
+    signed_at = models.DateTimeField(_("signed at"))
+    digest = models.CharField(max_length=64)
+    lapsed_at = models.DateTimeField(_("lapsed at"), null=True)
+
+    objects = SignatureQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["signed_at", "pk"]
+        verbose_name = _("signature")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["entry", "role"], condition=models.Q(lapsed_at=None), name="one_standing_signature_a_role"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.entry} {self.signer_name}"
+
+
+class Freeze(TrackedModel):
+    """The casebook of one participant is frozen: no value changes until a data manager thaws it."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="freezes")
+    frozen_at = models.DateTimeField(_("frozen at"))
+    frozen_by = models.CharField(_("frozen by"), max_length=150)
+    thawed_at = models.DateTimeField(_("thawed at"), null=True)
+    thawed_by = models.CharField(_("thawed by"), max_length=150, blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+        verbose_name = _("freeze")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["participant"], condition=models.Q(thawed_at=None), name="one_standing_freeze"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(thawed_at=None, thawed_by="")
+                | models.Q(thawed_at__isnull=False) & ~models.Q(thawed_by=""),
+                name="thaw_has_who_and_when",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.participant)
+
+
+class EligibilityDecision(TrackedModel):
+    """An investigator's judgement on the criteria of one version; the newest one counts."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="eligibility_decisions")
+    criteria_version = models.CharField(_("version of the criteria"), max_length=20)
+    eligible = models.BooleanField(_("eligible"))
+    not_met = models.JSONField(_("criteria not met"), default=list)
+    decided_at = models.DateTimeField(_("decided at"))
+    decided_by = models.CharField(_("decided by"), max_length=150)
+    digest = models.CharField(max_length=64)
+
+    append_only = True
+
+    class Meta:
+        ordering = ["decided_at", "pk"]
+        verbose_name = _("eligibility decision")
+
+    def __str__(self) -> str:
+        return f"{self.participant} {self.eligible}"
+
+
+class GateDecision(TrackedModel):
+    """The decision whether a phase opens, by the definition's own rule on the data as they stood."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="gate_decisions")
+    phase = models.CharField(_("phase"), max_length=40)
+    opened = models.BooleanField(_("opened"))
+    rule = models.TextField(_("rule"))
+    inputs = models.JSONField(_("values the rule read"), default=dict)
+    decided_at = models.DateTimeField(_("decided at"))
+    decided_by = models.CharField(_("decided by"), max_length=150)
+
+    append_only = True
+
+    class Meta:
+        ordering = ["decided_at", "pk"]
+        verbose_name = _("phase decision")
+        constraints = [models.UniqueConstraint(fields=["participant", "phase"], name="one_decision_a_phase")]
+
+    def __str__(self) -> str:
+        return f"{self.participant} {self.phase} {self.opened}"

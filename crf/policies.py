@@ -1,0 +1,140 @@
+"""Does the state of the casebook allow it? Each ``check_x`` raises with reasons a person can read."""
+
+from __future__ import annotations
+
+from django.core.exceptions import PermissionDenied
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from audit.acts import ActionRefused
+from crf.models import (
+    QUERY_STATUS_LABELS,
+    QUERY_TRANSITIONS,
+    EligibilityDecision,
+    EntryStatus,
+    FormEntry,
+    Freeze,
+    GateDecision,
+    Query,
+    Visit,
+)
+from trialmgr.participants.models import Consent, Participant
+from trialmgr.participants.policies import valid_consent
+from trialmgr.participants.states import STATUS_LABELS, Status
+from trialmgr.people.models import User
+from trialmgr.protocol.model import Form, StudyDefinition
+
+
+def check_role_enters(user: User, visit: Visit, form: Form) -> None:
+    """Which roles enter a form stands in the study definition."""
+    if not user.roles_at(visit.participant.site) & set(form.entered_by):
+        raise PermissionDenied(_("Your role does not enter this form."))
+
+
+def can_role_enter(user: User, visit: Visit, form: Form) -> bool:
+    return bool(user.roles_at(visit.participant.site) & set(form.entered_by))
+
+
+def check_entry_open(visit: Visit, form: Form) -> None:
+    """Every reason why nothing may be written on this form at this visit now."""
+    reasons = entry_closed_reasons(visit, form)
+    if reasons:
+        raise ActionRefused(*reasons)
+
+
+def entry_closed_reasons(visit: Visit, form: Form) -> list[str]:
+    participant = visit.participant
+    reasons = []
+    if form.key not in visit.definition.forms:
+        reasons.append(_("This form does not belong to this visit."))
+    if not Consent.objects.filter(participant=participant).exists():
+        reasons.append(_("No consent is recorded: nothing may be entered before consent."))
+    if is_frozen(participant):
+        reasons.append(_("The casebook of this participant is frozen."))
+    if visit.is_not_done:
+        reasons.append(_("This visit is recorded as not done."))
+    elif visit.definition.kind != "log" and visit.took_place_on is None:
+        reasons.append(_("Record the day of the visit first."))
+    return reasons
+
+
+def is_frozen(participant: Participant) -> bool:
+    return Freeze.objects.filter(participant=participant, thawed_at=None).exists()
+
+
+def check_query_transition(query: Query, action: str) -> None:
+    if query.state not in QUERY_TRANSITIONS[action][0]:
+        raise ActionRefused(_("This query is %(state)s.") % {"state": QUERY_STATUS_LABELS[query.state]})
+
+
+def standing_eligibility(participant: Participant) -> EligibilityDecision | None:
+    """The newest decision, if the eligibility form still says what was judged."""
+    decision = EligibilityDecision.objects.filter(participant=participant).last()
+    entry = eligibility_entry(participant)
+    return decision if decision and entry and entry.digest == decision.digest else None
+
+
+def eligibility_entry(participant: Participant) -> FormEntry | None:
+    definition = participant.study_version.definition
+    keys = [form.key for form in definition.forms if form.eligibility]
+    return FormEntry.objects.filter(visit__participant=participant, form_key__in=keys).standing().first()
+
+
+def reasons_not_ready(participant: Participant, definition: StudyDefinition) -> list[str]:
+    """Every reason why this participant may not be randomised yet, but for those of the list itself.
+
+    Source: design facts, section 3 (operations), row "not eligible, no consent, baseline incomplete".
+    """
+    reasons = []
+    if participant.state is not Status.SCREENING:
+        reasons.append(_("The participant is in the state “%(state)s”.") % {"state": STATUS_LABELS[participant.state]})
+    if valid_consent(participant) is None:
+        reasons.append(_("No standing consent is recorded."))
+    reasons += _eligibility_reasons(participant)
+    reasons += open_forms_before_allocation(participant, definition)
+    if is_frozen(participant):
+        reasons.append(_("The casebook of this participant is frozen."))
+    return reasons
+
+
+def _eligibility_reasons(participant: Participant) -> list[str]:
+    decision = standing_eligibility(participant)
+    if decision is None:
+        return [_("An investigator has not judged eligibility, or the form changed since.")]
+    if not decision.eligible:
+        return [_("Not eligible: %(criteria)s.") % {"criteria": ", ".join(decision.not_met)}]
+    return []
+
+
+def open_forms_before_allocation(participant: Participant, definition: StudyDefinition) -> list[str]:
+    language = get_language() or "nl"
+    complete = set(
+        FormEntry.objects.filter(visit__participant=participant, status=EntryStatus.COMPLETE.value).values_list(
+            "visit__key", "form_key"
+        )
+    )
+    return [
+        _("%(visit)s: %(form)s is not complete.")
+        % {"visit": visit.label(language), "form": definition.form(form).label(language)}
+        for visit in definition.visits
+        if visit.before_allocation
+        for form in visit.must_complete
+        if (visit.key, form) not in complete
+    ]
+
+
+def arm_of(participant: Participant) -> str | None:
+    """The arm whose visits were opened at the allocation, for opening that arm's visits of a later phase."""
+    arms = [set(visit.definition.arms) for visit in participant.visits.filter(reveals_allocation=True)]
+    common = set.intersection(*arms) if arms else set()
+    return common.pop() if len(common) == 1 else None
+
+
+def check_gate_open(participant: Participant, phase: str) -> None:
+    reasons = []
+    if participant.state is not Status.ON_STUDY:
+        reasons.append(_("The participant is in the state “%(state)s”.") % {"state": STATUS_LABELS[participant.state]})
+    if GateDecision.objects.filter(participant=participant, phase=phase).exists():
+        reasons.append(_("This decision has been taken already."))
+    if reasons:
+        raise ActionRefused(*reasons)

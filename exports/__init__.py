@@ -1,0 +1,1 @@
+"""Study lock and releases: locked datasets with a manifest that anyone can verify."""

@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from audit.acts import ActionRefused, action, record
+from crf.actions import open_visits
+from randomization import lists, policies, sealing
+from randomization.definition import design_of
+from randomization.designs import Design
+from randomization.models import Allocation, ListPurpose, ListRow, ListStatus, RandomizationList, Stratum
+from randomization.words import ALGORITHM
+from trialmgr.participants.actions import enrol
+from trialmgr.participants.models import Participant
+from trialmgr.people.models import User
+from trialmgr.protocol.model import StratificationFactor, StudyDefinition
+from trialmgr.studies.queries import current_definition
+
+
+@action("list.made", permission="lists.make")
+def make_list(*, by: User, rehearsal_seed: str | None = None) -> RandomizationList:
+    """Make and seal the list of the study definition in force; nobody sees a row of it.
+
+    The secret comes from the operating system. ``rehearsal_seed`` is for a demo installation alone: it gives the same
+    rehearsal list again, with a purpose of its own that no live installation allocates from.
+    """
+    definition = current_definition()
+    purpose = policies.purpose_here()
+    secret = _secret(purpose, rehearsal_seed)
+    newest = RandomizationList.objects.order_by("number").last()
+    number = newest.number + 1 if newest else 1
+    design, lengths = design_of(definition), _lengths(definition)
+    made_at = timezone.now()
+    manifest = lists.make_manifest(
+        design,
+        secret=secret,
+        trial_id=definition.id,
+        purpose=purpose.value,
+        lengths=lengths,
+        made_by=by.actor_name,
+        made_at=made_at,
+    )
+    key = sealing.load_key(settings.TRIALMGR_LIST_KEY)
+    listed = RandomizationList(
+        number=number,
+        purpose=purpose.value,
+        status=ListStatus.MADE.value,
+        algorithm=ALGORITHM,
+        design=design.parameters(),
+        factors={factor.key: factor.source for factor in _factors(definition)},
+        commitment=manifest["commitment"],
+        manifest=manifest,
+        sealed_secret=sealing.seal_secret(key, str(number), secret),
+        made_at=made_at,
+        made_by=by,
+    )
+    listed.save()
+    for stratum_key, length in lengths.items():
+        _make_stratum(listed, design, stratum_key, length, secret, key, definition.id)
+    _note(listed, new=listed.commitment, detail={"manifest": lists.manifest_hash(manifest), "rows": manifest["rows"]})
+    return listed
+
+
+@action("list.activated", permission="lists.activate")
+def activate_list(*, by: User, listed: RandomizationList) -> RandomizationList:
+    """A second person puts the list in force; the one in force before, if any, is closed, not deleted."""
+    policies.check_second_person(listed, by)
+    for active in RandomizationList.objects.filter(status=ListStatus.ACTIVE.value):
+        active.status = ListStatus.CLOSED.value
+        active.save()
+        _note(active, action="list.closed", old="active", new="closed")
+    listed.status = ListStatus.ACTIVE.value
+    listed.activated_at, listed.activated_by = timezone.now(), by
+    listed.save()
+    _note(listed, old="made", new="active")
+    return listed
+
+
+@action("participant.randomised", permission="participants.randomise", site=lambda participant, **_k: participant.site)
+def allocate(*, by: User, participant: Participant, idempotency_key: str) -> Allocation:
+    """Give the participant the next row of their stratum: exactly one, in order, once.
+
+    Asking again with the same key returns the same allocation. Raises ActionRefused with every reason; nothing is
+    consumed then. The stratum's row is locked before anything is checked.
+    """
+    before: Allocation | None = Allocation.objects.filter(
+        idempotency_key=idempotency_key, participant=participant
+    ).first()
+    if before is not None:
+        record(object_type="participant", object_id=participant.number, **_place(participant), new="asked again")
+        return before
+    listed, stratum, levels = _locked_stratum(participant)
+    participant = Participant.objects.select_for_update(of=("self",)).select_related("site").get(pk=participant.pk)
+    policies.check_allocatable(participant)
+    allocation = _take(listed, stratum, participant, levels, idempotency_key, by)
+    definition = current_definition()
+    phase = next(phase.key for phase in definition.phases if phase.opens == "allocation")
+    on = timezone.localdate()
+    participant = enrol(by=by, participant=participant, phase=phase, on=on)
+    open_visits(by=by, participant=participant, phase=phase, arm=allocation.arm)
+    _note_allocation(allocation)
+    return allocation
+
+
+def _secret(purpose: ListPurpose, rehearsal_seed: str | None) -> bytes:
+    if rehearsal_seed is None:
+        return sealing.new_secret()
+    if purpose is ListPurpose.LIVE:
+        raise ActionRefused(_("A live list takes its secret from the operating system alone."))
+    return hashlib.sha256(f"rehearsal {rehearsal_seed}".encode()).digest()
+
+
+def _factors(definition: StudyDefinition) -> tuple[StratificationFactor, ...]:
+    return definition.randomization.factors if definition.randomization else ()
+
+
+def _lengths(definition: StudyDefinition) -> dict[str, int]:
+    """Rows of each stratum: every combination of the factors' levels."""
+    factors = _factors(definition)
+    length = definition.randomization.length_per_stratum if definition.randomization else 0
+    levels = [list(_levels(definition, factor)) for factor in factors]
+    keys = [factor.key for factor in factors]
+    return {
+        lists.canonical_stratum_key(dict(zip(keys, combination, strict=True))): length
+        for combination in itertools.product(*levels)
+    }
+
+
+def _levels(definition: StudyDefinition, factor: StratificationFactor) -> Iterator[str]:
+    if factor.source == "site":
+        yield from (site.code for site in definition.sites)
+        return
+    _visit, form, item = factor.source.split(".")
+    codelist = definition.form(form).item(item).codelist
+    yield from (entry.code for entry in definition.codelist(codelist).items) if codelist else ("yes", "no")
+
+
+def _make_stratum(
+    listed: RandomizationList, design: Design, stratum_key: str, length: int, secret: bytes, key: bytes, trial_id: str
+) -> None:
+    stratum = Stratum(list=listed, key=stratum_key, length=length)
+    stratum.save()
+    rows = lists.make_rows(
+        design, secret=secret, trial_id=trial_id, purpose=listed.purpose, stratum_key=stratum_key, count=length
+    )
+    ListRow.objects.bulk_create(
+        (
+            ListRow(
+                stratum=stratum,
+                position=row.position,
+                sealed=sealing.seal(key, str(listed.number), stratum_key, row.position, row.arm),
+            )
+            for row in rows
+        ),
+        batch_size=500,
+    )
+
+
+def _locked_stratum(participant: Participant) -> tuple[RandomizationList, Stratum, dict[str, str]]:
+    """The stratum's row, locked before anything is checked: two requests for one stratum go one after the other."""
+    listed = policies.active_list()
+    if listed is None:
+        raise ActionRefused(*policies.reasons_not_allocatable(participant))
+    levels = policies.levels_of(participant, listed)
+    if not all(levels.values()):
+        raise ActionRefused(*policies.reasons_not_allocatable(participant))
+    stratum = Stratum.objects.select_for_update().filter(list=listed, key=policies.stratum_key(levels)).first()
+    if stratum is None or stratum.used >= stratum.length:
+        # Neutral on purpose: how many rows a stratum holds is for the unblinded statistician.
+        raise ActionRefused(_("Randomisation is not possible now. The trial statistician has to extend the list."))
+    return listed, stratum, levels
+
+
+def _take(
+    listed: RandomizationList,
+    stratum: Stratum,
+    participant: Participant,
+    levels: dict[str, str],
+    idempotency_key: str,
+    by: User,
+) -> Allocation:
+    row = ListRow.objects.get(stratum=stratum, position=stratum.used + 1)
+    key = sealing.load_key(settings.TRIALMGR_LIST_KEY)
+    arm = sealing.open_row(key, str(listed.number), stratum.key, row.position, bytes(row.sealed))
+    stratum.used = row.position
+    stratum.save()
+    allocation = Allocation(
+        participant=participant,
+        row=row,
+        arm=arm,
+        levels=levels,
+        idempotency_key=idempotency_key,
+        allocated_at=timezone.now(),
+        allocated_by=by.actor_name,
+    )
+    allocation.save()
+    return allocation
+
+
+def _note_allocation(allocation: Allocation) -> None:
+    """Two entries: everybody may read that there was an allocation; the arm stands in the restricted one."""
+    participant = allocation.participant
+    place = _place(participant)
+    record(object_type="participant", object_id=participant.number, new="allocated", **place)
+    record(
+        object_type="allocation",
+        object_id=participant.number,
+        item="arm",
+        new=allocation.arm,
+        detail={"stratum": allocation.row.stratum.key, "position": allocation.row.position},
+        restricted=True,
+        **place,
+    )
+
+
+def _place(participant: Participant) -> dict[str, str]:
+    return {"site": participant.site.code, "participant": participant.number}
+
+
+def _note(listed: RandomizationList, **fields: object) -> None:
+    record(object_type="list", object_id=str(listed.number), **fields)

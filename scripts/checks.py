@@ -1,0 +1,267 @@
+"""Runs the checks of the house one after the other: checks.py all | fast | NAME...
+
+Each step says what it does and how long it took. A failing step does not stop the others; the exit code and the
+summary tell. The last line adds up every test that ran, and counts each other failing step as one failure.
+"""
+
+import base64
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+COVERAGE_DATA = ROOT / "var/checks/coverage"
+PYTHON = sys.executable
+PYTEST = [PYTHON, "-m", "pytest"]
+MEASURED = [PYTHON, "-m", "coverage", "run", "-m", "pytest"]
+REPORT = [PYTHON, "-m", "coverage", "report"]
+CORE_ROOMS = "trialmgr/protocol/*,audit/*,crf/*,randomization/*,exports/*"
+CORE_THRESHOLD = 100
+REST_THRESHOLD = 95
+STEP_LIMIT = 45 * 60  # seconds; a step that hangs is ended, so that the summary is still printed
+NO_TESTS_COLLECTED = 5
+
+Environment = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to check: `database` is `sqlite` or `postgresql`, `runs_tests` says whether pytest counts for it."""
+
+    name: str
+    says: str
+    command: list[str]
+    database: str = "sqlite"
+    runs_tests: bool = False
+    extra: Environment = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    step: Step
+    seconds: float
+    exit_code: int
+    passed: int
+    failed: int
+
+    @property
+    def failures(self) -> int:
+        """Failed tests, or one for a step that failed without any."""
+        return self.failed or int(self.exit_code != 0)
+
+
+def steps() -> list[Step]:
+    return [*_still_checks(), *_test_runs(), *_coverage_reports(), *_benchmarks()]
+
+
+def _still_checks() -> list[Step]:
+    manage = [PYTHON, "manage.py"]
+    return [
+        Step("house", "lock files, words and sizes", [*PYTEST, "tests/house", "-q"], runs_tests=True),
+        Step("lint", "ruff check", [PYTHON, "-m", "ruff", "check", "."]),
+        Step("format", "ruff format --check", [PYTHON, "-m", "ruff", "format", "--check", "."]),
+        Step("types", "mypy --strict", [PYTHON, "-m", "mypy"]),
+        Step("walls", "import-linter: rooms import downwards only", [_beside_python("lint-imports"), "--no-logo"]),
+        Step("translations", "catalogues complete and compiled", [PYTHON, "scripts/translations.py", "check"]),
+        Step(
+            "migrations",
+            "makemigrations --check",
+            [*manage, "makemigrations", "--check", "--dry-run"],
+        ),
+        Step(
+            "deploy",
+            "check --deploy with the production settings",
+            [*manage, "check", "--deploy", "--fail-level", "WARNING"],
+            database="postgresql",
+            extra=_production(),
+        ),
+    ]
+
+
+def _test_runs() -> list[Step]:
+    most = ["-n", "2", "-m", "not journey and not benchmark", "--ignore", "tests/house"]
+    return [
+        Step("sqlite", "tests on SQLite", [*MEASURED, *most], runs_tests=True),
+        Step("postgresql", "tests on PostgreSQL", [*MEASURED, *most], "postgresql", runs_tests=True),
+        Step("journeys", "whole ways through the pages in Chromium", [*MEASURED, "-m", "journey"], runs_tests=True),
+    ]
+
+
+def _coverage_reports() -> list[Step]:
+    core = [*REPORT, f"--include={CORE_ROOMS}", f"--fail-under={CORE_THRESHOLD}"]
+    rest = [*REPORT, f"--omit={CORE_ROOMS}", f"--fail-under={REST_THRESHOLD}"]
+    return [
+        Step("combine", "coverage of all runs put together", [PYTHON, "-m", "coverage", "combine", "--quiet"]),
+        Step("coverage-core", f"core rooms, branches and templates: {CORE_THRESHOLD} %", core),
+        Step("coverage-rest", f"all else: {REST_THRESHOLD} %", rest),
+    ]
+
+
+def _benchmarks() -> list[Step]:
+    command = [*PYTEST, "-m", "benchmark", "-s"]
+    return [
+        Step("benchmarks-sqlite", "benchmarks on SQLite", command, runs_tests=True),
+        Step("benchmarks-postgresql", "benchmarks on PostgreSQL", command, "postgresql", runs_tests=True),
+    ]
+
+
+def _beside_python(program: str) -> str:
+    return str(Path(PYTHON).parent / program)
+
+
+def _key() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+def _production() -> Environment:
+    """What a production server would be told, and nothing a demo or a developer would be."""
+    return {"ALLOWED_HOSTS": "trial.example.org"}
+
+
+def _common() -> Environment:
+    """The caller's environment without his own settings of the application, and throw-away secrets instead."""
+    settings = ("TRIALMGR_", "DJANGO_", "DATABASE_URL", "ALLOWED_HOSTS")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(settings)}
+    return {
+        "CHROMIUM": "/usr/bin/chromium",
+        **inherited,
+        "PYTHONUNBUFFERED": "1",
+        "TRIALMGR_SECRET_KEY": secrets.token_urlsafe(64),
+        "TRIALMGR_LIST_KEY": _key(),
+        "TRIALMGR_CONTACT_KEY": _key(),
+    }
+
+
+@contextmanager
+def postgresql(folder: Path) -> Iterator[str]:
+    """Address of a throw-away PostgreSQL, ended afterwards whatever happens."""
+    script = str(ROOT / "scripts/postgres.sh")
+    place = str(folder / "postgresql")
+    try:
+        if subprocess.run(["bash", script, "start", place], check=False).returncode:
+            sys.exit("==> PostgreSQL did not start; its own words are above. Without it: make test-fast")
+        yield subprocess.check_output(["bash", script, "url", place], text=True).strip()
+    finally:
+        subprocess.run(["bash", script, "stop", place], check=False)
+
+
+def run(step: Step, environment: Environment) -> Outcome:
+    print(f"\n==> {step.name}: {step.says}", flush=True)
+    begun = time.monotonic()
+    exit_code, lines = _stream(step.command, environment | step.extra)
+    passed, failed = _count(lines) if step.runs_tests else (0, 0)
+    seconds = time.monotonic() - begun
+    if exit_code == NO_TESTS_COLLECTED and step.runs_tests:
+        print(f"==> {step.name}: no test was found; that counts as a failure")
+    print(f"==> {step.name}: {'ok' if exit_code == 0 else 'FAILED'} after {seconds:.0f} s", flush=True)
+    return Outcome(step, seconds, exit_code, passed, failed)
+
+
+def _stream(command: list[str], environment: Environment) -> tuple[int, list[str]]:
+    """Runs the command with its output passed on line by line; returns its exit code and that output."""
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    limit = threading.Timer(STEP_LIMIT, _end_group, [process])
+    limit.start()
+    try:
+        lines = list(_passed_on(process))
+        return process.wait(), lines
+    finally:
+        limit.cancel()
+        _end_group(process)
+
+
+def _passed_on(process: subprocess.Popen[str]) -> Iterator[str]:
+    assert process.stdout is not None  # noqa: S101  it was asked for as a pipe
+    for line in process.stdout:
+        print(line, end="", flush=True)
+        yield line
+
+
+def _end_group(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _count(lines: list[str]) -> tuple[int, int]:
+    """Passed and failed tests by the closing line of pytest; an error in a fixture is a failure."""
+    closing = next((line for line in reversed(lines) if re.search(r" in \d[\d.]*s", line)), "")
+    found = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|error)", closing)}
+    return found.get("passed", 0), found.get("failed", 0) + found.get("error", 0)
+
+
+def _environment(step: Step, addresses: dict[str, str], common: Environment) -> Environment:
+    return common | {"DATABASE_URL": addresses[step.database]}
+
+
+def run_all(chosen: list[Step], addresses: dict[str, str]) -> list[Outcome]:
+    common = _common()
+    return [run(step, _environment(step, addresses, common)) for step in chosen]
+
+
+def summarise(outcomes: list[Outcome]) -> int:
+    print("\n==> summary")
+    for outcome in outcomes:
+        word = "FAILED" if outcome.exit_code else "ok"
+        tests = f"{outcome.passed} passed, {outcome.failed} failed" if outcome.step.runs_tests else ""
+        print(f"    {word:7}{outcome.step.name:23}{outcome.seconds:5.0f} s  {tests}".rstrip())
+    failures = sum(outcome.failures for outcome in outcomes)
+    print(f"{sum(outcome.passed for outcome in outcomes)} passed, {failures} failed", flush=True)
+    return int(failures > 0)
+
+
+def check(chosen: list[Step]) -> int:
+    """Runs the steps on their databases, in a temporary folder that is removed afterwards."""
+    shutil.rmtree(COVERAGE_DATA, ignore_errors=True)
+    COVERAGE_DATA.mkdir(parents=True)
+    with tempfile.TemporaryDirectory(prefix="trialmgr-checks-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # the database server runs as another user and must reach its own folder in it
+        addresses = {"sqlite": f"sqlite:///{folder}/checks.sqlite3"}
+        if not any(step.database == "postgresql" for step in chosen):
+            return summarise(run_all(chosen, addresses))
+        print("==> starting a throw-away PostgreSQL", flush=True)
+        with postgresql(folder) as address:
+            return summarise(run_all(chosen, addresses | {"postgresql": address}))
+
+
+def _chosen(names: list[str]) -> list[Step]:
+    by_name = {step.name: step for step in steps()}
+    fast = [*PYTEST, "-n", "2", "-m", "not journey and not benchmark"]
+    sets: dict[str, Callable[[], list[Step]]] = {
+        "all": lambda: list(by_name.values()),
+        "fast": lambda: [Step("fast", "tests on SQLite, without browser and benchmarks", fast, runs_tests=True)],
+    }
+    unknown = [name for name in names if name not in by_name and name not in sets]
+    if unknown or not names:
+        sys.exit(f"usage: checks.py all | fast | NAME...\n  names: {', '.join(by_name)}")
+    return [step for name in names for step in (sets[name]() if name in sets else [by_name[name]])]
+
+
+def _stop(_signal: int, _frame: object) -> None:
+    sys.exit("==> stopped")
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _stop)  # so that the database is ended as well
+    sys.exit(check(_chosen(sys.argv[1:])))

@@ -1,0 +1,46 @@
+"""One published study, its sites and its people stand in every test database; each test adds to them and rolls back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from pytest_django import DjangoDbBlocker
+
+from trialmgr.overview.rehearsal.cast import Cast, set_up, standing_cast
+from trialmgr.people.models import User
+from trialmgr.protocol.loader import load_study
+from trialmgr.protocol.model import StudyDefinition
+
+PASSWORD = "a long password for tests"
+
+
+@pytest.fixture(scope="session")
+def reset_trd() -> StudyDefinition:
+    return load_study(Path(settings.TRIALMGR_STUDIES) / "reset_trd")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker, reset_trd: StudyDefinition) -> None:
+    with django_db_blocker.unblock():
+        set_up(reset_trd, password=PASSWORD, seed=None)
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    return standing_cast()
+
+
+@pytest.fixture
+def signed_in(db: None) -> Callable[[User], Client]:
+    """A browser without JavaScript, signed in as somebody."""
+
+    def sign_in(user: User) -> Client:
+        client = Client()
+        client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        return client
+
+    return sign_in

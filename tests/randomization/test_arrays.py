@@ -1,0 +1,56 @@
+"""The accelerator is the plain version, element by element."""
+
+from itertools import islice, repeat
+from random import Random
+
+import numpy as np
+import pytest
+
+from randomization.arrays import ListArrays, arrays_from, make_arrays
+from randomization.designs import PermutedBlocks, permuted_blocks
+from randomization.lists import Row, make_rows, rows
+from randomization.words import CHUNK_BYTES, Words, chunks
+
+
+def random_design(random: Random) -> PermutedBlocks:
+    ratio = {f"arm{number}": random.randint(1, 3) for number in range(random.randint(2, 5))}
+    total = sum(ratio.values())
+    rounds = random.sample(range(1, 100 // total + 1), k=min(random.randint(1, 4), 100 // total))
+    return permuted_blocks(ratio, {total * each: random.randint(1, 1000) for each in rounds})
+
+
+def assert_equal(made: ListArrays, design: PermutedBlocks, plain: list[Row]) -> None:
+    names = [arm for arm, _ in design.ratio]
+    assert made.block.tolist() == [row.block for row in plain]
+    assert [names[arm] for arm in made.arm] == [row.arm for row in plain]
+
+
+def test_arrays_equal_the_plain_version_on_a_thousand_random_designs() -> None:
+    random = Random(20270301)  # noqa: S311  # chooses test cases
+    for _ in range(1000):
+        design, secret, count = random_design(random), random.randbytes(32), random.randint(0, 150)
+        made = make_arrays(design, secret=secret, trial_id="T", purpose="live", stratum_key="all", count=count)
+        plain = make_rows(design, secret=secret, trial_id="T", purpose="live", stratum_key="all", count=count)
+        assert_equal(made, design, plain)
+
+
+def test_arrays_equal_the_plain_version_over_many_chunks() -> None:
+    design, secret = permuted_blocks({"a": 2, "b": 1, "c": 1}, {4: 1, 8: 2, 12: 1}), bytes(32)
+    made = make_arrays(design, secret=secret, trial_id="T", purpose="test", stratum_key="site=A1", count=20_000)
+    assert_equal(
+        made,
+        design,
+        make_rows(design, secret=secret, trial_id="T", purpose="test", stratum_key="site=A1", count=20_000),
+    )
+    assert made.block.dtype == np.int64
+
+
+@pytest.mark.parametrize("at", [0, 3, 100])
+@pytest.mark.parametrize("count", [0, 50, 900])
+def test_a_rejected_word_is_met_as_in_the_plain_version(at: int, count: int) -> None:
+    design = permuted_blocks({"a": 2, "b": 1}, {3: 1, 6: 2})
+    first = next(chunks(bytes(32), "T", "live", "all"))
+    rejecting = first[: 8 * at] + b"\xff" * 8 + first[8 * at + 8 :]
+    made = arrays_from(design, [rejecting], repeat(first), count)
+    assert len(rejecting) == CHUNK_BYTES
+    assert_equal(made, design, list(islice(rows(design, Words([rejecting, first, first])), count)))

@@ -1,0 +1,1 @@
+def surroundings(request): return {}

@@ -1,0 +1,73 @@
+"""The people of a rehearsal, one for each role, and at each site for the roles that work there."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, field
+
+from django.utils import timezone
+
+from randomization.actions import activate_list, make_list
+from trialmgr.people.actions import activate_site, create_site, create_user, grant_role
+from trialmgr.people.models import SYSTEM, Membership, Site, User
+from trialmgr.people.permissions import SITE_ROLES, Role
+from trialmgr.protocol.model import StudyDefinition
+from trialmgr.studies.actions import publish_study
+
+# Before the first invented day of any rehearsal.
+LONG_AGO = datetime.timedelta(days=3 * 365)
+
+
+@dataclass
+class Cast:
+    """``people``: (role, site code or "") -> user."""
+
+    sites: dict[str, Site] = field(default_factory=dict)
+    people: dict[tuple[Role, str], User] = field(default_factory=dict)
+
+    def at(self, site: str, role: Role) -> User:
+        """The person who holds a role at a site, or for the whole trial."""
+        return self.people.get((role, site)) or self.people[(role, "")]
+
+
+def set_up(definition: StudyDefinition, *, password: str | None, seed: str | None) -> Cast:
+    """Publish the study, open its sites, make the people and an active list (a rehearsal list with ``seed``)."""
+    publish_study(by=SYSTEM, definition=definition)
+    cast = Cast()
+    begin = timezone.localdate() - LONG_AGO
+    for site in definition.sites:
+        created = create_site(by=SYSTEM, site=site)
+        cast.sites[site.code] = activate_site(by=SYSTEM, site=created, on=begin, reason="rehearsal")
+    for role in Role:
+        for code in cast.sites if role in SITE_ROLES else [""]:
+            cast.people[(role, code)] = _person(role, cast.sites.get(code), password, begin)
+    listed = make_list(by=cast.people[(Role.UNBLINDED_STATISTICIAN, "")], rehearsal_seed=seed)
+    activate_list(by=cast.people[(Role.DATA_MANAGER, "")], listed=listed)
+    return cast
+
+
+def standing_cast() -> Cast:
+    """The cast of an installation that ``set_up`` has prepared."""
+    cast = Cast(sites={site.code: site for site in Site.objects.all()})
+    for membership in Membership.objects.select_related("user", "site"):
+        code = membership.site.code if membership.site else ""
+        cast.people[(Role(membership.role), code)] = membership.user
+    return cast
+
+
+def username_of(role: Role, site: str) -> str:
+    return f"{role.value}-{site.lower()}" if site else role.value
+
+
+def _person(role: Role, site: Site | None, password: str | None, since: datetime.date) -> User:
+    code = site.code if site else ""
+    user = create_user(
+        by=SYSTEM,
+        username=username_of(role, code),
+        password=password,
+        first_name=role.value.replace("_", " ").capitalize(),
+        last_name=code or "Trial",
+        email=f"{username_of(role, code)}@example.org",
+    )
+    grant_role(by=SYSTEM, user=user, role=role, site=site, since=since)
+    return user

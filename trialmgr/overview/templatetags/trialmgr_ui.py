@@ -1,0 +1,46 @@
+"""What the shared partials need besides Django's own tags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from django import template
+from django.core.paginator import Page
+from django.forms import BaseForm, BoundField
+from django.utils.functional import Promise
+
+register = template.Library()
+
+
+class Link(NamedTuple):
+    """One line of the error summary; without ``target`` it concerns the page as a whole."""
+
+    target: str
+    message: str | Promise
+
+
+@register.simple_tag
+def error_links(errors: object, form: object) -> list[Any]:
+    """Lines of the error summary: those the view gives (objects with ``target`` and ``message``), else the form's."""
+    if isinstance(errors, Iterable) and not isinstance(errors, str):
+        return list(errors)
+    return _form_links(form) if isinstance(form, BaseForm) else []
+
+
+@register.filter
+def first_box(bound: BoundField) -> str:
+    """The id a link to this field leads to: the box itself, or the first of a group."""
+    return bound.id_for_label or f"{bound.auto_id}_0"
+
+
+@register.filter
+def page_numbers(page: Page[Any]) -> list[int | str]:
+    """Page numbers round the present one, with an ellipsis where some are left out."""
+    return list(page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1))
+
+
+def _form_links(form: BaseForm) -> list[Link]:
+    of_page = [Link("", message) for message in form.non_field_errors()]
+    of_fields = [Link(first_box(bound), message) for bound in form for message in bound.errors]
+    return of_page + of_fields

@@ -1,0 +1,1 @@
+"""Participants: registration, consent, contact details, and their way through the phases of the trial."""

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import datetime
+
+from django.utils.translation import gettext as _
+
+from audit.acts import ActionRefused, action, record
+from trialmgr.participants import contact, policies
+from trialmgr.participants.models import Consent, ContactDetails, Participant
+from trialmgr.participants.states import TRANSITIONS
+from trialmgr.people.models import Site, User
+from trialmgr.studies.queries import current_version
+
+
+@action("participant.registered", permission="participants.register", site=lambda site, **_k: site)
+def register(*, by: User, site: Site, on: datetime.date) -> Participant:
+    """Open the record of a person in screening; the number is the site's code and its next number."""
+    policies.check_site_active(site)
+    policies.check_not_future(on)
+    version = current_version()
+    locked = Site.objects.select_for_update().get(pk=site.pk)
+    participant = Participant(
+        site=locked,
+        number=f"{locked.code}-{locked.next_participant:03d}",
+        registered_on=on,
+        phase=version.definition.phases[0].key,
+        study_version=version,
+    )
+    participant.save()
+    locked.next_participant += 1
+    locked.save()
+    _note(participant, new="screening", detail={"registered_on": on.isoformat()})
+    return participant
+
+
+@action("consent.recorded", permission="participants.consent", site=lambda participant, **_k: participant.site)
+def record_consent(*, by: User, participant: Participant, version: str, given_on: datetime.date) -> Consent:
+    """Source: ICH E6(R3) 2.8: freely given, in writing, before the first act of the trial."""
+    policies.check_not_future(given_on)
+    if version not in {consent.key for consent in current_version().definition.consents}:
+        raise ActionRefused(_("There is no consent version “%(version)s”.") % {"version": version})
+    if Consent.objects.filter(participant=participant, version=version).exists():
+        raise ActionRefused(_("Consent for this version is recorded already."))
+    consent = Consent(participant=participant, version=version, given_on=given_on, taken_by=by.actor_name)
+    consent.save()
+    _note(participant, item="consent", new=given_on.isoformat(), detail={"version": version})
+    return consent
+
+
+@action("consent.withdrawn", permission="participants.consent", site=lambda consent, **_k: consent.participant.site)
+def withdraw_consent(*, by: User, consent: Consent, on: datetime.date, reason: str) -> Consent:
+    """Collection stops; what was lawfully collected stays. Source: GDPR 17(3)(d)."""
+    policies.check_not_future(on)
+    if consent.withdrawn_on is not None or on < consent.given_on:
+        raise ActionRefused(_("This consent was withdrawn before, or given later than this day."))
+    consent.withdrawn_on = on
+    consent.save()
+    _note(consent.participant, item="consent", old=consent.given_on.isoformat(), new=f"withdrawn {on.isoformat()}")
+    return consent
+
+
+@action("contact.saved", permission="participants.contact", site=lambda participant, **_k: participant.site)
+def save_contact(*, by: User, participant: Participant, details: dict[str, str]) -> ContactDetails:
+    """Name, e-mail, telephone. The ledger learns which were filled, never what they say."""
+    row = ContactDetails.objects.filter(participant=participant).first() or ContactDetails(participant=participant)
+    row.sealed = contact.seal({name: details.get(name, "") for name in contact.FIELDS})
+    row.save()
+    _note(participant, item="contact", detail={"filled": [name for name in contact.FIELDS if details.get(name)]})
+    return row
+
+
+@action(
+    "contact.erased",
+    permission="participants.contact",
+    site=lambda participant, **_k: participant.site,
+    works_when_locked=True,
+)
+def erase_contact(*, by: User, participant: Participant, reason: str) -> None:
+    """Source: GDPR 17."""
+    ContactDetails.objects.filter(participant=participant).delete()
+    _note(participant, item="contact", new="erased")
+
+
+@action("participant.enrolled", permission="participants.randomise", site=lambda participant, **_k: participant.site)
+def enrol(*, by: User, participant: Participant, phase: str, on: datetime.date) -> Participant:
+    """Enter the trial: called by the allocation, inside its transaction."""
+    participant.enrolled_on = on
+    return _move(participant, "participant.enrolled", phase=phase)
+
+
+@action("participant.phase_opened", permission="participants.gate", site=lambda participant, **_k: participant.site)
+def open_phase(*, by: User, participant: Participant, phase: str) -> Participant:
+    return _move(participant, "participant.phase_opened", phase=phase)
+
+
+@action("participant.ended", permission="participants.end", site=lambda participant, **_k: participant.site)
+def end_participation(*, by: User, participant: Participant, transition: str, on: datetime.date) -> Participant:
+    """``transition``: the name from ``states.TRANSITIONS`` that the end form's code stands for."""
+    policies.check_not_future(on)
+    participant.ended_on = on
+    return _move(participant, transition)
+
+
+def _move(participant: Participant, transition: str, *, phase: str | None = None) -> Participant:
+    policies.check_transition(participant, transition)
+    old = participant.status
+    participant.status = TRANSITIONS[transition][1].value
+    if phase is not None:
+        participant.phase = phase
+    participant.save()
+    detail = {"phase": participant.phase}
+    _note(participant, action=transition, item="status", old=old, new=participant.status, detail=detail)
+    return participant
+
+
+def _note(participant: Participant, **fields: object) -> None:
+    record(
+        object_type="participant",
+        object_id=participant.number,
+        site=participant.site.code,
+        participant=participant.number,
+        **fields,
+    )

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from typing import Any, Self
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from audit.models import TrackedModel
+from trialmgr.participants.states import STATUS_LABELS, Status
+from trialmgr.people.models import ScopedQuerySet, Site, User
+from trialmgr.studies.models import StudyVersion
+
+
+class ParticipantQuerySet(ScopedQuerySet):
+    def for_user(self, user: User) -> Self:
+        """Participants of the user's sites; none for a role that looks at no participant."""
+        return self.at_sites_of(user) if user.may("participants.view") else self.none()
+
+
+class Participant(TrackedModel):
+    """One person in the trial, known by number alone. Never deleted."""
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="participants", verbose_name=_("site"))
+    number = models.CharField(_("number"), max_length=20, unique=True)
+    registered_on = models.DateField(_("registered on"))
+    status = models.CharField(
+        _("status"),
+        max_length=20,
+        choices=[(status.value, label) for status, label in STATUS_LABELS.items()],
+        default=Status.SCREENING.value,
+    )
+    phase = models.CharField(_("phase"), max_length=40)
+    enrolled_on = models.DateField(_("randomised on"), null=True)
+    ended_on = models.DateField(_("ended on"), null=True)
+    study_version = models.ForeignKey(StudyVersion, on_delete=models.PROTECT, related_name="participants")
+
+    objects = ParticipantQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["number"]
+        verbose_name = _("participant")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(status__in=[status.value for status in Status]), name="participant_status_known"
+            ),
+            models.CheckConstraint(
+                condition=(
+                    models.Q(ended_on=None, status__in=["screening", "on_study"])
+                    | models.Q(ended_on__isnull=False, status__in=["screen_failure", "completed", "ended_early"])
+                ),
+                name="participant_end_has_date",
+            ),
+            models.CheckConstraint(
+                condition=(
+                    models.Q(enrolled_on=None, status__in=["screening", "screen_failure"])
+                    | models.Q(enrolled_on__isnull=False, status__in=["on_study", "completed", "ended_early"])
+                ),
+                name="participant_enrolment_has_date",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+    @property
+    def state(self) -> Status:
+        return Status(self.status)
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in {Status.SCREENING, Status.ON_STUDY}
+
+
+class Consent(TrackedModel):
+    """Informed consent given on a day for one version of the information; withdrawn on another, perhaps."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="consents")
+    version = models.CharField(_("version"), max_length=40)
+    given_on = models.DateField(_("given on"))
+    taken_by = models.CharField(_("taken by"), max_length=150)
+    withdrawn_on = models.DateField(_("withdrawn on"), null=True)
+
+    class Meta:
+        ordering = ["given_on", "pk"]
+        verbose_name = _("consent")
+        constraints = [
+            models.UniqueConstraint(fields=["participant", "version"], name="one_consent_a_version"),
+            models.CheckConstraint(
+                condition=models.Q(withdrawn_on=None) | models.Q(withdrawn_on__gte=models.F("given_on")),
+                name="consent_withdrawn_after_given",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.participant} {self.version}"
+
+
+class ContactDetails(models.Model):
+    """Identifying data, encrypted with a key of its own, seen by the own site only, erasable: so not tracked."""
+
+    participant = models.OneToOneField(Participant, on_delete=models.PROTECT, related_name="contact")
+    sealed = models.BinaryField()
+
+    class Meta:
+        verbose_name = _("contact details")
+
+    def __str__(self) -> str:
+        return str(self.participant)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        from audit.acts import current_act
+
+        current_act()
+        super().save(*args, **kwargs)

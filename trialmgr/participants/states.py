@@ -1,0 +1,58 @@
+"""The states of a participant as data. The diagram in the documentation is generated from ``TRANSITIONS``."""
+
+from __future__ import annotations
+
+import enum
+
+from django.utils.translation import gettext_lazy as _
+
+
+class Status(enum.StrEnum):
+    SCREENING = "screening"
+    SCREEN_FAILURE = "screen_failure"
+    ON_STUDY = "on_study"
+    COMPLETED = "completed"
+    ENDED_EARLY = "ended_early"
+
+
+STATUS_LABELS = {
+    Status.SCREENING: _("In screening"),
+    Status.SCREEN_FAILURE: _("Screen failure"),
+    Status.ON_STUDY: _("In the trial"),
+    Status.COMPLETED: _("Completed"),
+    Status.ENDED_EARLY: _("Ended early"),
+}
+
+# action -> (states it starts from, state it leads to)
+TRANSITIONS: dict[str, tuple[frozenset[Status | None], Status]] = {
+    "participant.registered": (frozenset({None}), Status.SCREENING),
+    "participant.enrolled": (frozenset({Status.SCREENING}), Status.ON_STUDY),
+    "participant.phase_opened": (frozenset({Status.ON_STUDY}), Status.ON_STUDY),
+    "participant.failed_screening": (frozenset({Status.SCREENING}), Status.SCREEN_FAILURE),
+    "participant.completed": (frozenset({Status.ON_STUDY}), Status.COMPLETED),
+    "participant.ended_early": (frozenset({Status.ON_STUDY}), Status.ENDED_EARLY),
+}
+
+# How the coded item of an ``ends_participation`` form translates: code -> action for a randomised participant.
+ENDINGS = {
+    "completed": "participant.completed",
+    "not_responder": "participant.completed",
+    "screen_failure": "participant.failed_screening",
+}
+
+
+def ending(code: str, status: Status) -> str:
+    """The transition for an end code. Before randomisation every ending is a screen failure."""
+    if status is Status.SCREENING:
+        return "participant.failed_screening"
+    return ENDINGS.get(code, "participant.ended_early")
+
+
+def mermaid() -> str:
+    """The state diagram as Mermaid text."""
+    lines = ["stateDiagram-v2"]
+    for action, (sources, target) in TRANSITIONS.items():
+        lines += [f"    {source or '[*]'} --> {target}: {action}" for source in sorted(sources, key=str)]
+    ends = [status for status in Status if not any(status in sources for sources, _target in TRANSITIONS.values())]
+    lines += [f"    {status} --> [*]" for status in ends]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import datetime
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from audit.acts import ActionRefused, Actor, action, record
+from trialmgr.people.models import Membership, Site, User
+from trialmgr.people.permissions import Role
+from trialmgr.people.policies import check_role_fits
+from trialmgr.protocol.model import SiteDefinition
+
+
+@action("site.created", permission="sites.manage")
+def create_site(*, by: Actor, site: SiteDefinition) -> Site:
+    """A site of the study definition; it may not work before ``activate_site``."""
+    created = Site(code=site.code, name=site.name)
+    created.save()
+    record(object_type="site", object_id=site.code, site=site.code, new=site.name)
+    return created
+
+
+@action("site.activated", permission="sites.manage")
+def activate_site(*, by: Actor, site: Site, on: datetime.date, reason: str) -> Site:
+    """Source: ICH E6(R3) 4.3.5: a site starts after its approvals; ``reason`` names them."""
+    site.active_from = on
+    site.closed_on = None
+    site.save()
+    record(object_type="site", object_id=site.code, site=site.code, item="active_from", new=on.isoformat())
+    return site
+
+
+@action("site.closed", permission="sites.manage")
+def close_site(*, by: Actor, site: Site, on: datetime.date, reason: str) -> Site:
+    site.closed_on = on
+    site.save()
+    record(object_type="site", object_id=site.code, site=site.code, item="closed_on", new=on.isoformat())
+    return site
+
+
+@action("user.created", permission="people.manage", works_when_locked=True)
+def create_user(
+    *, by: Actor, username: str, password: str | None, first_name: str, last_name: str, email: str, language: str = "nl"
+) -> User:
+    """An account of one person; names are never used again. Without a password it cannot sign in yet."""
+    if User.objects.filter(username__iexact=username).exists():
+        raise ActionRefused(_("The user name %(name)s has been used before.") % {"name": username})
+    user = User(username=username, first_name=first_name, last_name=last_name, email=email, language=language)
+    user.set_password(password)
+    user.save()
+    record(object_type="user", object_id=username, new=user.actor_name)
+    return user
+
+
+@action("user.deactivated", permission="people.manage", works_when_locked=True)
+def deactivate_user(*, by: Actor, user: User, reason: str) -> User:
+    """The account stays, its sessions end: every request loads the user and meets ``is_active`` first."""
+    user.is_active = False
+    user.save()
+    record(object_type="user", object_id=user.username, item="is_active", old="yes", new="no")
+    return user
+
+
+@action("role.granted", permission="people.manage", works_when_locked=True)
+def grant_role(
+    *, by: Actor, user: User, role: Role, site: Site | None = None, since: datetime.date | None = None
+) -> Membership:
+    """Refused with every reason: duties that stay apart, a role without or with a site, unblinded before."""
+    check_role_fits(user=user, role=role, site=site)
+    membership = Membership(user=user, role=role.value, site=site, since=since or timezone.localdate())
+    membership.save()
+    user.__dict__.pop("memberships_now", None)
+    code = site.code if site else ""
+    record(object_type="user", object_id=user.username, site=code, item="role", new=role.value)
+    return membership
+
+
+@action("role.ended", permission="people.manage", works_when_locked=True)
+def end_role(*, by: Actor, membership: Membership, reason: str) -> Membership:
+    membership.until = timezone.localdate()
+    membership.save()
+    membership.user.__dict__.pop("memberships_now", None)
+    code = membership.site.code if membership.site else ""
+    record(
+        object_type="user", object_id=membership.user.username, site=code, item="role", old=membership.role, new=None
+    )
+    return membership
+
+
+@action("user.signed_in", permission=None, works_when_locked=True)
+def note_sign_in(*, by: Actor) -> None:
+    record(object_type="user", object_id=by.actor_name)
+
+
+@action("user.signed_out", permission=None, works_when_locked=True)
+def note_sign_out(*, by: Actor) -> None:
+    record(object_type="user", object_id=by.actor_name)
+
+
+@action("user.sign_in_failed", permission=None, works_when_locked=True)
+def note_failed_sign_in(*, by: Actor, username: str) -> None:
+    """Only a name that exists is kept: what is typed in that box by mistake may be a password."""
+    known = User.objects.filter(username__iexact=username).exists()
+    record(object_type="user", object_id=username[:120] if known else "unknown")
+
+
+@action("user.language", permission=None, works_when_locked=True)
+def choose_language(*, by: User, language: str) -> None:
+    old, by.language = by.language, language
+    by.save()
+    record(object_type="user", object_id=by.username, item="language", old=old, new=language)

@@ -1,0 +1,54 @@
+"""Unsafe configuration as system checks with stable ids."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+
+
+def register() -> None:
+    checks.register(second_factor_is_demanded)
+    checks.register(keys_are_set, deploy=True)
+
+
+def second_factor_is_demanded(**_kwargs: Any) -> list[checks.CheckMessage]:
+    if settings.TRIALMGR_SECOND_FACTOR:
+        return []
+    if settings.TRIALMGR_DEMO:
+        return [
+            checks.Warning(
+                "Sign-in works without a second factor.",
+                hint="This is the demo. Unset TRIALMGR_DEMO for anything with real participants.",
+                id="trialmgr.W001",
+            )
+        ]
+    return [
+        checks.Error(
+            "The second factor is switched off outside the demo.",
+            hint="Remove TRIALMGR_SECOND_FACTOR=0 from the environment.",
+            id="trialmgr.E001",
+        )
+    ]
+
+
+def keys_are_set(**_kwargs: Any) -> list[checks.CheckMessage]:
+    return [
+        checks.Error(
+            f"{name} is not 32 bytes in URL-safe base64.",
+            hint="Make one with: openssl rand -base64 32 | tr '+/' '-_'",
+            id=f"trialmgr.{code}",
+        )
+        for name, code in (("TRIALMGR_LIST_KEY", "E002"), ("TRIALMGR_CONTACT_KEY", "E003"))
+        if not _is_key(getattr(settings, name))
+    ]
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(base64.urlsafe_b64decode(text)) == 32
+    except (binascii.Error, ValueError):
+        return False

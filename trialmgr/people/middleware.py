@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+
+class SecondFactorMiddleware:
+    """Whoever has no second factor yet can do one thing: set it up. Source: OWASP ASVS 5.0 V6.3.3."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if self._must_set_up(request):
+            return redirect("mfa_activate_totp")
+        return self.get_response(request)
+
+    def _must_set_up(self, request: HttpRequest) -> bool:
+        if not settings.TRIALMGR_SECOND_FACTOR or not request.user.is_authenticated:
+            return False
+        names = ("account_logout", "account_reauthenticate", "mfa_index", "overview:set_language")
+        allowed = (settings.STATIC_URL, *(reverse(name) for name in names))
+        return not request.path.startswith(allowed) and not is_mfa_enabled(request.user)

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from audit.acts import ActionRefused
+from trialmgr.people.models import Membership, Site, User
+from trialmgr.people.permissions import APART, ROLE_LABELS, SITE_ROLES, Role
+from trialmgr.people.visibility import blinded_roles
+from trialmgr.studies.queries import NoStudyPublished, current_definition
+
+
+def check_role_fits(*, user: User, role: Role, site: Site | None) -> None:
+    """Every reason why this person may not hold this role, raised together."""
+    reasons = [*_site_reasons(role, site), *_duty_reasons(user, role), *_blinding_reasons(user, role)]
+    if reasons:
+        raise ActionRefused(*reasons)
+
+
+def _site_reasons(role: Role, site: Site | None) -> list[str]:
+    label = {"role": ROLE_LABELS[role]}
+    if role in SITE_ROLES and site is None:
+        return [_("The role %(role)s is held at a site: name the site.") % label]
+    if role not in SITE_ROLES and role is not Role.MONITOR and site is not None:
+        return [_("The role %(role)s serves the whole trial: leave the site out.") % label]
+    return []
+
+
+def _duty_reasons(user: User, role: Role) -> list[str]:
+    held = {Role(name) for name in user.roles}
+    clash = {
+        other
+        for one, others in APART
+        for other in held
+        if (role in one and other in others) or (other in one and role in others)
+    }
+    return [
+        _("%(a)s and %(b)s are duties that one person may not hold together.")
+        % {"a": ROLE_LABELS[role], "b": ROLE_LABELS[other]}
+        for other in sorted(clash)
+    ]
+
+
+def _blinding_reasons(user: User, role: Role) -> list[str]:
+    """Whoever has ever held an unblinded role can never work blinded in this trial, nor both at once."""
+    try:
+        blinded = blinded_roles(current_definition())
+    except NoStudyPublished:
+        return []
+    ever = set(Membership.objects.filter(user=user).values_list("role", flat=True))
+    now = set(user.roles)
+    if role in blinded and role is not Role.ADMINISTRATOR and ever - blinded:
+        return [_("This person has worked unblinded in this trial and cannot take a blinded role.")]
+    if role not in blinded and (now & blinded) - {Role.ADMINISTRATOR}:
+        return [_("This person works blinded: end the blinded role first.")]
+    return []

@@ -1,0 +1,616 @@
+"""What must hold across a study definition, beyond the types of its parts.
+
+Each rule is a generator over the definition that yields a finding with the path of the key at fault. Blinding rules
+follow ICH E9 (2.3.1): who is blinded meets no part of the study that tells the arm.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from trialmgr.protocol.expressions import RESERVED, Expression, ExpressionError, Kind, parse
+from trialmgr.protocol.model import (
+    Example,
+    Form,
+    Item,
+    ItemType,
+    Part,
+    Range,
+    Score,
+    StudyDefinition,
+    Text,
+    VisitDefinition,
+)
+from trialmgr.protocol.scoring import FUNCTIONS
+from trialmgr.protocol.yaml_source import DocumentPath
+
+ITEM_KINDS: dict[ItemType, Kind] = {
+    ItemType.INTEGER: Kind.NUMBER,
+    ItemType.DECIMAL: Kind.NUMBER,
+    ItemType.TEXT: Kind.TEXT,
+    ItemType.LONG_TEXT: Kind.TEXT,
+    ItemType.DATE: Kind.DATE,
+    ItemType.PARTIAL_DATE: Kind.DATE,
+    ItemType.TIME: Kind.TIME,
+    ItemType.CHOICE: Kind.TEXT,
+    ItemType.MULTI_CHOICE: Kind.CODES,
+    ItemType.YES_NO: Kind.TRUTH,
+}
+
+DERIVABLE = frozenset({ItemType.INTEGER, ItemType.DECIMAL, ItemType.DATE, ItemType.YES_NO})
+_LISTED = frozenset({ItemType.CHOICE, ItemType.MULTI_CHOICE})
+_NUMERIC = frozenset({ItemType.INTEGER, ItemType.DECIMAL})
+_WRITTEN = frozenset({ItemType.TEXT, ItemType.LONG_TEXT})
+_SHORTEST_ARM_WORD_INSIDE_ANOTHER = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    path: DocumentPath
+    message: str
+    mend: str
+
+
+Findings: TypeAlias = Iterator[Finding]
+
+
+def findings(definition: StudyDefinition) -> Findings:
+    """Every fault of meaning. References are judged only where the keys they go by are unique."""
+    for rule in _RULES:
+        yield from rule(definition)
+
+
+def parts_of(part: Part, path: DocumentPath = ()) -> Iterator[tuple[DocumentPath, Part]]:
+    """Every part of a definition, itself included, with its path."""
+    yield path, part
+    for name in type(part).model_fields:
+        value = getattr(part, name)
+        if isinstance(value, Part):
+            yield from parts_of(value, (*path, name))
+        elif isinstance(value, tuple):
+            for number, entry in enumerate(value):
+                if isinstance(entry, Part):
+                    yield from parts_of(entry, (*path, name, number))
+
+
+# --- keys, texts and dates -------------------------------------------------------------------------------------------
+
+
+def _repeated(path: DocumentPath, keys: Iterable[str], field: str = "key") -> Findings:
+    seen: set[str] = set()
+    for number, key in enumerate(keys):
+        if key in seen:
+            yield Finding((*path, number, field), f"`{key}` is used twice", "give each one a key of its own")
+        seen.add(key)
+
+
+def _unique_keys(study: StudyDefinition) -> Findings:
+    yield from _repeated(("arms",), (arm.key for arm in study.arms))
+    yield from _repeated(("sites",), (site.code for site in study.sites), "code")
+    yield from _repeated(("roles",), (role.key for role in study.roles))
+    yield from _repeated(("consents",), (consent.key for consent in study.consents))
+    yield from _repeated(("phases",), (phase.key for phase in study.phases))
+    yield from _repeated(("visits",), (visit.key for visit in study.visits))
+    yield from _repeated(("codelists",), (codelist.key for codelist in study.codelists))
+    yield from _repeated(("forms",), (form.key for form in study.forms))
+    yield from _repeated(("missing_reasons", "items"), (entry.code for entry in study.missing_reasons.items), "code")
+    yield from _repeated(("eligibility",), (version.version for version in study.eligibility), "version")
+
+
+def _unique_keys_inside(study: StudyDefinition) -> Findings:
+    for number, codelist in enumerate(study.codelists):
+        yield from _repeated(("codelists", number, "items"), (entry.code for entry in codelist.items), "code")
+    for number, version in enumerate(study.eligibility):
+        yield from _repeated(
+            ("eligibility", number, "criteria"), (criterion.id for criterion in version.criteria), "id"
+        )
+    for number, form in enumerate(study.forms):
+        yield from _repeated(("forms", number, "sections"), (section.key for section in form.sections))
+        yield from _repeated(("forms", number, "checks"), (check.key for check in form.checks))
+        yield from _item_keys(study, ("forms", number), form)
+
+
+def _item_keys(study: StudyDefinition, path: DocumentPath, form: Form) -> Findings:
+    criteria = {c.id.lower() for version in study.eligibility for c in version.criteria} if form.eligibility else set()
+    seen: set[str] = set()
+    for item_path, item in _items(path, form):
+        if item.key in seen or item.key in criteria:
+            yield Finding((*item_path, "key"), f"`{item.key}` is used twice on this form", "give the item another key")
+        if item.key in RESERVED:
+            yield Finding((*item_path, "key"), f"`{item.key}` is a word of expressions", "give the item another key")
+        seen.add(item.key)
+
+
+def _texts(study: StudyDefinition) -> Findings:
+    for path, part in parts_of(study):
+        if isinstance(part, Text):
+            for language in ("nl", "en"):
+                if not part(language).strip():
+                    yield Finding((*path, language), f"the text in {language} is empty", "write it in both languages")
+
+
+def _dates(study: StudyDefinition) -> Findings:
+    for path, part in parts_of(study):
+        written = getattr(part, "valid_from", None)
+        if written is not None and not _is_date(written):
+            yield Finding((*path, "valid_from"), f"{written!r} is not a date", "write year-month-day, as 2026-05-31")
+
+
+def _is_date(written: str) -> bool:
+    try:
+        return dt.date.fromisoformat(written).isoformat() == written
+    except ValueError:
+        return False
+
+
+# --- references ------------------------------------------------------------------------------------------------------
+
+
+def _absent(path: DocumentPath, key: str, known: Iterable[str], what: str) -> Findings:
+    """A finding when ``key`` is none of ``known``."""
+    names = list(known)
+    if key not in names:
+        choice = ", ".join(names[:12]) or "none is defined"
+        yield Finding(path, f"there is no {what} `{key}`", f"use one of: {choice}")
+
+
+def _all_absent(path: DocumentPath, keys: Iterable[str], known: Iterable[str], what: str) -> Findings:
+    names = list(known)
+    for number, key in enumerate(keys):
+        yield from _absent((*path, number), key, names, what)
+
+
+def _visit_references(study: StudyDefinition) -> Findings:
+    for number, visit in enumerate(study.visits):
+        path: DocumentPath = ("visits", number)
+        yield from _absent((*path, "phase"), visit.phase, (phase.key for phase in study.phases), "phase")
+        yield from _all_absent((*path, "arms"), visit.arms, (arm.key for arm in study.arms), "arm")
+        yield from _all_absent((*path, "forms"), visit.forms, (form.key for form in study.forms), "form")
+        yield from _repeated_words((*path, "forms"), visit.forms)
+        yield from _all_absent(
+            (*path, "required_forms"), visit.required_forms or (), visit.forms, f"form of the visit {visit.key}"
+        )
+
+
+def _repeated_words(path: DocumentPath, words: tuple[str, ...]) -> Findings:
+    for number, word in enumerate(words):
+        if word in words[:number]:
+            yield Finding((*path, number), f"`{word}` stands here twice", "keep one of the two")
+
+
+def _form_references(study: StudyDefinition) -> Findings:
+    roles = [role.key for role in study.roles]
+    used = {key for visit in study.visits for key in visit.forms}
+    for number, form in enumerate(study.forms):
+        path: DocumentPath = ("forms", number)
+        yield from _all_absent((*path, "entered_by"), form.entered_by, roles, "role")
+        if form.signed_by is not None:
+            yield from _absent((*path, "signed_by"), form.signed_by, roles, "role")
+        if form.key not in used:
+            yield Finding((*path, "key"), f"no visit holds the form {form.key}", "name it under `forms` of a visit")
+        yield from _ending(path, form)
+        for check_number, check in enumerate(form.checks):
+            where = (*path, "checks", check_number, "items")
+            yield from _all_absent(where, check.items, (item.key for item in form.items), f"item of {form.key}")
+
+
+def _ending(path: DocumentPath, form: Form) -> Findings:
+    key = form.ends_participation
+    if key is None:
+        return
+    yield from _absent((*path, "ends_participation"), key, (item.key for item in form.items), f"item of {form.key}")
+    if form.has_item(key) and form.item(key).type is not ItemType.CHOICE:
+        yield Finding((*path, "ends_participation"), f"`{key}` is not a choice", "let it be a choice from a code list")
+
+
+def _gates(study: StudyDefinition) -> Findings:
+    for number, phase in enumerate(study.phases):
+        path: DocumentPath = ("phases", number)
+        if phase.opens == "gate" and phase.gate is None:
+            yield Finding((*path, "opens"), "the phase opens by a gate but has none", "add `gate` with visit and rule")
+        if phase.opens != "gate" and phase.gate is not None:
+            yield Finding((*path, "gate"), "the phase has a gate but does not open by it", "write `opens: gate`")
+        if phase.gate is not None:
+            yield from _absent((*path, "gate", "visit"), phase.gate.visit, (v.key for v in study.visits), "visit")
+            own = {visit.key for visit in study.visits if visit.phase == phase.key}
+            if phase.gate.visit in own:
+                yield Finding(
+                    (*path, "gate", "visit"), "the gate waits for a visit of its own phase", "name an earlier one"
+                )
+
+
+# --- visits and forms ------------------------------------------------------------------------------------------------
+
+
+def _visit_rules(study: StudyDefinition) -> Findings:
+    repeating = {form.key for form in study.forms if form.repeating}
+    at_registration = {phase.key for phase in study.phases if phase.opens == "registration"}
+    for number, visit in enumerate(study.visits):
+        path: DocumentPath = ("visits", number)
+        if visit.arms and visit.phase in at_registration:
+            yield Finding((*path, "arms"), "an arm's visit stands before the allocation", "put it in a later phase")
+        if visit.before_allocation and visit.phase not in at_registration:
+            yield Finding(
+                (*path, "before_allocation"),
+                "a visit of a later phase cannot be complete before the allocation",
+                "put it in a phase that opens with registration",
+            )
+        yield from _occurrences(path, visit, repeating)
+
+
+def _occurrences(path: DocumentPath, visit: VisitDefinition, repeating: set[str]) -> Findings:
+    days = visit.repeat.days if visit.repeat else ()
+    if any(later <= earlier for earlier, later in itertools.pairwise(days)):
+        yield Finding((*path, "repeat", "days"), "the days do not rise", "write each day once, in order")
+    if visit.repeat and visit.kind != "scheduled":
+        yield Finding((*path, "repeat"), f"a visit of kind {visit.kind} does not repeat", "remove `repeat`")
+    for number, form in enumerate(visit.forms):
+        if form in repeating and visit.kind != "log":
+            yield Finding(
+                (*path, "forms", number), f"the repeating form {form} stands outside a log", "move it to a log visit"
+            )
+
+
+def _eligibility_forms(study: StudyDefinition) -> Findings:
+    flagged = [number for number, form in enumerate(study.forms) if form.eligibility]
+    if not flagged:
+        yield Finding((), "no form is flagged `eligibility: true`", "flag the form that holds the judgement")
+    for number in flagged[1:]:
+        yield Finding(("forms", number, "eligibility"), "a second form holds the eligibility", "flag one form only")
+
+
+# --- items -----------------------------------------------------------------------------------------------------------
+
+
+def _items(path: DocumentPath, form: Form) -> Iterator[tuple[DocumentPath, Item]]:
+    for section_number, section in enumerate(form.sections):
+        for number, item in enumerate(section.items):
+            yield (*path, "sections", section_number, "items", number), item
+
+
+def _all_items(study: StudyDefinition) -> Iterator[tuple[DocumentPath, Form, Item]]:
+    for number, form in enumerate(study.forms):
+        for path, item in _items(("forms", number), form):
+            yield path, form, item
+
+
+_FITS: dict[str, frozenset[ItemType]] = {
+    "range": _NUMERIC,
+    "soft_range": _NUMERIC,
+    "decimals": frozenset({ItemType.DECIMAL}),
+    "max_length": _WRITTEN,
+    "codelist": _LISTED,
+}
+
+
+def _item_rules(study: StudyDefinition) -> Findings:
+    lists = [codelist.key for codelist in study.codelists]
+    for path, _form, item in _all_items(study):
+        for name, types in _FITS.items():
+            if getattr(item, name) is not None and item.type not in types:
+                yield Finding(
+                    (*path, name), f"`{name}` does not go with the type {item.type}", "remove it or change the type"
+                )
+        if item.codelist is not None:
+            yield from _absent((*path, "codelist"), item.codelist, lists, "code list")
+        elif item.type in _LISTED:
+            yield Finding((*path, "type"), "the item has no code list", "add `codelist`")
+        for name in ("range", "soft_range"):
+            yield from _range((*path, name), getattr(item, name))
+        yield from _derivation(path, item)
+
+
+def _range(path: DocumentPath, bounds: Range | None) -> Findings:
+    if bounds is None:
+        return
+    if bounds.min is None and bounds.max is None:
+        yield Finding(path, "the range has no ends", "write `min`, `max` or both")
+    elif bounds.min is not None and bounds.max is not None and bounds.min > bounds.max:
+        yield Finding(path, f"the range runs from {bounds.min} down to {bounds.max}", "exchange `min` and `max`")
+
+
+def _derivation(path: DocumentPath, item: Item) -> Findings:
+    if item.derive is not None and item.score is not None:
+        yield Finding((*path, "derive"), "the item has a formula and a score", "keep one of the two")
+    if item.is_derived and item.type not in DERIVABLE:
+        kinds = ", ".join(sorted(DERIVABLE))
+        yield Finding((*path, "type"), f"a value of type {item.type} cannot be derived", f"use one of: {kinds}")
+
+
+def _scores(study: StudyDefinition) -> Findings:
+    for path, form, item in _all_items(study):
+        if item.score is not None:
+            yield from _absent((*path, "score", "function"), item.score.function, FUNCTIONS, "scoring function")
+            earlier = _keys_before(form, item)
+            yield from _all_absent((*path, "score", "items"), item.score.items, earlier, "earlier item")
+            if item.score.function in FUNCTIONS and set(item.score.items) <= set(earlier):
+                yield from _score_bounds((*path, "score", "items"), form, item.score)
+
+
+def _keys_before(form: Form, item: Item) -> list[str]:
+    keys = [other.key for other in form.items]
+    return keys[: keys.index(item.key)]
+
+
+def _score_bounds(path: DocumentPath, form: Form, score: Score) -> Findings:
+    function = FUNCTIONS[score.function]
+    if len(score.items) != len(function.bounds):
+        yield Finding(
+            path, f"{function.name} scores {len(function.bounds)} items, not {len(score.items)}", "name every item once"
+        )
+        return
+    yield from _repeated_words(path, score.items)
+    for number, (key, (lowest, highest)) in enumerate(zip(score.items, function.bounds, strict=True)):
+        if not _gives_answers_between(form.item(key), lowest, highest):
+            yield Finding(
+                (*path, number),
+                f"`{key}` may hold other answers than {lowest} to {highest}",
+                f"let it be an integer with the range {lowest} to {highest}",
+            )
+
+
+def _gives_answers_between(item: Item, lowest: int, highest: int) -> bool:
+    if item.type is ItemType.YES_NO:
+        return (lowest, highest) == (0, 1)
+    bounds = item.range or Range()
+    if item.type is not ItemType.INTEGER or bounds.min is None or bounds.max is None:
+        return False
+    return lowest <= bounds.min and bounds.max <= highest
+
+
+# --- blinding --------------------------------------------------------------------------------------------------------
+
+
+def _blinding(study: StudyDefinition) -> Findings:
+    blinded = {role.key for role in study.roles if role.blinded}
+    in_arm_visits = {key: visit.key for visit in study.visits if visit.reveals_allocation for key in visit.forms}
+    for number, form in enumerate(study.forms):
+        path: DocumentPath = ("forms", number)
+        if form.key in in_arm_visits and not form.reveals_allocation:
+            yield Finding(
+                (*path, "key"),
+                f"the form stands in {in_arm_visits[form.key]}, a visit of one arm, but does not reveal the allocation",
+                "write `reveals_allocation: true`",
+            )
+        for place, role in enumerate(form.entered_by):
+            if form.reveals_allocation and role in blinded:
+                yield Finding(
+                    (*path, "entered_by", place),
+                    f"the blinded role {role} would enter a form that reveals the allocation",
+                    "remove the role, or let the form not reveal it",
+                )
+
+
+def _silent_roles(study: StudyDefinition) -> Findings:
+    silent = {role.key for role in study.roles if role.sees == "nothing"}
+    for number, form in enumerate(study.forms):
+        for place, role in enumerate(form.entered_by):
+            if role in silent:
+                yield Finding(
+                    ("forms", number, "entered_by", place), f"the role {role} sees nothing", "remove it from entered_by"
+                )
+
+
+def _arm_words(study: StudyDefinition) -> Findings:
+    """No text that a blinded role may read names an arm. Criteria are left out: they hold for both arms alike."""
+    if not any(role.blinded for role in study.roles):
+        return
+    names = {name.casefold() for arm in study.arms for name in (arm.key, arm.label.nl, arm.label.en)}
+    for path, text in _open_texts(study):
+        for language in ("nl", "en"):
+            named = next((name for name in sorted(names) if _names(text(language), name)), None)
+            if named:
+                yield Finding(
+                    (*path, language),
+                    f"blinded roles would read `{named}`",
+                    "use words that name no arm, or hide the part",
+                )
+
+
+def _names(text: str, name: str) -> bool:
+    """Long names also inside a compound word; short ones, such as ECT, only as a word."""
+    if len(name) >= _SHORTEST_ARM_WORD_INSIDE_ANOTHER:
+        return name in text.casefold()
+    words = "".join(sign if sign.isalnum() else " " for sign in text.casefold()).split()
+    return name in words
+
+
+def _open_texts(study: StudyDefinition) -> Iterator[tuple[DocumentPath, Text]]:
+    yield ("public_title",), study.public_title
+    open_parts: list[tuple[DocumentPath, Part]] = []
+    open_parts += [(("phases", number), phase) for number, phase in enumerate(study.phases)]
+    open_parts += [(("visits", n), visit) for n, visit in enumerate(study.visits) if not visit.reveals_allocation]
+    open_parts += [(("forms", n), form) for n, form in enumerate(study.forms) if not form.reveals_allocation]
+    lists = {item.codelist for _path, form, item in _all_items(study) if not _hides(form, item)}
+    open_parts += [(("codelists", n), codelist) for n, codelist in enumerate(study.codelists) if codelist.key in lists]
+    hidden = [path for path, _form, item in _all_items(study) if item.reveals_allocation]
+    for start, part in open_parts:
+        for path, inner in parts_of(part, start):
+            if isinstance(inner, Text) and not any(path[: len(item)] == item for item in hidden):
+                yield path, inner
+
+
+# --- expressions -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """An expression where it stands: what it may refer to on its own form, and what kind of value it owes."""
+
+    path: DocumentPath
+    text: str
+    form: Form | None
+    reach: frozenset[str]
+    open: bool
+    kind: Kind = Kind.TRUTH
+
+
+def _expressions(study: StudyDefinition) -> Findings:
+    blinding = any(role.blinded for role in study.roles)
+    for written in _all_written(study):
+        try:
+            expression = parse(written.text)
+        except ExpressionError as error:
+            yield Finding(written.path, _told(error), error.mend)
+            continue
+        faults = list(_reference_faults(study, written, expression, blinding))
+        yield from faults or _kind_faults(study, written, expression)
+
+
+def _told(error: ExpressionError) -> str:
+    return f"{error.message} (sign {error.column} of the expression)"
+
+
+def _all_written(study: StudyDefinition) -> Iterator[_Written]:
+    for number, phase in enumerate(study.phases):
+        if phase.gate is not None:
+            yield _Written(("phases", number, "gate", "rule"), phase.gate.rule, None, frozenset(), True)
+    yield from _criteria_written(study)
+    for path, form, item in _all_items(study):
+        reach = frozenset(_keys_before(form, item))
+        is_open = not _hides(form, item)
+        if item.ask_if is not None:
+            yield _Written((*path, "ask_if"), item.ask_if, form, reach, is_open)
+        if item.derive is not None:
+            yield _Written((*path, "derive"), item.derive, form, reach, is_open, ITEM_KINDS[item.type])
+    for number, form in enumerate(study.forms):
+        reach = frozenset(item.key for item in form.items)
+        for place, check in enumerate(form.checks):
+            where = ("forms", number, "checks", place, "fires_if")
+            yield _Written(where, check.fires_if, form, reach, not form.reveals_allocation)
+
+
+def _criteria_written(study: StudyDefinition) -> Iterator[_Written]:
+    form = next((form for form in study.forms if form.eligibility), None)
+    reach = frozenset(item.key for item in form.items) if form else frozenset()
+    for number, version in enumerate(study.eligibility):
+        for place, criterion in enumerate(version.criteria):
+            if criterion.rule is not None:
+                yield _Written(("eligibility", number, "criteria", place, "rule"), criterion.rule, form, reach, True)
+
+
+def _reference_faults(study: StudyDefinition, written: _Written, expression: Expression, blinding: bool) -> Findings:
+    for reference in expression.reference_nodes():
+        fault = _reference_fault(study, written, reference.path)
+        if fault is None and blinding and written.open and _reveals(study, written.form, reference.path):
+            fault = "reveals the allocation, and blinded roles meet this expression"
+        if fault is not None:
+            name = ".".join(reference.path)
+            yield Finding(written.path, f"`{name}` {fault} (sign {reference.column})", "refer to another item")
+
+
+def _reference_fault(study: StudyDefinition, written: _Written, path: tuple[str, ...]) -> str | None:
+    if len(path) == 1:
+        return None if path[0] in written.reach else "is no item that comes earlier on this form"
+    visit_key, form_key, item_key = path
+    if not study.has_visit(visit_key):
+        return "names no visit of the study"
+    visit = study.visit(visit_key)
+    if visit.repeat is not None or visit.kind == "unscheduled":
+        return "names a visit that can happen more than once"
+    if form_key not in visit.forms or not study.has_form(form_key):
+        return "names no form of that visit"
+    if study.form(form_key).repeating:
+        return "names a form with many rows"
+    return None if study.form(form_key).has_item(item_key) else "names no item of that form"
+
+
+def _item_at(study: StudyDefinition, form: Form | None, path: tuple[str, ...]) -> tuple[Form, Item] | None:
+    home = study.form(path[1]) if len(path) > 1 else form
+    return None if home is None else (home, home.item(path[-1]))
+
+
+def _reveals(study: StudyDefinition, form: Form | None, path: tuple[str, ...]) -> bool:
+    found = _item_at(study, form, path)
+    return found is not None and _hides(*found)
+
+
+def _hides(form: Form, item: Item) -> bool:
+    return form.reveals_allocation or item.reveals_allocation
+
+
+def _kind_faults(study: StudyDefinition, written: _Written, expression: Expression) -> Findings:
+    def kind_of(path: tuple[str, ...]) -> Kind | None:
+        found = _item_at(study, written.form, path)
+        return ITEM_KINDS[found[1].type] if found else None
+
+    try:
+        kind = expression.kind(kind_of)
+    except ExpressionError as error:
+        yield Finding(written.path, _told(error), error.mend)
+        return
+    if kind is not written.kind:
+        yield Finding(written.path, f"the expression gives {kind}", f"let it give {written.kind}")
+
+
+# --- examples and the allocation -------------------------------------------------------------------------------------
+
+
+def _examples(study: StudyDefinition) -> Findings:
+    for path, part in parts_of(study):
+        if isinstance(part, Example):
+            form = study.forms[int(path[1])] if path[0] == "forms" else None
+            for key in part.given:
+                if not _is_known(study, form, tuple(key.split("."))):
+                    yield Finding((*path, "given", key), f"`{key}` is no item", "name an item, or visit.form.item")
+
+
+def _is_known(study: StudyDefinition, form: Form | None, path: tuple[str, ...]) -> bool:
+    if len(path) == 3:
+        return study.has_visit(path[0]) and study.has_form(path[1]) and study.form(path[1]).has_item(path[2])
+    return len(path) == 1 and form is not None and form.has_item(path[0])
+
+
+def _allocation(study: StudyDefinition) -> Findings:
+    design = study.randomization
+    if design is None:
+        return
+    yield from _repeated(("randomization", "factors"), (factor.key for factor in design.factors))
+    block = sum(arm.ratio for arm in study.arms)
+    for size, weight in design.block_sizes.items():
+        if block == 0 or size <= 0 or size % block:
+            yield Finding(
+                ("randomization", "block_sizes"),
+                f"a block of {size} cannot hold the ratio",
+                f"use multiples of {block}",
+            )
+        if weight < 1:
+            yield Finding(("randomization", "block_sizes"), f"the weight of block {size} is {weight}", "use 1 or more")
+    for number, factor in enumerate(design.factors):
+        if factor.source != "site" and not _is_level(study, tuple(factor.source.split("."))):
+            yield Finding(
+                ("randomization", "factors", number, "source"),
+                f"`{factor.source}` is neither site nor a choice or yes/no item",
+                "write site, or visit.form.item",
+            )
+
+
+def _is_level(study: StudyDefinition, path: tuple[str, ...]) -> bool:
+    if len(path) != 3 or not _is_known(study, None, path):
+        return False
+    return study.form(path[1]).item(path[2]).type in (ItemType.CHOICE, ItemType.YES_NO)
+
+
+_RULES: tuple[Callable[[StudyDefinition], Findings], ...] = (
+    _unique_keys,
+    _unique_keys_inside,
+    _texts,
+    _dates,
+    _visit_references,
+    _form_references,
+    _gates,
+    _visit_rules,
+    _eligibility_forms,
+    _item_rules,
+    _scores,
+    _blinding,
+    _silent_roles,
+    _arm_words,
+    _expressions,
+    _examples,
+    _allocation,
+)

@@ -1,0 +1,409 @@
+"""Typed model of a study definition (schema version 1).
+
+Source: the shape follows CDISC ODM 1.3.2 (study event, form, item group, item, code list), with the parts a
+trial needs and ODM lacks: phases with gates, arms, visit windows, eligibility versions, blinding of roles.
+
+All objects are frozen. A definition that passed ``loader.load_study`` holds every cross reference it makes.
+Expressions are kept as text; ``expressions.parse`` turns them into trees, ``evaluation`` runs them.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Language = Literal["nl", "en"]
+
+FARTHEST_DAY = 36_500
+Day = Annotated[int, Field(ge=-FARTHEST_DAY, le=FARTHEST_DAY)]
+
+
+class Part(BaseModel):
+    """Base of every piece of the definition: frozen, and a key that is not known is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
+
+
+class Text(Part):
+    """A text in both languages; ``text("nl")`` gives one of them."""
+
+    nl: str
+    en: str
+
+    def __call__(self, language: str) -> str:
+        return self.nl if language == "nl" else self.en
+
+
+class Arm(Part):
+    key: Key
+    label: Text
+    ratio: int = Field(default=1, ge=1, le=100)
+    confirm_with_protocol: bool = False
+
+
+class SiteDefinition(Part):
+    code: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{1,7}$")]
+    name: str
+    confirm_with_protocol: bool = False
+
+
+class RoleDefinition(Part):
+    """What a role may see. Who may *do* what is fixed in ``people.permissions``.
+
+    ``blinded``: meets no trace of the allocation. ``sees``: every form, or only those the role itself enters.
+    """
+
+    key: Key
+    label: Text
+    blinded: bool
+    sees: Literal["all", "entered", "nothing"] = "all"
+    confirm_with_protocol: bool = False
+
+
+class ConsentVersion(Part):
+    key: Key
+    label: Text
+    valid_from: str  # ISO date
+    confirm_with_protocol: bool = False
+
+
+class Example(Part):
+    """Values in, outcome out; run by ``study check``. Keys are items or references such as ``baseline.madrs.total``."""
+
+    given: dict[str, str | None]
+    gives: str | bool | None
+
+
+class Criterion(Part):
+    """One eligibility criterion. ``rule``, where given, must be true for the criterion to be *met*.
+
+    For an exclusion criterion ``met`` means that the exclusion applies.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[IE][0-9]{1,2}$")]
+    kind: Literal["inclusion", "exclusion"]
+    text: Text
+    rule: str | None = None
+    examples: tuple[Example, ...] = ()
+    confirm_with_protocol: bool = False
+
+
+class EligibilityVersion(Part):
+    version: str
+    valid_from: str  # ISO date
+    criteria: tuple[Criterion, ...] = Field(min_length=1)
+    confirm_with_protocol: bool = False
+
+
+class Gate(Part):
+    """The decision that opens a phase: ``rule`` is evaluated on the participant's stored data.
+
+    ``visit``: the visit that must be complete first. True opens the phase, false ends the planned schedule,
+    unknown (something is missing) refuses the decision.
+    """
+
+    visit: Key
+    rule: str
+    label: Text
+    if_true: Text
+    if_false: Text
+    examples: tuple[Example, ...] = ()
+    confirm_with_protocol: bool = False
+
+
+class Phase(Part):
+    """A stretch of the trial. ``opens``: with registration, with the allocation, or by a gate."""
+
+    key: Key
+    label: Text
+    opens: Literal["registration", "allocation", "gate"]
+    gate: Gate | None = None
+
+
+class Window(Part):
+    before: int = Field(default=0, ge=0, le=FARTHEST_DAY)
+    after: int = Field(default=0, ge=0, le=FARTHEST_DAY)
+
+
+class Repeat(Part):
+    """A visit that returns: ``days`` are the offsets in days of each occurrence from the visit's ``day``."""
+
+    days: tuple[Day, ...] = Field(min_length=1)
+
+
+class VisitDefinition(Part):
+    """A study event.
+
+    ``kind``: scheduled (has a target day), log (open all the time; holds repeating forms such as adverse events),
+    unscheduled (opened by a person when something happens). ``anchor``: which date ``day`` counts from.
+    ``arms``: only for these arms; such a visit reveals the allocation. ``forms`` in order of display;
+    ``required_forms`` are those that must be complete (all of ``forms`` when left out).
+    """
+
+    key: Key
+    label: Text
+    phase: Key
+    kind: Literal["scheduled", "log", "unscheduled"] = "scheduled"
+    anchor: Literal["registration", "allocation"] = "registration"
+    day: Day = 0
+    window: Window = Window()
+    repeat: Repeat | None = None
+    arms: tuple[Key, ...] = ()
+    forms: tuple[Key, ...]
+    required_forms: tuple[Key, ...] | None = None
+    before_allocation: bool = False  # must be complete before a participant can be randomised
+    confirm_with_protocol: bool = False
+
+    @property
+    def reveals_allocation(self) -> bool:
+        return bool(self.arms)
+
+    @property
+    def must_complete(self) -> tuple[str, ...]:
+        return self.forms if self.required_forms is None else self.required_forms
+
+    def occurrences(self) -> tuple[int, ...]:
+        """Day offsets from the anchor, one per occurrence; the place in the tuple plus one is the ordinal."""
+        return tuple(self.day + offset for offset in self.repeat.days) if self.repeat else (self.day,)
+
+
+class CodeListItem(Part):
+    code: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\-]{1,40}$")]
+    label: Text
+
+
+class CodeList(Part):
+    key: Key
+    items: tuple[CodeListItem, ...] = Field(min_length=1)
+
+    @cached_property
+    def codes(self) -> frozenset[str]:
+        return frozenset(item.code for item in self.items)
+
+    def label(self, code: str, language: str) -> str:
+        return next(item.label(language) for item in self.items if item.code == code)
+
+
+class ItemType(enum.StrEnum):
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    TEXT = "text"
+    LONG_TEXT = "long_text"
+    DATE = "date"
+    PARTIAL_DATE = "partial_date"
+    TIME = "time"
+    CHOICE = "choice"
+    MULTI_CHOICE = "multi_choice"
+    YES_NO = "yes_no"
+
+
+class Range(Part):
+    min: Decimal | None = None
+    max: Decimal | None = None
+
+
+class Score(Part):
+    """A scoring function of ``scoring.FUNCTIONS`` and the items it reads, in the function's own order."""
+
+    function: str
+    items: tuple[Key, ...]
+
+
+class Item(Part):
+    """One question, or one derived value (``derive`` or ``score``), which no person enters.
+
+    ``range`` refuses, ``soft_range`` asks (a query opens). ``ask_if``: the item applies only when true; an item
+    that does not apply is skipped, not missing. ``missing_allowed``: a reason may stand in place of a value.
+    """
+
+    key: Key
+    type: ItemType
+    label: Text
+    hint: Text | None = None
+    unit: str | None = None
+    range: Range | None = None
+    soft_range: Range | None = None
+    decimals: int | None = Field(default=None, ge=0, le=6)
+    max_length: int | None = Field(default=None, ge=1, le=10000)
+    codelist: Key | None = None
+    required: bool = True
+    missing_allowed: bool = True
+    ask_if: str | None = None
+    derive: str | None = None
+    score: Score | None = None
+    examples: tuple[Example, ...] = ()
+    variable: str | None = None  # SDTM or CDASH variable
+    reveals_allocation: bool = False
+    confirm_with_protocol: bool = False
+
+    @property
+    def is_derived(self) -> bool:
+        return self.derive is not None or self.score is not None
+
+
+class Section(Part):
+    key: Key
+    label: Text
+    items: tuple[Item, ...] = Field(min_length=1)
+
+
+class Check(Part):
+    """An edit check. ``fires_if`` true: a hard check refuses the entry, a soft one opens a query on ``items``."""
+
+    key: Key
+    severity: Literal["hard", "soft"]
+    fires_if: str
+    items: tuple[Key, ...] = Field(min_length=1)
+    message: Text
+    examples: tuple[Example, ...] = ()
+    confirm_with_protocol: bool = False
+
+
+class Form(Part):
+    """A case report form.
+
+    ``entered_by``: role keys that may enter it. ``reveals_allocation``: no blinded role meets it at all.
+    ``repeating``: holds many rows (adverse events). ``eligibility``: its items come from the criteria in force.
+    ``ends_participation``: the item whose code says how the participant ended; see ``EndStatus``.
+    """
+
+    key: Key
+    label: Text
+    entered_by: tuple[Key, ...] = Field(min_length=1)
+    domain: str | None = None  # SDTM domain
+    instrument: str | None = None
+    citation: str | None = None
+    licence_status: Literal["own", "free", "licensed"] = "own"
+    recall_period: Text | None = None
+    reveals_allocation: bool = False
+    repeating: bool = False
+    signed_by: Key | None = None  # role whose signature the form needs before the study can be locked
+    eligibility: bool = False
+    ends_participation: Key | None = None
+    sections: tuple[Section, ...] = Field(min_length=1)
+    checks: tuple[Check, ...] = ()
+    confirm_with_protocol: bool = False
+
+    @cached_property
+    def items(self) -> tuple[Item, ...]:
+        return tuple(item for section in self.sections for item in section.items)
+
+    @cached_property
+    def _by_key(self) -> dict[str, Item]:
+        return {item.key: item for item in self.items}
+
+    def item(self, key: str) -> Item:
+        """KeyError when the form has no such item."""
+        return self._by_key[key]
+
+    def has_item(self, key: str) -> bool:
+        return key in self._by_key
+
+
+class StratificationFactor(Part):
+    """``site`` is the participant's site; another factor names the item that holds its level."""
+
+    key: Key
+    source: Literal["site"] | str
+
+
+class RandomizationDesign(Part):
+    """The restricted part: who enrols never sees it. Block sizes map to integer weights."""
+
+    method: Literal["permuted_blocks"]
+    factors: tuple[StratificationFactor, ...]
+    block_sizes: dict[int, int]
+    length_per_stratum: int = Field(ge=1, le=100_000)
+    confirm_with_protocol: bool = False
+
+
+class StudyDefinition(Part):
+    schema_version: Literal[1]
+    id: Key
+    version: str
+    short_title: str
+    title: Text
+    public_title: Text  # names no arm: what blinded roles and participants may read
+    registration: str
+    sponsor: str
+    target_participants: int = Field(ge=1)
+    valid_from: str  # ISO date
+    arms: tuple[Arm, ...]
+    sites: tuple[SiteDefinition, ...] = Field(min_length=1)
+    roles: tuple[RoleDefinition, ...] = Field(min_length=1)
+    consents: tuple[ConsentVersion, ...] = Field(min_length=1)
+    eligibility: tuple[EligibilityVersion, ...] = Field(min_length=1)
+    phases: tuple[Phase, ...] = Field(min_length=1)
+    visits: tuple[VisitDefinition, ...] = Field(min_length=1)
+    missing_reasons: CodeList
+    codelists: tuple[CodeList, ...] = ()
+    forms: tuple[Form, ...] = Field(min_length=1)
+    randomization: RandomizationDesign | None = None
+
+    @cached_property
+    def _forms(self) -> dict[str, Form]:
+        return {form.key: form for form in self.forms}
+
+    @cached_property
+    def _visits(self) -> dict[str, VisitDefinition]:
+        return {visit.key: visit for visit in self.visits}
+
+    @cached_property
+    def _codelists(self) -> dict[str, CodeList]:
+        return {codelist.key: codelist for codelist in self.codelists}
+
+    def form(self, key: str) -> Form:
+        return self._forms[key]
+
+    def visit(self, key: str) -> VisitDefinition:
+        return self._visits[key]
+
+    def codelist(self, key: str) -> CodeList:
+        return self._codelists[key]
+
+    def has_form(self, key: str) -> bool:
+        return key in self._forms
+
+    def has_visit(self, key: str) -> bool:
+        return key in self._visits
+
+    def phase(self, key: str) -> Phase:
+        return next(phase for phase in self.phases if phase.key == key)
+
+    def arm(self, key: str) -> Arm:
+        return next(arm for arm in self.arms if arm.key == key)
+
+    def role(self, key: str) -> RoleDefinition:
+        return next(role for role in self.roles if role.key == key)
+
+    def visits_of(self, *, phase: str, arm: str | None) -> Iterator[VisitDefinition]:
+        """Visits of a phase for one arm, in the definition's order."""
+        for visit in self.visits:
+            if visit.phase == phase and (not visit.arms or arm in visit.arms):
+                yield visit
+
+    def eligibility_on(self, date: str) -> EligibilityVersion:
+        """The criteria in force on an ISO date: the latest version that began on or before it, else the first."""
+        begun = [version for version in self.eligibility if version.valid_from <= date]
+        return max(begun, key=lambda version: version.valid_from) if begun else self.eligibility[0]
+
+    def canonical_json(self) -> str:
+        """One fixed spelling: sorted keys, no spaces, UTF-8. Its SHA-256 is the definition's identity."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.canonical_json().encode()).hexdigest()
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        """Read back what ``canonical_json`` wrote."""
+        return cls.model_validate(document)

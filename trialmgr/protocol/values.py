@@ -1,0 +1,209 @@
+"""What a person typed, brought to one canonical string; and the typed value that expressions reckon with.
+
+Decimals and partial dates keep the precision in which they were written: ``72,50`` is stored as ``72.50``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeAlias
+
+from trialmgr.protocol.model import CodeList, Item, ItemType, Text
+
+LONGEST_RAW = 20_000
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+DEFAULT_DECIMALS = 6
+DEFAULT_LENGTH = 500
+DEFAULT_LONG_LENGTH = 10_000
+
+_INTEGER = re.compile(r"([+-]?)([0-9]{1,15})")
+_DECIMAL = re.compile(r"([+-]?)([0-9]{1,15})(?:[.,]([0-9]{1,15}))?")
+_DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})")
+_PARTIAL_DATE = re.compile(r"([0-9]{4})(?:-([0-9]{1,2})(?:-([0-9]{1,2}))?)?")
+_TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})")
+_YES_NO = {"yes": "yes", "ja": "yes", "no": "no", "nee": "no"}
+_REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+@dataclass(frozen=True, slots=True)
+class PartialDate:
+    """A date of which the day, or the month and the day, is not known: each day from first to last is possible."""
+
+    first: dt.date
+    last: dt.date
+
+
+Value: TypeAlias = Decimal | dt.date | PartialDate | dt.time | str | bool | tuple[str, ...] | None
+
+
+class ValueProblem(ValueError):
+    """What was typed is not a value of the item; ``text`` says so in both languages."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text.en)
+        self.text = text
+
+
+def parse_value(item: Item, raw: str, codelist: CodeList | None) -> str:
+    """Canonical string of ``raw``; ValueProblem when it is not a value of the item's type.
+
+    ``codelist`` is the item's own list. Ranges are not judged here, see ``evaluation``.
+    """
+    if len(raw) > LONGEST_RAW:
+        raise _problem("De invoer is te lang.", "The answer is too long.")
+    trimmed = unicodedata.normalize("NFC", raw.replace("\r\n", "\n")).strip()
+    if not trimmed:
+        raise _problem("Vul een waarde in.", "Enter a value.")
+    return _PARSERS[item.type](item, trimmed, codelist)
+
+
+def typed(item: Item, canonical: str) -> Value:
+    """The value of a canonical string made by ``parse_value``: number, date, time, codes, true or false, or text."""
+    return _READERS[item.type](canonical)
+
+
+def _problem(nl: str, en: str) -> ValueProblem:
+    return ValueProblem(Text(nl=nl, en=en))
+
+
+def _number(sign: str, whole: str, fraction: str) -> str:
+    digits = (whole.lstrip("0") or "0") + (f".{fraction}" if fraction else "")
+    negative = sign == "-" and any(digit in "123456789" for digit in digits)
+    return f"-{digits}" if negative else digits
+
+
+def _parse_integer(item: Item, raw: str, codelist: CodeList | None) -> str:
+    match = _INTEGER.fullmatch(raw.replace("\u2212", "-"))
+    if match is None:
+        raise _problem("Vul een geheel getal in, zoals 12.", "Enter a whole number, such as 12.")
+    return _number(match[1], match[2], "")
+
+
+def _parse_decimal(item: Item, raw: str, codelist: CodeList | None) -> str:
+    places = DEFAULT_DECIMALS if item.decimals is None else item.decimals
+    match = _DECIMAL.fullmatch(raw.replace("\u2212", "-"))
+    if match is None:
+        raise _problem("Vul een getal in, zoals 72,5.", "Enter a number, such as 72.5.")
+    if len(match[3] or "") > places:
+        raise _problem(
+            f"Vul een getal in met hoogstens {places} cijfers achter de komma.",
+            f"Enter a number with at most {places} decimal places.",
+        )
+    return _number(match[1], match[2], match[3] or "")
+
+
+def _parse_text(item: Item, raw: str, codelist: CodeList | None) -> str:
+    longest = item.max_length or (DEFAULT_LONG_LENGTH if item.type is ItemType.LONG_TEXT else DEFAULT_LENGTH)
+    if len(raw) > longest:
+        raise _problem(f"Gebruik hoogstens {longest} tekens.", f"Use at most {longest} characters.")
+    allowed = "\n\t" if item.type is ItemType.LONG_TEXT else ""
+    if any(unicodedata.category(sign) in _REFUSED_CATEGORIES and sign not in allowed for sign in raw):
+        raise _problem(
+            "De tekst bevat tekens die niet bewaard kunnen worden; typ hem opnieuw.",
+            "The text has characters that cannot be kept; type it again.",
+        )
+    return raw
+
+
+def _checked_date(year: str, month: str, day: str) -> dt.date:
+    """ValueProblem when there is no such day, or when the year is outside what a trial can mean."""
+    try:
+        date = dt.date(int(year), int(month), int(day))
+    except ValueError:
+        raise _problem("Deze datum bestaat niet.", "There is no such date.") from None
+    if not FIRST_YEAR <= date.year <= LAST_YEAR:
+        raise _problem(
+            f"Het jaar moet tussen {FIRST_YEAR} en {LAST_YEAR} liggen.",
+            f"The year must be between {FIRST_YEAR} and {LAST_YEAR}.",
+        )
+    return date
+
+
+def _parse_date(item: Item, raw: str, codelist: CodeList | None) -> str:
+    match = _DATE.fullmatch(raw)
+    if match is None:
+        raise _problem(
+            "Vul een volledige datum in: jaar-maand-dag, zoals 2026-05-31.",
+            "Enter a full date: year-month-day, such as 2026-05-31.",
+        )
+    return _checked_date(match[1], match[2], match[3]).isoformat()
+
+
+def _parse_partial_date(item: Item, raw: str, codelist: CodeList | None) -> str:
+    match = _PARTIAL_DATE.fullmatch(raw)
+    if match is None:
+        raise _problem(
+            "Vul een jaar, een jaar en maand, of een volledige datum in, zoals 2026-05.",
+            "Enter a year, a year and month, or a full date, such as 2026-05.",
+        )
+    date = _checked_date(match[1], match[2] or "1", match[3] or "1").isoformat()
+    return date[: 10 if match[3] else 7 if match[2] else 4]
+
+
+def _parse_time(item: Item, raw: str, codelist: CodeList | None) -> str:
+    match = _TIME.fullmatch(raw)
+    if match is None or int(match[1]) > 23 or int(match[2]) > 59:
+        raise _problem("Vul een tijd in, zoals 09:30.", "Enter a time, such as 09:30.")
+    return f"{int(match[1]):02d}:{match[2]}"
+
+
+def _parse_choice(item: Item, raw: str, codelist: CodeList | None) -> str:
+    if codelist is None or raw not in codelist.codes:
+        raise _problem("Kies een antwoord uit de lijst.", "Choose an answer from the list.")
+    return raw
+
+
+def _parse_multi_choice(item: Item, raw: str, codelist: CodeList | None) -> str:
+    chosen = set(raw.split())
+    if codelist is None or not chosen <= codelist.codes:
+        raise _problem("Kies antwoorden uit de lijst.", "Choose answers from the list.")
+    return " ".join(entry.code for entry in codelist.items if entry.code in chosen)
+
+
+def _parse_yes_no(item: Item, raw: str, codelist: CodeList | None) -> str:
+    answer = _YES_NO.get(raw.casefold())
+    if answer is None:
+        raise _problem("Kies ja of nee.", "Choose yes or no.")
+    return answer
+
+
+def _read_partial_date(canonical: str) -> Value:
+    first = dt.date.fromisoformat(canonical + "-01-01"[len(canonical) - 4 :] if len(canonical) < 10 else canonical)
+    if len(canonical) == 10:
+        return first
+    if len(canonical) == 4:
+        return PartialDate(first, dt.date(first.year, 12, 31))
+    following = (first + dt.timedelta(days=31)).replace(day=1)
+    return PartialDate(first, following - dt.timedelta(days=1))
+
+
+_PARSERS: dict[ItemType, Callable[[Item, str, CodeList | None], str]] = {
+    ItemType.INTEGER: _parse_integer,
+    ItemType.DECIMAL: _parse_decimal,
+    ItemType.TEXT: _parse_text,
+    ItemType.LONG_TEXT: _parse_text,
+    ItemType.DATE: _parse_date,
+    ItemType.PARTIAL_DATE: _parse_partial_date,
+    ItemType.TIME: _parse_time,
+    ItemType.CHOICE: _parse_choice,
+    ItemType.MULTI_CHOICE: _parse_multi_choice,
+    ItemType.YES_NO: _parse_yes_no,
+}
+
+_READERS: dict[ItemType, Callable[[str], Value]] = {
+    ItemType.INTEGER: Decimal,
+    ItemType.DECIMAL: Decimal,
+    ItemType.TEXT: str,
+    ItemType.LONG_TEXT: str,
+    ItemType.DATE: dt.date.fromisoformat,
+    ItemType.PARTIAL_DATE: _read_partial_date,
+    ItemType.TIME: dt.time.fromisoformat,
+    ItemType.CHOICE: str,
+    ItemType.MULTI_CHOICE: lambda canonical: tuple(canonical.split()),
+    ItemType.YES_NO: lambda canonical: canonical == "yes",
+}

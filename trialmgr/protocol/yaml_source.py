@@ -1,0 +1,237 @@
+"""YAML 1.2 files read into plain values, with the place of every key.
+
+Built on the parser's flat stream of events, so nothing recurses. Study files use the plain part of YAML only: no
+anchors, aliases, tags or several documents. Numbers stay the text that was written, so that ``1.0`` and ``007``
+arrive unchanged; the typed model turns them into numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, StringMark, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    Event,
+    MappingStartEvent,
+    NodeEvent,
+    ScalarEvent,
+)
+
+LARGEST_FILE = 1_000_000
+DEEPEST = 30
+
+DocumentPath = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyError:
+    """One fault: where it stands (line and column from 1), the key, what is wrong and what to do about it."""
+
+    file: str
+    line: int
+    column: int
+    key: str
+    message: str
+    mend: str
+
+    def __str__(self) -> str:
+        key = f" {self.key}" if self.key else ""
+        return f"{self.file}:{self.line}:{self.column}{key}: {self.message} — {self.mend}"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a key stands. ``key`` is its path inside the file, such as ``sections[0].items[3].range``."""
+
+    file: str
+    line: int
+    column: int
+    key: str
+
+    def error(self, message: str, mend: str) -> StudyError:
+        return StudyError(self.file, self.line, self.column, self.key, message, mend)
+
+
+@dataclass(frozen=True, slots=True)
+class YamlSource:
+    """One file: its document (None when it could not be read), the places of its keys, and its faults."""
+
+    document: dict[str, Any] | None
+    places: dict[DocumentPath, Place]
+    errors: tuple[StudyError, ...]
+
+
+class _Refused(Exception):
+    def __init__(self, line: int, column: int, message: str, mend: str) -> None:
+        super().__init__(message)
+        self.fault = (line, column, message, mend)
+
+
+def read_source(folder: Path, name: str) -> YamlSource:
+    """Read ``folder / name``; every fault is in ``errors``, none is raised."""
+    builder = _Builder(name)
+    try:
+        builder.build(_events(_text(folder / name)))
+    except _Refused as refused:
+        line, column, message, mend = refused.fault
+        builder.errors.append(StudyError(name, line, column, "", message, mend))
+        return YamlSource(None, builder.places, tuple(builder.errors))
+    return YamlSource(builder.document(), builder.places, tuple(builder.errors))
+
+
+def path_text(path: DocumentPath) -> str:
+    """``("items", 3, "range")`` as ``items[3].range``."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return text.removeprefix(".")
+
+
+def _text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise _Refused(1, 1, "the file is missing", f"make the file {path.name}") from None
+    except OSError as error:
+        raise _Refused(
+            1, 1, "the file cannot be read", f"check that it is a readable file ({error.strerror})"
+        ) from None
+    if len(content) > LARGEST_FILE:
+        raise _Refused(1, 1, "the file is larger than 1 MB", "split it into smaller forms")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
+        raise _Refused(line, column, "the file is not UTF-8 here", "save the file as UTF-8") from None
+
+
+def _events(text: str) -> Iterator[Event]:
+    try:
+        yield from YAML(typ="safe", pure=True).parse(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark or StringMark("", 0, 0, 0, "", 0)
+        problem = str(error.problem or error.context)
+        raise _Refused(
+            mark.line + 1, mark.column + 1, f"this is not valid YAML: {problem}", _yaml_mend(problem)
+        ) from None
+    except YAMLError:
+        raise _Refused(1, 1, "the file has a character that YAML refuses", "remove control characters") from None
+
+
+def _yaml_mend(problem: str) -> str:
+    if "\\t" in problem:
+        return "indent with spaces, not with tabs"
+    return "check the indentation, the colons and the quotes on this line and the one before"
+
+
+def _column(mark: Any) -> tuple[int, int]:
+    return mark.line + 1, mark.column + 1
+
+
+class _Builder:
+    """Turns events into dicts, lists, texts, true, false and None. Repeated keys are told; the first one counts."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.places: dict[DocumentPath, Place] = {}
+        self.errors: list[StudyError] = []
+        self._roots: list[Any] = []
+        self._open: list[tuple[DocumentPath, Any]] = []
+        self._key: list[str | None] = []
+
+    def build(self, events: Iterator[Event]) -> None:
+        documents = 0
+        for event in events:
+            if isinstance(event, DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    raise _Refused(
+                        *_column(event.start_mark), "the file holds a second document", "remove the line ---"
+                    )
+            elif isinstance(event, NodeEvent):
+                self._node(event)
+            elif isinstance(event, CollectionEndEvent):
+                self._open.pop()
+                self._key.pop()
+
+    def document(self) -> dict[str, Any] | None:
+        root = self._roots[0] if self._roots else None
+        if isinstance(root, dict) and root:
+            return root
+        message = "the file is empty" if not root else "the file must hold keys with values"
+        self.errors.append(StudyError(self.name, 1, 1, "", message, "write `key: value` lines, see the other studies"))
+        return None
+
+    def _node(self, event: NodeEvent) -> None:
+        line, column = _column(event.start_mark)
+        if isinstance(event, AliasEvent) or event.anchor is not None:
+            raise _Refused(line, column, "anchors and aliases are not used in a study", "write the part out in full")
+        if getattr(event, "tag", None) not in (None, "!"):
+            raise _Refused(line, column, "tags such as !!str are not used in a study", "remove the tag")
+        if self._awaits_key():
+            self._take_key(event, line, column)
+            return
+        path = self._path(line, column)
+        if isinstance(event, ScalarEvent):
+            self._put(path, _scalar(event))
+        elif isinstance(event, CollectionStartEvent):
+            self._start(path, {} if isinstance(event, MappingStartEvent) else [], line, column)
+
+    def _awaits_key(self) -> bool:
+        return bool(self._open) and isinstance(self._open[-1][1], dict) and self._key[-1] is None
+
+    def _take_key(self, event: NodeEvent, line: int, column: int) -> None:
+        if not isinstance(event, ScalarEvent):
+            raise _Refused(line, column, "a key must be a plain word", "write `key: value`")
+        self._key[-1] = event.value
+        path, mapping = self._open[-1]
+        place = Place(self.name, line, column, path_text((*path, event.value)))
+        if event.value in mapping:
+            self.errors.append(place.error("the key stands here twice", "keep one of the two"))
+        else:
+            self.places[(*path, event.value)] = place
+
+    def _path(self, line: int, column: int) -> DocumentPath:
+        if not self._open:
+            self.places[()] = Place(self.name, line, column, "")
+            return ()
+        path, container = self._open[-1]
+        if isinstance(container, dict):
+            return (*path, str(self._key[-1]))
+        item = (*path, len(container))
+        self.places[item] = Place(self.name, line, column, path_text(item))
+        return item
+
+    def _start(self, path: DocumentPath, container: Any, line: int, column: int) -> None:
+        if len(self._open) >= DEEPEST:
+            raise _Refused(line, column, "the file is nested too deep", "no part of a study is that deep; flatten it")
+        self._put(path, container)
+        self._open.append((path, container))
+        self._key.append(None)
+
+    def _put(self, path: DocumentPath, value: Any) -> None:
+        if not self._open:
+            self._roots.append(value)
+            return
+        container = self._open[-1][1]
+        if isinstance(container, list):
+            container.append(value)
+        else:
+            container.setdefault(path[-1], value)
+            self._key[-1] = None
+
+
+def _scalar(event: ScalarEvent) -> str | bool | None:
+    """YAML 1.2 core schema without its numbers, which stay as written."""
+    if event.style is not None and event.style != "":
+        return str(event.value).rstrip("\n")
+    if event.value in ("", "~", "null", "Null", "NULL"):
+        return None
+    return {"true": True, "false": False}.get(event.value.lower(), str(event.value))

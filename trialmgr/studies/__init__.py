@@ -1,0 +1,1 @@
+"""The study definition in force: published versions as immutable rows, and the study lock."""

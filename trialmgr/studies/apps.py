@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+
+
+class StudiesConfig(AppConfig):
+    name = "trialmgr.studies"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from audit.acts import refuse_when
+        from trialmgr.studies.policies import check_not_locked
+
+        refuse_when(check_not_locked)
