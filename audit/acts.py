@@ -157,6 +157,8 @@ def action(
             finally:
                 _current.reset(token)
 
+        if name in ACTIONS:
+            raise ValueError(f"two actions are called {name!r}")
         ACTIONS[name] = ActionInfo(name, permission, works_when_locked, run)
         return run
 

@@ -35,6 +35,7 @@ class TrackedModel(models.Model):
         history_user_getter=stored_user,
         history_user_setter=store_user,
     )
+    objects = TrackedQuerySet[Any].as_manager()
 
     class Meta:
         abstract = True

@@ -1,7 +1,8 @@
 """Append-only tables, held by the database itself on SQLite and PostgreSQL.
 
 Source: 21 CFR Part 11 11.10(e). SQLite's INSERT OR REPLACE deletes without firing delete triggers, so an insert over
-an existing key is refused as well. The statements are idempotent and run after every migration.
+an existing row, by any of its unique keys, is refused as well. The statements are idempotent and run after every
+migration.
 """
 
 from __future__ import annotations
@@ -9,37 +10,48 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import apps
-from django.db import connections, models
+from django.db import connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 MESSAGE = "append-only: rows of this table are never changed or deleted"
 
 
-def append_only_tables() -> list[tuple[str, str]]:
-    """(table, primary key column) of every history table and of every model that says it is ``append_only``."""
+Key = tuple[str, ...]
+
+
+def append_only_tables() -> list[tuple[str, list[Key]]]:
+    """(table, its unique keys) of every history table and of every model that says it is ``append_only``."""
     chosen = [
         model
         for model in apps.get_models(include_auto_created=True)
         if getattr(model, "append_only", False) or hasattr(model, "history_id")
     ]
-    return sorted((model._meta.db_table, _column(model)) for model in chosen)
+    return sorted((model._meta.db_table, _keys(model)) for model in chosen)
 
 
-def _column(model: type[models.Model]) -> str:
-    return str(model._meta.pk.column)
+def _keys(model: type[models.Model]) -> list[Key]:
+    """The columns of each unique key. SQLite's own row number is one too, whatever the primary key is."""
+    single = [(field.column,) for field in model._meta.concrete_fields if field.unique]
+    joint = [
+        tuple(model._meta.get_field(name).column for name in constraint.fields)
+        for constraint in model._meta.total_unique_constraints
+    ]
+    return [("rowid",), *single, *joint]
 
 
-def _sqlite(table: str, key: str) -> list[str]:
+def _sqlite(table: str, keys: list[Key]) -> list[str]:
     refuse = f"BEGIN SELECT RAISE(ABORT, '{MESSAGE}'); END"
-    exists = f'WHEN EXISTS (SELECT 1 FROM "{table}" WHERE "{key}" = NEW."{key}")'  # noqa: S608  our own table names
+    same = " OR ".join(" AND ".join(f'"{column}" = NEW."{column}"' for column in key) for key in keys)
+    exists = f'WHEN EXISTS (SELECT 1 FROM "{table}" WHERE {same})'  # noqa: S608  our own table names
     return [
-        f'CREATE TRIGGER IF NOT EXISTS "{table}_no_update" BEFORE UPDATE ON "{table}" {refuse}',
-        f'CREATE TRIGGER IF NOT EXISTS "{table}_no_delete" BEFORE DELETE ON "{table}" {refuse}',
-        f'CREATE TRIGGER IF NOT EXISTS "{table}_no_replace" BEFORE INSERT ON "{table}" {exists} {refuse}',
+        *(f'DROP TRIGGER IF EXISTS "{table}{suffix}"' for suffix in _SUFFIXES["sqlite"]),
+        f'CREATE TRIGGER "{table}_no_update" BEFORE UPDATE ON "{table}" {refuse}',
+        f'CREATE TRIGGER "{table}_no_delete" BEFORE DELETE ON "{table}" {refuse}',
+        f'CREATE TRIGGER "{table}_no_replace" BEFORE INSERT ON "{table}" {exists} {refuse}',
     ]
 
 
-def _postgresql(table: str, _key: str) -> list[str]:
+def _postgresql(table: str, _keys: list[Key]) -> list[str]:
     return [
         "CREATE OR REPLACE FUNCTION trialmgr_append_only() RETURNS trigger LANGUAGE plpgsql AS "
         f"$$ BEGIN RAISE EXCEPTION '{MESSAGE}'; END $$",
@@ -54,17 +66,17 @@ _STATEMENTS = {"sqlite": _sqlite, "postgresql": _postgresql}
 _SUFFIXES = {"sqlite": ("_no_update", "_no_delete", "_no_replace"), "postgresql": ("_no_change", "_no_truncate")}
 _INSTALLED = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
-    "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'",
+    "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')",
 }
 
 
 def install(connection: BaseDatabaseWrapper) -> None:
     """Put the triggers on every append-only table that exists."""
     present = set(connection.introspection.table_names())
-    with connection.cursor() as cursor:
-        for table, key in append_only_tables():
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        for table, keys in append_only_tables():
             if table in present:
-                for statement in _STATEMENTS[connection.vendor](table, key):
+                for statement in _STATEMENTS[connection.vendor](table, keys):
                     cursor.execute(statement)
 
 

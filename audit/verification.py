@@ -68,7 +68,9 @@ def _row_faults(model: type[TrackedModel]) -> Iterator[str]:
     fields = [field.attname for field in model._meta.concrete_fields]
     newest: dict[Any, dict[str, Any]] = {}
     pk = model._meta.pk.attname
-    for row in model.history.order_by("history_id").values(*fields).iterator(chunk_size=2000):
+    for row in model.history.order_by("history_id").values("history_id", "act", *fields).iterator(chunk_size=2000):
+        if not row["act"] and not _same(newest.get(row[pk]), {key: row[key] for key in fields}):
+            yield f"{model._meta.label} history row {row['history_id']} belongs to no act"
         newest[row[pk]] = row
     for row in model._base_manager.order_by("pk").values(*fields).iterator(chunk_size=2000):
         if not _same(newest.pop(row[pk], None), row):

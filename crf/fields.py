@@ -9,13 +9,25 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from trialmgr.protocol.expressions import Comparison, Constant, Holding, Inverse, Membership, Node, Reference, parse
+from trialmgr.protocol.expressions import (
+    Comparison,
+    Constant,
+    Holding,
+    Inverse,
+    Membership,
+    Node,
+    Presence,
+    Reference,
+    parse,
+)
 from trialmgr.protocol.model import Form, Item, ItemType, Section, StudyDefinition
 
 MOST_RADIOS = 12
 """A code list longer than this becomes a select."""
 REASON_MARK = "missing:"
 """Among radios a reason for no value is one more radio of the same group; the mark keeps it apart from the codes."""
+ANY_ANSWER, NO_ANSWER = "*", "!"
+"""Stand in the place of codes in ``ShownWhen``; no code is spelled so."""
 
 _DATES = frozenset({ItemType.DATE, ItemType.PARTIAL_DATE})
 _INPUTMODES = {ItemType.INTEGER: "numeric", ItemType.DECIMAL: "decimal"}
@@ -40,6 +52,9 @@ class DateParts(NamedTuple):
     year: str = ""
 
 
+NO_PARTS = DateParts()
+
+
 class ErrorLink(NamedTuple):
     """One line of the error summary; ``target`` is the id of the box."""
 
@@ -55,7 +70,7 @@ class FieldLink(NamedTuple):
 
 
 class ShownWhen(NamedTuple):
-    """The box stands while the answer in box ``name`` is one of ``codes`` (separated by spaces)."""
+    """The box stands while the answer in box ``name`` is one of ``codes`` (by spaces), or any at all, or none."""
 
     name: str
     codes: str
@@ -87,7 +102,7 @@ class FieldView:
     unit: str = ""
     value: str = ""
     shown: str = ""
-    parts: DateParts = DateParts()
+    parts: DateParts = NO_PARTS
     choices: Choices = ()
     required: bool = True
     error: str = ""
@@ -120,10 +135,10 @@ class FieldView:
     @property
     def control(self) -> str:
         """Which boxes the page draws: output, not_asked, date, radios, checkboxes, select, long_text or text."""
+        if self.skipped and (self.derived or self.shown_when is None):
+            return "not_asked"
         if self.derived or self.frozen:
             return "output"
-        if self.skipped and self.shown_when is None:
-            return "not_asked"
         if self.type in _DATES:
             return "date"
         return self._choice_control() if self.choices else "long_text" if self.type == ItemType.LONG_TEXT else "text"
@@ -270,7 +285,7 @@ def _field(page: _Page, item: Item) -> FieldView:
         unit=item.unit or "",
         value=value,
         shown=_in_words(page, item, value, reason),
-        parts=_date_parts(value) if item.type in _DATES else DateParts(),
+        parts=_date_parts(value) if item.type in _DATES else NO_PARTS,
         choices=_choices(page.definition, item, page.language),
         required=item.required,
         error=page.errors.get(item.key, ""),
@@ -314,7 +329,7 @@ def _previous(page: _Page, item: Item) -> str:
 
 
 def _date_parts(value: str) -> DateParts:
-    year, month, day = (value.split("-", 2) + ["", ""])[:3]
+    year, month, day = [*value.split("-", 2), "", ""][:3]
     return DateParts(day=day, month=month, year=year)
 
 
@@ -331,24 +346,32 @@ def _shown_when(page: _Page, item: Item) -> ShownWhen | None:
     """Skip logic simple enough for the browser: one other answer on this page, compared with codes."""
     if item.ask_if is None:
         return None
-    asked = _asked_codes(parse(item.ask_if).root)
-    if asked is None:
-        return None
-    key, codes = asked
-    standing = page.form.has_item(key) and not page.form.item(key).is_derived and key not in page.hidden
-    return ShownWhen(f"item.{key}", " ".join(codes)) if standing else None
+    asked = _asked_codes(page, parse(item.ask_if).root)
+    return ShownWhen(f"item.{asked[0]}", " ".join(asked[1])) if asked and _stands(page, asked[0]) else None
 
 
-def _asked_codes(node: Node) -> tuple[str, list[str]] | None:
+def _stands(page: _Page, key: str) -> bool:
+    """Whether the item has one answer box, by that name, on this page."""
+    if key in page.hidden or not page.form.has_item(key):
+        return False
+    item = page.form.item(key)
+    return not item.is_derived and item.type not in _DATES
+
+
+def _asked_codes(page: _Page, node: Node) -> tuple[str, list[str]] | None:
     match node:
         case Reference(path=(key,)):
             return key, ["yes"]
         case Inverse(part=Reference(path=(key,))):
             return key, ["no"]
+        case Presence(part=Reference(path=(key,)), wanted=wanted):
+            return key, [ANY_ANSWER if wanted else NO_ANSWER]
         case Holding(part=Reference(path=(key,)), code=code):
             return key, [code]
         case Comparison(sign="=", left=Reference(path=(key,)), right=Constant() as constant):
             return _as_codes(key, (constant,))
+        case Comparison(sign="!=", left=Reference(path=(key,)), right=Constant() as constant):
+            return _other_codes(page, key, constant)
         case Membership(part=Reference(path=(key,)), options=options):
             return _as_codes(key, options)
         case _:
@@ -359,6 +382,13 @@ def _as_codes(key: str, constants: Sequence[Constant]) -> tuple[str, list[str]] 
     codes = [_code(constant.content) for constant in constants]
     known = [code for code in codes if code is not None]
     return (key, known) if len(known) == len(codes) else None
+
+
+def _other_codes(page: _Page, key: str, constant: Constant) -> tuple[str, list[str]] | None:
+    """The rest of the code list; None for an item without one."""
+    choices = _choices(page.definition, page.form.item(key), page.language) if page.form.has_item(key) else ()
+    others = [code for code, _ in choices if code != _code(constant.content)]
+    return (key, others) if others else None
 
 
 def _code(content: object) -> str | None:

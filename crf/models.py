@@ -41,11 +41,15 @@ class VisitQuerySet(CasebookQuerySet):
 
 
 class Visit(TrackedModel):
-    """One visit (study event) of one participant: planned day and window, and the day it took place."""
+    """One visit (study event) of one participant: planned day and window, and the day it took place.
+
+    ``slug``: how pages, API and exports name the visit: its key, with the ordinal where it returns.
+    """
 
     participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="visits")
     key = models.CharField(max_length=40)
     ordinal = models.PositiveIntegerField(default=1)
+    slug = models.CharField(max_length=60)
     phase = models.CharField(max_length=40)
     reveals_allocation = models.BooleanField(default=False)
     target_on = models.DateField(_("planned for"), null=True)
@@ -61,6 +65,7 @@ class Visit(TrackedModel):
         verbose_name = _("visit")
         constraints = [
             models.UniqueConstraint(fields=["participant", "key", "ordinal"], name="one_visit_an_ordinal"),
+            models.UniqueConstraint(fields=["participant", "slug"], name="one_visit_a_slug"),
             models.CheckConstraint(
                 condition=models.Q(took_place_on=None) | models.Q(not_done_reason=""), name="visit_done_or_not_done"
             ),
@@ -68,11 +73,6 @@ class Visit(TrackedModel):
 
     def __str__(self) -> str:
         return f"{self.participant} {self.slug}"
-
-    @property
-    def slug(self) -> str:
-        """How pages, API and exports name the visit: its key, with the ordinal where it returns."""
-        return self.key if self.ordinal == 1 and not self.definition.repeat else f"{self.key}-{self.ordinal}"
 
     @property
     def definition(self) -> VisitDefinition:

@@ -10,23 +10,28 @@ from crf.models import FormEntry
 
 Document = dict[str, tuple[str | None, str | None]]
 
+# Stands among the items of a document for the status of the entry itself, whose lines name no item.
+STATUS = ""
+
 
 def entry_faults() -> Iterator[str]:
     """Every difference between an entry and what its ledger lines add up to, in words."""
     replayed = _replayed()
-    entries = FormEntry.objects.select_related("visit__participant", "study_version").order_by("pk")
+    entries = FormEntry.objects.select_related("visit__participant").order_by("pk")
     for entry in entries.iterator(chunk_size=500):
         expected = replayed.pop(entry.name, {})
         actual: Document = {key: (entry.data.get(key), entry.missing.get(key)) for key in {*entry.data, *entry.missing}}
+        actual[STATUS] = (entry.status, None)
         for key in sorted(expected.keys() | actual.keys()):
             if expected.get(key) != actual.get(key):
-                yield f"form entry {entry.name}, item {key}: the stored value is not the last one in the ledger"
+                place = f"item {key}" if key else "status"
+                yield f"form entry {entry.name}, {place}: the stored value is not the last one in the ledger"
     for name in replayed:
         yield f"form entry {name} stands in the ledger and not in the casebook"
 
 
 def _replayed() -> dict[str, Document]:
-    lines = LedgerEntry.objects.filter(action="entry.saved", object_type="entry").exclude(item="").order_by("seq")
+    lines = LedgerEntry.objects.filter(action__in=["entry.saved", "entry.removed"], object_type="entry").order_by("seq")
     documents: dict[str, Document] = defaultdict(dict)
     for line in lines.iterator(chunk_size=2000):
         missing = line.detail.get("missing_new")

@@ -19,6 +19,7 @@ from trialmgr.participants.actions import enrol
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import User
 from trialmgr.protocol.model import StratificationFactor, StudyDefinition
+from trialmgr.studies.clock import today
 from trialmgr.studies.queries import current_definition
 
 
@@ -100,7 +101,7 @@ def allocate(*, by: User, participant: Participant, idempotency_key: str) -> All
     allocation = _take(listed, stratum, participant, levels, idempotency_key, by)
     definition = current_definition()
     phase = next(phase.key for phase in definition.phases if phase.opens == "allocation")
-    on = timezone.localdate()
+    on = today()
     participant = enrol(by=by, participant=participant, phase=phase, on=on)
     open_visits(by=by, participant=participant, phase=phase, arm=allocation.arm)
     _note_allocation(allocation)

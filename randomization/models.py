@@ -68,7 +68,7 @@ class Stratum(TrackedModel):
     """One stratum of a list and its cursor; the one row that an allocation locks."""
 
     list = models.ForeignKey(RandomizationList, on_delete=models.PROTECT, related_name="strata")
-    key = models.CharField(_("stratum"), max_length=200)
+    key = models.CharField(_("stratum"), max_length=400)
     length = models.PositiveIntegerField()
     used = models.PositiveIntegerField(default=0)
 

@@ -6,7 +6,6 @@ Source: ``docs/randomization.md``, operations.
 from __future__ import annotations
 
 from django.conf import settings
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
@@ -16,6 +15,7 @@ from randomization.lists import canonical_stratum_key
 from randomization.models import Allocation, ListPurpose, ListStatus, RandomizationList
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import User
+from trialmgr.studies.clock import today
 from trialmgr.studies.queries import current_definition
 
 
@@ -33,7 +33,7 @@ def reasons_not_allocatable(participant: Participant) -> list[str]:
     reasons = reasons_not_ready(participant, current_definition())
     if Allocation.objects.filter(participant=participant).exists():
         reasons.append(_("The participant has been randomised already."))
-    if not participant.site.is_active(timezone.localdate()):
+    if not participant.site.is_active(today()):
         reasons.append(_("%(site)s is not active in this trial.") % {"site": participant.site.name})
     listed = active_list()
     if listed is None:

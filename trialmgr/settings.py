@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "trialmgr.studies.middleware.OneVersionMiddleware",
     "trialmgr.people.middleware.SecondFactorMiddleware",
     "trialmgr.overview.refusals.RefusalMiddleware",
 ]

@@ -4,7 +4,13 @@ from crf.actions.decisions import decide_gate, judge_eligibility
 from crf.actions.entries import EntryRefused, Saved, mark_not_done, remove_row, save_entry
 from crf.actions.queries import answer_query, close_query, raise_query, reopen_query
 from crf.actions.review import freeze, sign_entry, thaw, verify_items
-from crf.actions.visits import add_unscheduled_visit, mark_visit_not_done, open_visits, set_visit_day
+from crf.actions.visits import (
+    add_unscheduled_visit,
+    mark_visit_not_done,
+    open_visits,
+    register_participant,
+    set_visit_day,
+)
 
 __all__ = [
     "EntryRefused",
@@ -19,6 +25,7 @@ __all__ = [
     "mark_visit_not_done",
     "open_visits",
     "raise_query",
+    "register_participant",
     "remove_row",
     "reopen_query",
     "save_entry",

@@ -110,7 +110,11 @@ def _entry_to_write(by: User, visit: Visit, form_key: str, occurrence: int | Non
     form = version.definition.form(form_key)
     policies.check_role_enters(by, visit, form)
     policies.check_entry_open(visit, form)
-    rows = FormEntry.objects.filter(visit=visit, form_key=form_key).select_related("study_version")
+    rows = (
+        FormEntry.objects.filter(visit=visit, form_key=form_key)
+        .select_related("study_version")
+        .defer("study_version__document")
+    )
     number = occurrence or (rows.aggregate(last=Max("occurrence"))["last"] or 0) + 1
     entry = rows.filter(occurrence=number).first() or _new_entry(visit, form, number, version)
     entry.visit = visit

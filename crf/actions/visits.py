@@ -5,15 +5,25 @@ import datetime
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
-from audit.acts import ActionRefused, action
+from audit.acts import ActionRefused, action, record
 from crf.actions.lines import note_visit
 from crf.models import Visit
 from crf.policies import is_frozen
+from trialmgr.participants.actions import register
 from trialmgr.participants.models import Participant
 from trialmgr.participants.policies import check_not_future
-from trialmgr.people.models import User
+from trialmgr.people.models import Site, User
 from trialmgr.protocol.model import VisitDefinition
 from trialmgr.studies.queries import current_definition
+
+
+@action("casebook.opened", permission="participants.register", site=lambda site, **_k: site)
+def register_participant(*, by: User, site: Site, on: datetime.date) -> Participant:
+    """A new participant in screening, with the casebook of the first phase. What pages, API and rehearsal call."""
+    participant = register(by=by, site=site, on=on)
+    open_visits(by=by, participant=participant, phase=participant.phase)
+    record(object_type="participant", object_id=participant.number, site=site.code, participant=participant.number)
+    return participant
 
 
 @action("visits.opened", permission=None)
@@ -37,6 +47,7 @@ def _planned(participant: Participant, definition: VisitDefinition, ordinal: int
         participant=participant,
         key=definition.key,
         ordinal=ordinal,
+        slug=definition.slug(ordinal),
         phase=definition.phase,
         reveals_allocation=definition.reveals_allocation,
     )

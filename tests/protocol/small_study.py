@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
+import trialmgr.protocol
 from trialmgr.protocol.loader import StudyErrors, load_study
 from trialmgr.protocol.model import StudyDefinition
 
@@ -67,7 +69,12 @@ visits:
     forms: [diary]
   - {key: end, label: {nl: Einde, en: End}, phase: diet, anchor: allocation, day: 28, forms: [body]}
   - {key: later, label: {nl: Later, en: Later}, phase: after, anchor: allocation, day: 90, forms: [body]}
-  - {key: log, label: {nl: Doorlopend, en: Log}, phase: run_in, kind: log, forms: [events, leaving], required_forms: [leaving]}
+  - key: log
+    label: {nl: Doorlopend, en: Log}
+    phase: run_in
+    kind: log
+    forms: [events, leaving]
+    required_forms: [leaving]
   - {key: extra, label: {nl: Extra, en: Extra}, phase: diet, kind: unscheduled, forms: [body]}
 missing_reasons:
   key: reasons
@@ -95,8 +102,20 @@ sections:
   - key: main
     label: {nl: Metingen, en: Measurements}
     items:
-      - {key: weight, type: decimal, decimals: 1, label: {nl: Gewicht, en: Weight}, unit: kg, range: {min: 20, max: 300}, soft_range: {min: 40}}
-      - {key: height, type: decimal, decimals: 2, label: {nl: Lengte, en: Height}, unit: m, range: {min: 1}, soft_range: {max: 2.2}}
+      - key: weight
+        type: decimal
+        decimals: 1
+        label: {nl: Gewicht, en: Weight}
+        unit: kg
+        range: {min: 20, max: 300}
+        soft_range: {min: 40}
+      - key: height
+        type: decimal
+        decimals: 2
+        label: {nl: Lengte, en: Height}
+        unit: m
+        range: {min: 1}
+        soft_range: {max: 2.2}
       - key: bmi
         type: decimal
         decimals: 1
@@ -112,7 +131,11 @@ sections:
       - {key: since, type: partial_date, label: {nl: Sinds, en: Since}, required: false}
       - {key: since_day, type: date, label: {nl: Sinds, en: Since}, derive: since}
       - {key: complaints_any, type: yes_no, label: {nl: Klachten, en: Complaints}, missing_allowed: false}
-      - {key: complaints, type: multi_choice, codelist: complaints, label: {nl: Welke, en: Which}, ask_if: complaints_any}
+      - key: complaints
+        type: multi_choice
+        codelist: complaints
+        label: {nl: Welke, en: Which}
+        ask_if: complaints_any
       - {key: hours, type: integer, label: {nl: Uren dorst, en: Hours of thirst}, ask_if: complaints has 'thirst'}
       - {key: nights, type: integer, label: {nl: Nachten, en: Nights}, ask_if: hours > 10}
       - {key: secret, type: text, label: {nl: PRO, en: PRO}, required: false, reveals_allocation: true}
@@ -239,3 +262,12 @@ def faults(folder: Path, files: dict[str, str | bytes | None]) -> list[str]:
 
 def definition(folder: Path, files: dict[str, str | bytes | None] | None = None) -> StudyDefinition:
     return load_study(write(folder, files))
+
+
+RESET_TRD = Path(trialmgr.protocol.__file__).parent / "studies" / "reset_trd"
+
+
+@lru_cache(maxsize=1)
+def shipped() -> StudyDefinition:
+    """The study the system ships with."""
+    return load_study(RESET_TRD)

@@ -1,1 +1,76 @@
-def surroundings(request): return {}
+"""What the frame of every page shows: the study, who is signed in, in which roles, and where they may go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from trialmgr.people.models import User
+from trialmgr.people.permissions import ROLE_LABELS, Role
+from trialmgr.studies.queries import NoStudyPublished, current_version
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One entry of the main menu, for whoever holds one of the permissions; for everybody when there are none."""
+
+    url: str
+    label: str | Promise
+    permissions: tuple[str, ...] = ()
+
+
+PLACES = (
+    Place("/", _("Work list")),
+    Place("/participants/", _("Participants"), ("participants.view",)),
+    Place("/queries/", _("Queries"), ("queries.view",)),
+    Place("/recruitment/", _("Recruitment"), ("overview.view",)),
+    Place("/randomization/", _("Randomisation"), ("lists.view", "lists.activate")),
+    Place("/audit/", _("Audit trail"), ("audit.view",)),
+    Place("/releases/", _("Releases"), ("releases.view",)),
+    Place("/people/", _("People"), ("people.view",)),
+    Place("/sites/", _("Sites"), ("people.view",)),
+)
+
+
+def surroundings(request: HttpRequest) -> dict[str, Any]:
+    shown: dict[str, Any] = {"is_demo": settings.TRIALMGR_DEMO, **_study()}
+    user = getattr(request, "user", None)
+    if isinstance(user, User) and user.is_active:
+        shown |= {"nav_items": nav_items(user, request.path), "account_roles": role_lines(user)}
+        shown["account_name"] = user.actor_name
+    return shown
+
+
+def _study() -> dict[str, str]:
+    try:
+        version = current_version()
+    except NoStudyPublished:
+        return {}
+    return {"study_short_title": version.definition.short_title, "study_version": version.label}
+
+
+def nav_items(user: User, path: str) -> list[dict[str, Any]]:
+    """The menu of this person; the place that holds ``path`` is the current one."""
+    items = [
+        {"url": place.url, "label": place.label}
+        for place in PLACES
+        if not place.permissions or any(user.may(permission) for permission in place.permissions)
+    ]
+    return [item | {"current": _holds(str(item["url"]), path)} for item in items]
+
+
+def _holds(url: str, path: str) -> bool:
+    return path == url if url == "/" else path.startswith(url)
+
+
+def role_lines(user: User) -> list[str]:
+    """Role and site, as the header shows them."""
+    return [
+        f"{ROLE_LABELS[Role(membership.role)]}{f', {membership.site.code}' if membership.site else ''}"
+        for membership in user.memberships_now
+    ]

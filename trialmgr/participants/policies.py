@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import datetime
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
 from trialmgr.participants.models import Consent, Participant
 from trialmgr.participants.states import STATUS_LABELS, TRANSITIONS
 from trialmgr.people.models import Site
+from trialmgr.studies.clock import today
 
 
 def check_transition(participant: Participant, action: str) -> None:
@@ -26,12 +26,12 @@ def can_transition(participant: Participant, action: str) -> bool:
 
 def check_site_active(site: Site) -> None:
     """Source: ICH E6(R3) 4.3.5."""
-    if not site.is_active(timezone.localdate()):
+    if not site.is_active(today()):
         raise ActionRefused(_("%(site)s is not active in this trial.") % {"site": site.name})
 
 
 def check_not_future(day: datetime.date) -> None:
-    if day > timezone.localdate():
+    if day > today():
         raise ActionRefused(_("%(day)s lies in the future.") % {"day": day.isoformat()})
 
 

@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import datetime
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
+from rest_framework.authtoken.models import Token
 
 from audit.acts import ActionRefused, Actor, action, record
 from trialmgr.people.models import Membership, Site, User
 from trialmgr.people.permissions import Role
 from trialmgr.people.policies import check_role_fits
 from trialmgr.protocol.model import SiteDefinition
+from trialmgr.studies.clock import today
 
 
 @action("site.created", permission="sites.manage")
@@ -68,7 +69,7 @@ def grant_role(
 ) -> Membership:
     """Refused with every reason: duties that stay apart, a role without or with a site, unblinded before."""
     check_role_fits(user=user, role=role, site=site)
-    membership = Membership(user=user, role=role.value, site=site, since=since or timezone.localdate())
+    membership = Membership(user=user, role=role.value, site=site, since=since or today())
     membership.save()
     user.__dict__.pop("memberships_now", None)
     code = site.code if site else ""
@@ -78,7 +79,7 @@ def grant_role(
 
 @action("role.ended", permission="people.manage", works_when_locked=True)
 def end_role(*, by: Actor, membership: Membership, reason: str) -> Membership:
-    membership.until = timezone.localdate()
+    membership.until = today()
     membership.save()
     membership.user.__dict__.pop("memberships_now", None)
     code = membership.site.code if membership.site else ""
@@ -110,3 +111,11 @@ def choose_language(*, by: User, language: str) -> None:
     old, by.language = by.language, language
     by.save()
     record(object_type="user", object_id=by.username, item="language", old=old, new=language)
+
+
+@action("token.made", permission="people.manage", works_when_locked=True)
+def make_token(*, by: Actor, user: User) -> str:
+    """A key with which a program acts as this person through the API; the key before it works no more."""
+    Token.objects.filter(user=user).delete()
+    record(object_type="user", object_id=user.username, item="token", new="made")
+    return Token.objects.create(user=user).key

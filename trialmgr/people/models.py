@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Self
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.utils import timezone
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +16,7 @@ from audit.models import TrackedModel, TrackedQuerySet
 from trialmgr.people.permissions import PERMISSIONS, ROLE_LABELS, Role
 from trialmgr.people.visibility import Sight, sight_of
 from trialmgr.protocol.model import StudyDefinition
+from trialmgr.studies.clock import today
 
 # What Django itself writes on a user row while signing in, outside any act of ours; sign-ins have their own entries.
 _SIGN_IN_FIELDS = frozenset({"last_login", "password"})
@@ -90,8 +90,7 @@ class User(AbstractUser, TrackedModel):
     @cached_property
     def memberships_now(self) -> tuple[Membership, ...]:
         """Memberships in force today; read once per loaded user."""
-        today = timezone.localdate()
-        return tuple(self.memberships.select_related("site").in_force(today)) if self.is_active else ()
+        return tuple(self.memberships.select_related("site").in_force(today())) if self.is_active else ()
 
     @property
     def roles(self) -> frozenset[str]:

@@ -79,9 +79,7 @@ def eligibility_form(definition: StudyDefinition, version: EligibilityVersion) -
     """The form flagged ``eligibility`` with one yes/no item for each criterion in front of its own sections."""
     form = next(form for form in definition.forms if form.eligibility)
     sections = [section for kind in ("inclusion", "exclusion") for section in _criteria_section(version, kind)]
-    # A copy would take the cached list of items along, so the form is built anew.
-    parts = {name: getattr(form, name) for name in Form.model_fields}
-    return Form(**{**parts, "sections": (*sections, *form.sections)})
+    return form.model_copy(update={"sections": (*sections, *form.sections)})
 
 
 def judge(

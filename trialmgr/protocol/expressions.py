@@ -42,7 +42,7 @@ _GRAMMAR = r"""
     ?test: sum
         | sum COMPARE sum -> comparison
         | sum "is" (MISSING | PRESENT) -> presence
-        | sum "in" "(" constant ("," constant)* ")" -> membership
+        | sum "in" "(" option ("," option)* ")" -> membership
         | sum "has" TEXT -> holding
     ?sum: product
         | sum (PLUS | MINUS) product -> arithmetic
@@ -54,6 +54,9 @@ _GRAMMAR = r"""
         | NAME "(" [either ("," either)*] ")" -> call
         | NAME ("." NAME)* -> reference
         | "(" either ")"
+    ?option: constant
+        | MINUS NUMBER -> negative_number
+        | NAME "(" TEXT ")" -> option_date
     ?constant: NUMBER -> number
         | TEXT -> text
         | TRUE -> truth
@@ -398,6 +401,9 @@ class _TreeMaker(Transformer[Token, Any]):
     def number(self, token: Token) -> Constant:
         return Constant(Decimal(token), _column(token))
 
+    def negative_number(self, sign: Token, token: Token) -> Constant:
+        return Constant(-Decimal(token), _column(sign))
+
     def text(self, token: Token) -> Constant:
         return Constant(str(token)[1:-1], _column(token))
 
@@ -434,6 +440,13 @@ class _TreeMaker(Transformer[Token, Any]):
 
     def holding(self, part: Node, code: Token) -> Holding:
         return Holding(part, str(code)[1:-1], part.column)
+
+    def option_date(self, name: Token, written: Token) -> Constant:
+        if name != "date":
+            raise ExpressionError(
+                f"{str(name)[:40]!r} cannot stand in a list", column=_column(name), mend="list numbers, texts or dates"
+            )
+        return _date_constant(name, (self.text(written),))
 
     def arithmetic(self, left: Node, sign: Token, right: Node) -> Arithmetic:
         return Arithmetic(str(sign), left, right, _column(sign))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -30,6 +30,13 @@ class Part(BaseModel):
     """Base of every piece of the definition: frozen, and a key that is not known is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy without what the original had worked out from its parts and remembered."""
+        copy = super().model_copy(update=update, deep=deep)
+        for remembered in set(copy.__dict__) - set(type(self).model_fields):
+            del copy.__dict__[remembered]
+        return copy
 
 
 class Text(Part):
@@ -169,6 +176,10 @@ class VisitDefinition(Part):
     @property
     def must_complete(self) -> tuple[str, ...]:
         return self.forms if self.required_forms is None else self.required_forms
+
+    def slug(self, ordinal: int) -> str:
+        """Name of one occurrence: the key, with the ordinal where the visit returns (``session-3``)."""
+        return f"{self.key}-{ordinal}" if self.repeat or ordinal > 1 else self.key
 
     def occurrences(self) -> tuple[int, ...]:
         """Day offsets from the anchor, one per occurrence; the place in the tuple plus one is the ordinal."""

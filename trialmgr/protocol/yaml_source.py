@@ -17,7 +17,6 @@ from ruamel.yaml.error import MarkedYAMLError, StringMark, YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
     CollectionEndEvent,
-    CollectionStartEvent,
     DocumentStartEvent,
     Event,
     MappingStartEvent,
@@ -181,7 +180,7 @@ class _Builder:
         path = self._path(line, column)
         if isinstance(event, ScalarEvent):
             self._put(path, _scalar(event))
-        elif isinstance(event, CollectionStartEvent):
+        else:
             self._start(path, {} if isinstance(event, MappingStartEvent) else [], line, column)
 
     def _awaits_key(self) -> bool:

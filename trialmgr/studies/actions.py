@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from audit.acts import ActionRefused, Actor, action, record
 from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies.models import StudyVersion
+from trialmgr.studies.queries import forget_version
 
 
 @action("study.published", permission="study.publish")
@@ -26,6 +27,7 @@ def publish_study(*, by: Actor, definition: StudyDefinition, reason: str = "") -
         published_at=timezone.now(),
     )
     version.save()
+    forget_version()
     record(
         object_type="study_version",
         object_id=str(version.number),

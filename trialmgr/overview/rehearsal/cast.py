@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass, field
 
-from django.utils import timezone
-
 from randomization.actions import activate_list, make_list
 from trialmgr.people.actions import activate_site, create_site, create_user, grant_role
 from trialmgr.people.models import SYSTEM, Membership, Site, User
 from trialmgr.people.permissions import SITE_ROLES, Role
 from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies.actions import publish_study
+from trialmgr.studies.clock import today
 
 # Before the first invented day of any rehearsal.
 LONG_AGO = datetime.timedelta(days=3 * 365)
@@ -34,7 +33,7 @@ def set_up(definition: StudyDefinition, *, password: str | None, seed: str | Non
     """Publish the study, open its sites, make the people and an active list (a rehearsal list with ``seed``)."""
     publish_study(by=SYSTEM, definition=definition)
     cast = Cast()
-    begin = timezone.localdate() - LONG_AGO
+    begin = today() - LONG_AGO
     for site in definition.sites:
         created = create_site(by=SYSTEM, site=site)
         cast.sites[site.code] = activate_site(by=SYSTEM, site=created, on=begin, reason="rehearsal")

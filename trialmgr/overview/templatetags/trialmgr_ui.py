@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from django import template
 from django.core.paginator import Page
 from django.forms import BaseForm, BoundField
-from django.utils.functional import Promise
 
 register = template.Library()
 
@@ -17,7 +16,7 @@ class Link(NamedTuple):
     """One line of the error summary; without ``target`` it concerns the page as a whole."""
 
     target: str
-    message: str | Promise
+    message: str
 
 
 @register.simple_tag
@@ -41,6 +40,6 @@ def page_numbers(page: Page[Any]) -> list[int | str]:
 
 
 def _form_links(form: BaseForm) -> list[Link]:
-    of_page = [Link("", message) for message in form.non_field_errors()]
-    of_fields = [Link(first_box(bound), message) for bound in form for message in bound.errors]
+    of_page = [Link("", str(message)) for message in form.non_field_errors()]
+    of_fields = [Link(first_box(bound), str(message)) for bound in form for message in bound.errors]
     return of_page + of_fields

@@ -32,7 +32,15 @@
     return Array.from(form.elements)
       .filter((element) => element.name === name && !element.disabled)
       .filter((element) => !/^(radio|checkbox)$/.test(element.type) || element.checked)
-      .map((element) => element.value);
+      .map((element) => element.value.trim())
+      .filter((answer) => answer !== "" && !answer.startsWith("missing:"));
+  }
+
+  // "*" asks for any answer, "!" for none; everything else is a code.
+  function isWanted(answers, wanted) {
+    if (wanted.includes("*")) return answers.length > 0;
+    if (wanted.includes("!")) return answers.length === 0;
+    return answers.some((answer) => wanted.includes(answer));
   }
 
   function setShown(block, shown) {
@@ -45,7 +53,7 @@
   function refreshConditions(form) {
     form.querySelectorAll("[data-show-when-name]").forEach((block) => {
       const wanted = block.dataset.showWhenValue.split(" ");
-      setShown(block, answersTo(form, block.dataset.showWhenName).some((answer) => wanted.includes(answer)));
+      setShown(block, isWanted(answersTo(form, block.dataset.showWhenName), wanted));
     });
   }
 
@@ -91,7 +99,7 @@
 
   document.addEventListener("click", onErrorLink);
   document.addEventListener("submit", onSubmit);
-  document.addEventListener("change", (event) => {
+  document.addEventListener("input", (event) => {
     if (event.target.form) refreshConditions(event.target.form);
   });
   document.addEventListener("htmx:load", (event) => {

@@ -1,0 +1,159 @@
+"""The documents of the casebook, cut to the sight of whoever reads. Every field is named; none is a database id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import serializers
+
+from crf.actions import Saved
+from crf.models import (
+    EligibilityDecision,
+    EntryStatus,
+    FormEntry,
+    GateDecision,
+    Query,
+    QueryMessage,
+    QueryStatus,
+    Signature,
+    Verification,
+    Visit,
+)
+from trialmgr.people.visibility import Sight
+from trialmgr.protocol.evaluation import Problem
+
+
+class VisitSerializer(serializers.Serializer[Visit]):
+    slug = serializers.CharField()
+    key = serializers.CharField()
+    ordinal = serializers.IntegerField()
+    phase = serializers.CharField()
+    target_on = serializers.DateField(allow_null=True)
+    earliest_on = serializers.DateField(allow_null=True)
+    latest_on = serializers.DateField(allow_null=True)
+    took_place_on = serializers.DateField(allow_null=True)
+    not_done_reason = serializers.CharField()
+
+
+class SignatureSerializer(serializers.Serializer[Signature]):
+    signed_by = serializers.CharField(source="signer_name")
+    role = serializers.CharField()
+    meaning = serializers.CharField()
+    signed_at = serializers.DateTimeField()
+    lapsed_at = serializers.DateTimeField(allow_null=True)
+
+
+class VerificationSerializer(serializers.Serializer[Verification]):
+    item = serializers.CharField()
+    verified_by = serializers.CharField()
+    verified_at = serializers.DateTimeField()
+    stands = serializers.BooleanField()
+
+
+
+class EntrySerializer(serializers.Serializer[Mapping[str, Any]]):
+    """``values``: item key to canonical string, derived items included. ``missing``: item key to code of the reason."""
+
+    participant = serializers.CharField()
+    visit = serializers.CharField()
+    form = serializers.CharField()
+    row = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=[status.value for status in EntryStatus])
+    revision = serializers.IntegerField()
+    study_version = serializers.CharField()
+    values = serializers.DictField(child=serializers.CharField())
+    missing = serializers.DictField(child=serializers.CharField())
+    open_queries = serializers.IntegerField()
+    verifications = VerificationSerializer(many=True)
+    signatures = SignatureSerializer(many=True)
+
+
+class WarningSerializer(serializers.Serializer[Problem]):
+    item = serializers.CharField(allow_null=True)
+    check = serializers.CharField(allow_null=True)
+    message = serializers.CharField()
+
+
+class SavedSerializer(serializers.Serializer[Mapping[str, Any]]):
+    """``warnings`` opened a query each; ``wanting``: items that keep the entry incomplete."""
+
+    entry = EntrySerializer()
+    changed = serializers.ListField(child=serializers.CharField())
+    warnings = WarningSerializer(many=True)
+    wanting = serializers.ListField(child=serializers.CharField())
+
+
+class MessageSerializer(serializers.Serializer[QueryMessage]):
+    at = serializers.DateTimeField()
+    by = serializers.CharField()
+    text = serializers.CharField()
+
+
+class QuerySerializer(serializers.Serializer[Query]):
+    participant = serializers.CharField(source="entry.visit.participant.number")
+    visit = serializers.CharField(source="entry.visit.slug")
+    form = serializers.CharField(source="entry.form_key")
+    row = serializers.IntegerField(source="entry.occurrence")
+    number = serializers.IntegerField()
+    item = serializers.CharField()
+    check = serializers.CharField(source="check_key")
+    status = serializers.ChoiceField(choices=[status.value for status in QueryStatus])
+    raised_at = serializers.DateTimeField()
+    closed_at = serializers.DateTimeField(allow_null=True)
+    messages = MessageSerializer(many=True)
+
+
+class EligibilitySerializer(serializers.Serializer[EligibilityDecision]):
+    criteria_version = serializers.CharField()
+    eligible = serializers.BooleanField()
+    not_met = serializers.ListField(child=serializers.CharField())
+    decided_at = serializers.DateTimeField()
+    decided_by = serializers.CharField()
+
+
+class GateSerializer(serializers.Serializer[GateDecision]):
+    phase = serializers.CharField()
+    opened = serializers.BooleanField()
+    rule = serializers.CharField()
+    inputs = serializers.DictField(child=serializers.CharField(allow_null=True))
+    decided_at = serializers.DateTimeField()
+    decided_by = serializers.CharField()
+
+
+def visible_items(entry: FormEntry, sight: Sight) -> frozenset[str]:
+    return frozenset(item.key for item in entry.form.items if sight.item(item))
+
+
+def entry_document(entry: FormEntry, sight: Sight) -> dict[str, Any]:
+    """What ``EntrySerializer`` shows; items that reveal the allocation do not exist for a blinded person."""
+    seen = visible_items(entry, sight)
+    queries = [query for query in entry.queries.all() if query.item in seen and query.status != QueryStatus.CLOSED]
+    return {
+        "participant": entry.participant.number,
+        "visit": entry.visit.slug,
+        "form": entry.form_key,
+        "row": entry.occurrence,
+        "status": entry.status,
+        "revision": entry.revision,
+        "study_version": entry.study_version.label,
+        "values": {key: value for key, value in entry.data.items() if key in seen},
+        "missing": {key: code for key, code in entry.missing.items() if key in seen},
+        "open_queries": len(queries),
+        "verifications": [row for row in entry.verifications.all() if row.item in seen],
+        "signatures": entry.signatures.all(),
+    }
+
+
+def saved_document(saved: Saved, sight: Sight, language: str) -> dict[str, Any]:
+    seen = visible_items(saved.entry, sight)
+    return {
+        "entry": entry_document(saved.entry, sight),
+        "changed": [key for key in saved.changed if key in seen],
+        "warnings": [
+            {"item": warning.item_key, "check": warning.check_key, "message": warning.message(language)}
+            for warning in saved.evaluation.warnings
+            if warning.item_key in seen
+        ],
+        "wanting": [key for key in saved.evaluation.wanting if key in seen],
+    }

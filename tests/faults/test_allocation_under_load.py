@@ -1,0 +1,39 @@
+"""Eight application servers randomise two hundred participants at the same moment, on the database the tests run on."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.installation import installation
+
+PROCESSES, PARTICIPANTS = 8, 200
+WORKER = ("-m", "tests.faults.worker")
+
+
+@pytest.mark.slow
+def test_eight_processes_give_two_hundred_participants_each_a_slot_of_their_own_in_order(tmp_path: Path) -> None:
+    with installation(tmp_path) as site:
+        numbers = site.ask(*WORKER, "prepare", str(PARTICIPANTS), "UMCG", "LUMC")["ready"]
+        begin = str(time.time() + 5)
+        shares = [numbers[process::PROCESSES] for process in range(PROCESSES)]
+        outcomes = site.all_at_once([(*WORKER, "randomise", begin, *share) for share in shares])
+        after = site.ask(*WORKER, "examine")
+    assert sum(outcome["allocated"] for outcome in outcomes) == PARTICIPANTS
+    assert sorted(after["participants"]) == sorted(numbers)
+    taken = Counter(tuple(slot) for slot in after["slots"])
+    assert max(taken.values()) == 1
+    for stratum, used in after["used"].items():
+        assert sorted(position for key, position in taken if key == stratum) == list(range(1, used + 1))
+    # Recomputed from the sealed secret: every arm is the one its place in its block holds.
+    assert after["findings"] == []
+    assert after["faults"] == []
+    _print_rate(outcomes)
+
+
+def _print_rate(outcomes: list[dict[str, float]]) -> None:
+    seconds = max(outcome["seconds"] for outcome in outcomes)
+    print(f"\n{PARTICIPANTS} allocations by {PROCESSES} processes: {PARTICIPANTS / seconds:.0f} a second")

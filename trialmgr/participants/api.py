@@ -1,0 +1,111 @@
+"""Participants and their consent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from django_filters import rest_framework as filters
+from rest_framework import serializers
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from trialmgr.participants import actions
+from trialmgr.participants.models import Consent, Participant
+from trialmgr.participants.states import STATUS_LABELS
+from trialmgr.people.api import ApiView, checked, operation, person
+
+
+class ParticipantSerializer(serializers.Serializer[Participant]):
+    number = serializers.CharField()
+    site = serializers.CharField(source="site.code")
+    status = serializers.ChoiceField(choices=[status.value for status in STATUS_LABELS])
+    phase = serializers.CharField()
+    registered_on = serializers.DateField()
+    randomised_on = serializers.DateField(source="enrolled_on", allow_null=True)
+    ended_on = serializers.DateField(allow_null=True)
+    study_version = serializers.CharField(source="study_version.label")
+
+
+class ConsentSerializer(serializers.Serializer[Consent]):
+    version = serializers.CharField()
+    given_on = serializers.DateField()
+    taken_by = serializers.CharField()
+    withdrawn_on = serializers.DateField(allow_null=True)
+
+
+class ConsentRequest(serializers.Serializer[Any]):
+    version = serializers.CharField(max_length=40)
+    given_on = serializers.DateField()
+
+
+class WithdrawalRequest(serializers.Serializer[Any]):
+    on = serializers.DateField()
+    reason = serializers.CharField(max_length=1000)
+
+
+class ParticipantFilter(filters.FilterSet):
+    site = filters.CharFilter(field_name="site__code", label="Code of a site.")
+    status = filters.ChoiceFilter(choices=[(status.value, label) for status, label in STATUS_LABELS.items()])
+    phase = filters.CharFilter(label="Key of a phase.")
+
+
+class ParticipantView(ApiView):
+    """A view on something of one participant."""
+
+    def participant(self, number: str) -> Participant:
+        """404 for a participant whom this person does not meet; 403 in the wrong role at that site."""
+        rows = Participant.objects.for_user(person(self.request)).select_related("site", "study_version")
+        participant: Participant = get_object_or_404(rows, number=number)
+        self.check_at(participant.site)
+        return participant
+
+
+class ParticipantList(ApiView, ListAPIView[Participant]):
+    may = {"GET": ("participants.view",)}
+    queryset = Participant.objects.none()
+    serializer_class = ParticipantSerializer
+    filterset_class = ParticipantFilter
+
+    def get_queryset(self) -> Any:
+        return Participant.objects.for_user(person(self.request)).select_related("site", "study_version")
+
+    @operation("participants_list", "The participants of the sites of this person", answer=ParticipantSerializer(many=True))
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return self.list(request)
+
+
+class ParticipantDetail(ParticipantView):
+    may = {"GET": ("participants.view",)}
+
+    @operation("participants_read", "One participant", answer=ParticipantSerializer)
+    def get(self, request: Request, number: str) -> Response:
+        return Response(ParticipantSerializer(self.participant(number)).data)
+
+
+class Consents(ParticipantView):
+    may = {"GET": ("participants.view",), "POST": ("participants.consent",)}
+
+    @operation("consents_list", "The consents of one participant", answer=ConsentSerializer(many=True))
+    def get(self, request: Request, number: str) -> Response:
+        participant = self.participant(number)
+        return Response(ConsentSerializer(participant.consents.all(), many=True).data)
+
+    @operation("consents_record", "Record a consent", request=ConsentRequest, answer=ConsentSerializer, status=201)
+    def post(self, request: Request, number: str) -> Response:
+        participant = self.participant(number)
+        sent = checked(ConsentRequest, request)
+        consent = actions.record_consent(by=person(request), participant=participant, **sent)
+        return Response(ConsentSerializer(consent).data, status=201)
+
+
+class ConsentWithdrawal(ParticipantView):
+    may = {"POST": ("participants.consent",)}
+
+    @operation("consents_withdraw", "Record that a consent was withdrawn", request=WithdrawalRequest, answer=ConsentSerializer)
+    def post(self, request: Request, number: str, version: str) -> Response:
+        participant = self.participant(number)
+        consent = get_object_or_404(participant.consents.all(), version=version)
+        sent = checked(WithdrawalRequest, request)
+        return Response(ConsentSerializer(actions.withdraw_consent(by=person(request), consent=consent, **sent)).data)

@@ -1,0 +1,143 @@
+"""What every part of the API shares: who may, how a refusal looks, and how an operation is described.
+
+The API speaks of things by their natural keys and never gives a database id: a gap in ids could tell the allocation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar, cast
+
+from allauth.account.internal.flows.reauthentication import is_reauthentication_required
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.exceptions import MethodNotAllowed, PermissionDenied
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from trialmgr.people.models import Site, User
+
+T = TypeVar("T")
+
+
+class ApiView(APIView):
+    """``may``: for each method the permissions of which a person needs one. A method that is not in it is no method."""
+
+    may: ClassVar[Mapping[str, tuple[str, ...]]]
+    metadata_class = None
+
+    def get_permissions(self) -> list[Any]:
+        return [RolePermission()]
+
+    def check_at(self, site: Site) -> None:
+        """Right site, wrong role: 403. For things found through ``for_user``, which answers 404 for a wrong site."""
+        if not any(person(self.request).may(permission, site=site) for permission in self.may[_method(self.request)]):
+            raise PermissionDenied(_("Your role does not allow this."))
+
+
+class RolePermission(BasePermission):
+    """The API twin of ``guards.permitted``: 401 for strangers, 403 for whoever holds the permission nowhere."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if not request.user.is_authenticated:
+            return False
+        wanted = cast(ApiView, view).may.get(_method(request))
+        if wanted is None:
+            raise MethodNotAllowed(str(request.method))
+        if not any(person(request).may(permission) for permission in wanted):
+            raise PermissionDenied(_("Your role does not allow this."))
+        return True
+
+
+def _method(request: Request) -> str:
+    return "GET" if request.method == "HEAD" else str(request.method)
+
+
+def person(request: Request) -> User:
+    """The user of a request that ``RolePermission`` let in."""
+    return cast(User, request.user)
+
+
+def check_signed_in_again(request: Request) -> None:
+    """An act that matters is done by a person who has just signed in again; a token is not a person.
+
+    Source: 21 CFR Part 11 11.200(a)(1).
+    """
+    if not isinstance(request.successful_authenticator, SessionAuthentication):
+        raise PermissionDenied(_("This is done by a person who has just signed in again, never with a token."))
+    if is_reauthentication_required(request._request, app=""):
+        raise PermissionDenied(_("Sign in again first, at /account/reauthenticate/, and send this within a minute."))
+
+
+def checked(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    """What was sent, if it has the shape that ``serializer`` asks for; a field that it does not know is refused too."""
+    sent = serializer(data=request.data)
+    sent.is_valid(raise_exception=True)
+    unknown = sorted(set(request.data) - set(sent.fields))
+    if unknown:
+        raise serializers.ValidationError({name: [_("This field is not known.")] for name in unknown})
+    return cast(dict[str, Any], sent.validated_data)
+
+
+class Denied(serializers.Serializer[Any]):
+    """Why this person may not, or what is not there."""
+
+    detail = serializers.CharField()
+
+
+class Refused(serializers.Serializer[Any]):
+    """Every reason why the state of things forbids it. ``reason_wanted``: these saved values change, so say why."""
+
+    refused = serializers.ListField(child=serializers.CharField())
+    reason_wanted = serializers.ListField(child=serializers.CharField(), required=False)
+
+
+class ItemProblem(serializers.Serializer[Any]):
+    item = serializers.CharField(allow_null=True)
+    check = serializers.CharField(allow_null=True)
+    message = serializers.CharField()
+
+
+class EntryProblems(serializers.Serializer[Any]):
+    """What was entered cannot be saved; each problem names its item and, where one fired, the edit check."""
+
+    refused = serializers.ListField(child=serializers.CharField())
+    items = ItemProblem(many=True)
+
+
+_REFUSALS: dict[int, Any] = {
+    400: OpenApiResponse(OpenApiTypes.OBJECT, "What was sent does not have the shape asked for: messages by field."),
+    401: OpenApiResponse(Denied, "Nobody is signed in: send a session cookie or a token."),
+    403: OpenApiResponse(Denied, "The role of this person does not allow it, or they have to sign in again first."),
+    404: OpenApiResponse(Denied, "There is no such thing, or not at the sites of this person."),
+    409: OpenApiResponse(Refused, "The state of things does not allow it."),
+    422: OpenApiResponse(EntryProblems, "These values cannot be saved."),
+    503: OpenApiResponse(Denied, "The installation is not ready: the answer says what is wanting."),
+}
+READING = (400, 401, 403, 404, 503)
+WRITING = (400, 401, 403, 404, 409, 503)
+ENTERING = (*WRITING, 422)
+
+
+def operation(
+    name: str,
+    summary: str,
+    *,
+    answer: Any,
+    request: Any = None,
+    status: int = 200,
+    refusals: Sequence[int] = READING,
+    parameters: Sequence[OpenApiParameter] = (),
+) -> Callable[[T], T]:
+    """Describe one operation: what it asks, what it answers, and every way in which it can refuse."""
+    return extend_schema(
+        operation_id=name,
+        summary=summary,
+        request=request,
+        responses={status: answer} | {code: _REFUSALS[code] for code in refusals},
+        parameters=list(parameters),
+    )
