@@ -137,6 +137,8 @@ def action(
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            if "by" not in kwargs:
+                raise TypeError(f"the action {name!r} wants by=, the person who acts")
             by: Any = kwargs["by"]
             where = site(**kwargs) if site else None
             if permission is not None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NoReturn, Self, TypeVar
 
 from django.db import models
@@ -35,7 +36,6 @@ class TrackedModel(models.Model):
         history_user_getter=stored_user,
         history_user_setter=store_user,
     )
-    objects = TrackedQuerySet[Any].as_manager()
 
     class Meta:
         abstract = True
@@ -52,6 +52,14 @@ class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
     def open_part(self) -> Self:
         """What a blinded role may read."""
         return self.filter(restricted=False)
+
+    def at_sites(self, codes: Collection[str]) -> Self:
+        """Entries about these sites alone; those about no site belong to the trial as a whole."""
+        return self.filter(site__in=codes)
+
+    def of_forms(self, keys: Collection[str]) -> Self:
+        """Entries about one of these forms, or about no form at all."""
+        return self.filter(models.Q(form="") | models.Q(form__in=keys))
 
 
 class LedgerEntry(models.Model):

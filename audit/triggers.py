@@ -31,11 +31,9 @@ def append_only_tables() -> list[tuple[str, list[Key]]]:
 
 def _keys(model: type[models.Model]) -> list[Key]:
     """The columns of each unique key. SQLite's own row number is one too, whatever the primary key is."""
-    single = [(field.column,) for field in model._meta.concrete_fields if field.unique]
-    joint = [
-        tuple(model._meta.get_field(name).column for name in constraint.fields)
-        for constraint in model._meta.total_unique_constraints
-    ]
+    columns = {field.name: str(field.column) for field in model._meta.concrete_fields}
+    single = [(str(field.column),) for field in model._meta.concrete_fields if field.unique]
+    joint = [tuple(columns[name] for name in constraint.fields) for constraint in model._meta.total_unique_constraints]
     return [("rowid",), *single, *joint]
 
 

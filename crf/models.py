@@ -6,10 +6,11 @@ import hashlib
 from typing import Self
 
 from django.db import models
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from audit.ledger import canonical
-from audit.models import TrackedModel
+from audit.models import TrackedModel, TrackedQuerySet
 from crf.participant_forms import form_for
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import ScopedQuerySet, User
@@ -74,8 +75,9 @@ class Visit(TrackedModel):
     def __str__(self) -> str:
         return f"{self.participant} {self.slug}"
 
-    @property
+    @cached_property
     def definition(self) -> VisitDefinition:
+        """Whoever loads many visits sets it on each, from the one definition at hand."""
         return current_definition().visit(self.key)
 
     @property
@@ -255,6 +257,7 @@ class QueryMessage(TrackedModel):
     text = models.TextField(_("text"))
 
     append_only = True
+    objects = TrackedQuerySet["QueryMessage"].as_manager()
 
     class Meta:
         ordering = ["at", "pk"]
@@ -331,6 +334,8 @@ class Freeze(TrackedModel):
     thawed_at = models.DateTimeField(_("thawed at"), null=True)
     thawed_by = models.CharField(_("thawed by"), max_length=150, blank=True)
 
+    objects = TrackedQuerySet["Freeze"].as_manager()
+
     class Meta:
         ordering = ["pk"]
         verbose_name = _("freeze")
@@ -361,6 +366,7 @@ class EligibilityDecision(TrackedModel):
     digest = models.CharField(max_length=64)
 
     append_only = True
+    objects = TrackedQuerySet["EligibilityDecision"].as_manager()
 
     class Meta:
         ordering = ["decided_at", "pk"]
@@ -382,6 +388,7 @@ class GateDecision(TrackedModel):
     decided_by = models.CharField(_("decided by"), max_length=150)
 
     append_only = True
+    objects = TrackedQuerySet["GateDecision"].as_manager()
 
     class Meta:
         ordering = ["decided_at", "pk"]

@@ -47,8 +47,7 @@ def entry_closed_reasons(visit: Visit, form: Form) -> list[str]:
     reasons = []
     if form.key not in visit.definition.forms:
         reasons.append(_("This form does not belong to this visit."))
-    if not Consent.objects.filter(participant=participant).exists():
-        reasons.append(_("No consent is recorded: nothing may be entered before consent."))
+    reasons += _consent_reasons(visit)
     if is_frozen(participant):
         reasons.append(_("The casebook of this participant is frozen."))
     if visit.is_not_done:
@@ -56,6 +55,17 @@ def entry_closed_reasons(visit: Visit, form: Form) -> list[str]:
     elif visit.definition.kind != "log" and visit.took_place_on is None:
         reasons.append(_("Record the day of the visit first."))
     return reasons
+
+
+def _consent_reasons(visit: Visit) -> list[str]:
+    """A withdrawal stops collection: of visits after it, not of what was done before. Source: GDPR 17(3)(d)."""
+    ends = Consent.objects.filter(participant=visit.participant).values_list("withdrawn_on", flat=True)
+    if not ends:
+        return [_("No consent is recorded: nothing may be entered before consent.")]
+    day = visit.took_place_on
+    if day is not None and all(end is not None and end < day for end in ends):
+        return [_("Consent was withdrawn before this visit.")]
+    return []
 
 
 def is_frozen(participant: Participant) -> bool:

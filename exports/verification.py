@@ -5,6 +5,7 @@ Source: ICH E6(R3) 4.2.5 (transfers validated), 21 CFR Part 11 11.10(a) (able to
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator
 from itertools import islice
@@ -65,7 +66,7 @@ def _table_faults(path: Path, said: dict[str, Any]) -> Iterator[str]:
     try:
         lines = read_csv(path)
         header, rows = list(islice(lines, 1)), sum(1 for _row in lines)
-    except ValueError:
+    except (ValueError, csv.Error):
         yield "is not a CSV file in UTF-8"
         return
     if header != [said.get("columns")]:

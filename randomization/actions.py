@@ -103,7 +103,7 @@ def allocate(*, by: User, participant: Participant, idempotency_key: str) -> All
     phase = next(phase.key for phase in definition.phases if phase.opens == "allocation")
     on = today()
     participant = enrol(by=by, participant=participant, phase=phase, on=on)
-    open_visits(by=by, participant=participant, phase=phase, arm=allocation.arm)
+    open_visits(participant=participant, phase=phase, arm=allocation.arm)
     _note_allocation(allocation)
     return allocation
 

@@ -129,6 +129,7 @@ LOGIN_REDIRECT_URL = "overview:home"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_ADAPTER = "trialmgr.people.adapter.ClosedDoorAdapter"
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 60
 ACCOUNT_RATE_LIMITS = {"login_failed": "5/15m/key,30/15m/ip", "reauthenticate": "10/m/user"}

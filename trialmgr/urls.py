@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from allauth.account import views as account
 from django.urls import URLPattern, URLResolver, include, path
 
-ROOMS = ["trialmgr.overview", "trialmgr.people", "trialmgr.participants", "crf", "randomization", "exports"]
+ROOMS = ["trialmgr.overview", "trialmgr.people", "crf", "randomization", "exports"]
 
 # Accounts are made by an administrator and reached by name: no sign-up, no pages about e-mail.
 _account = [

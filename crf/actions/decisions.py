@@ -5,6 +5,7 @@ from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused, action, record
 from crf import policies
+from crf.actions.latest import check_unchanged
 from crf.actions.review import sign_entry
 from crf.actions.visits import open_visits
 from crf.lookup import StoredValues
@@ -27,6 +28,7 @@ def judge_eligibility(*, by: User, participant: Participant) -> EligibilityDecis
     entry = policies.eligibility_entry(participant)
     if entry is None or entry.status != EntryStatus.COMPLETE:
         raise ActionRefused(_("The eligibility form is not complete."))
+    check_unchanged(entry)
     definition = entry.study_version.definition
     version = criteria_for(participant, definition)
     eligible, not_met = judge(definition, version, entry.data, StoredValues(participant))
@@ -51,6 +53,7 @@ def judge_eligibility(*, by: User, participant: Participant) -> EligibilityDecis
 @action("gate.decided", permission="participants.gate", site=lambda participant, **_k: participant.site)
 def decide_gate(*, by: User, participant: Participant, phase: str) -> GateDecision:
     """Open a phase, or not, by its gate's rule on the data as they stand; refused while a value is missing."""
+    participant.lock()
     policies.check_gate_open(participant, phase)
     gate = _gate(phase)
     stored = StoredValues(participant)
@@ -84,7 +87,7 @@ def _gate(phase: str) -> Gate:
 
 def _open(by: User, participant: Participant, phase: str) -> None:
     open_phase(by=by, participant=participant, phase=phase)
-    open_visits(by=by, participant=participant, phase=phase, arm=policies.arm_of(participant))
+    open_visits(participant=participant, phase=phase, arm=policies.arm_of(participant))
 
 
 def _note(participant: Participant, item: str, outcome: bool, detail: dict[str, object]) -> None:

@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused, action
 from crf import policies
-from crf.actions.checks import follow_checks
+from crf.actions.checks import follow_checks, follow_removal
 from crf.actions.ending import end_with
+from crf.actions.latest import check_revision, check_unchanged
 from crf.actions.lines import item_reveals, note_entry
 from crf.lookup import StoredValues
 from crf.models import EntryStatus, FormEntry, Visit
@@ -89,16 +90,23 @@ def remove_row(*, by: User, entry: FormEntry, reason: str) -> FormEntry:
     """Take a row of a repeating form out: it stays readable, counts no more, and its values stand in the trail."""
     policies.check_role_enters(by, entry.visit, entry.form)
     policies.check_entry_open(entry.visit, entry.form)
-    if not reason:
-        raise ActionRefused(_("Give the reason for removing this row."))
-    if not entry.form.repeating:
-        raise ActionRefused(_("Only a row of a repeating form can be removed."))
+    check_unchanged(entry)
+    _check_removable(entry, reason)
     old, entry.status = entry.status, EntryStatus.REMOVED.value
     entry.revision += 1
     entry.save()
-    _lapse(entry, entry.form, tuple(entry.data))
     note_entry(entry, old=old, new=entry.status)
+    _lapse(entry, entry.form, (*entry.data, *entry.missing))
+    follow_removal(entry, by)
     return entry
+
+
+def _check_removable(entry: FormEntry, reason: str) -> None:
+    if not reason.strip():
+        raise ActionRefused(_("Give the reason for removing this row."))
+    if not entry.form.repeating:
+        raise ActionRefused(_("Only a row of a repeating form can be removed."))
+    _check_stands(entry)
 
 
 def _entry_to_write(by: User, visit: Visit, form_key: str, occurrence: int | None, revision: int | None) -> FormEntry:
@@ -115,11 +123,19 @@ def _entry_to_write(by: User, visit: Visit, form_key: str, occurrence: int | Non
         .select_related("study_version")
         .defer("study_version__document")
     )
-    number = occurrence or (rows.aggregate(last=Max("occurrence"))["last"] or 0) + 1
+    number = _row_number(rows.aggregate(last=Max("occurrence"))["last"] or 0, occurrence)
     entry = rows.filter(occurrence=number).first() or _new_entry(visit, form, number, version)
     entry.visit = visit
     _check_entry(entry, form, revision)
     return entry
+
+
+def _row_number(last: int, occurrence: int | None) -> int:
+    """Rows are numbered without a gap."""
+    number = last + 1 if occurrence is None else occurrence
+    if not 1 <= number <= last + 1:
+        raise ActionRefused(_("There is no row %(row)s of this form.") % {"row": number})
+    return number
 
 
 def _new_entry(visit: Visit, form: Form, occurrence: int, version: StudyVersion) -> FormEntry:
@@ -132,10 +148,14 @@ def _new_entry(visit: Visit, form: Form, occurrence: int, version: StudyVersion)
 def _check_entry(entry: FormEntry, form: Form, revision: int | None) -> None:
     if entry.occurrence > 1 and not form.repeating:
         raise ActionRefused(_("This form has one row only."))
+    _check_stands(entry)
+    if revision is not None:
+        check_revision(entry, revision)
+
+
+def _check_stands(entry: FormEntry) -> None:
     if entry.status == EntryStatus.REMOVED:
         raise ActionRefused(_("This row has been removed."))
-    if revision is not None and revision != entry.revision:
-        raise ActionRefused(_("Somebody else saved this form in the meantime: open it again and compare."))
 
 
 def _merged(

@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused, action
+from crf.actions.latest import check_unchanged, lock_query
 from crf.actions.lines import item_reveals, note_entry
 from crf.models import QUERY_TRANSITIONS, FormEntry, Query, QueryMessage
 from crf.policies import check_query_transition
@@ -22,6 +23,7 @@ def _site(query: Query, **_kwargs: object) -> Site:
 def raise_query(*, by: User, entry: FormEntry, item: str, text: str) -> Query:
     """A question about one item, by a monitor or data manager."""
     _check_text(text)
+    check_unchanged(entry)
     if not entry.form.has_item(item):
         raise ActionRefused(_("There is no item “%(item)s” on this form.") % {"item": item})
     return open_query(entry, entry.form, item, text, by)
@@ -35,13 +37,13 @@ def answer_query(*, by: User, query: Query, text: str) -> Query:
 @action("query.closed", permission="queries.close", site=_site)
 def close_query(*, by: User, query: Query, text: str) -> Query:
     _check_text(text)
+    lock_query(query)
     check_query_transition(query, "query.closed")
     return close(query, by, text, timezone.now())
 
 
 @action("query.reopened", permission="queries.close", site=_site)
 def reopen_query(*, by: User, query: Query, text: str) -> Query:
-    query.closed_at = None
     return _move(query, "query.reopened", by, text)
 
 
@@ -71,7 +73,9 @@ def close(query: Query, by: User, text: str, at: datetime.datetime) -> Query:
 
 def _move(query: Query, transition: str, by: User, text: str) -> Query:
     _check_text(text)
+    lock_query(query)
     check_query_transition(query, transition)
+    query.closed_at = None
     query.status = QUERY_TRANSITIONS[transition][1].value
     query.save()
     _say(query, transition, by, text)

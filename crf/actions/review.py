@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused, action, record
 from crf import policies
+from crf.actions.latest import check_unchanged
 from crf.actions.lines import item_reveals, note_entry
 from crf.models import EntryStatus, FormEntry, Freeze, Signature, Verification
 from trialmgr.participants.models import Participant
@@ -20,6 +21,7 @@ def _site(entry: FormEntry, **_kwargs: object) -> Site:
 @action("items.verified", permission="entries.verify", site=_site)
 def verify_items(*, by: User, entry: FormEntry, items: Sequence[str]) -> list[Verification]:
     """Held against source, value by value; verifying again after a change renews the same row."""
+    check_unchanged(entry)
     unknown = [item for item in items if item not in entry.data and item not in entry.missing]
     if unknown or not items:
         raise ActionRefused(_("Choose items that hold a value."))
@@ -39,6 +41,7 @@ def _verify(entry: FormEntry, item: str, by: User) -> Verification:
 @action("entry.signed", permission="entries.sign", site=_site)
 def sign_entry(*, by: User, entry: FormEntry, meaning: str) -> Signature:
     """Source: 21 CFR Part 11 11.50 and 11.70. The caller has the person sign in again first."""
+    check_unchanged(entry)
     if entry.status != EntryStatus.COMPLETE:
         raise ActionRefused(_("Only a complete form can be signed."))
     role = by.role_names(entry.visit.participant.site)
@@ -71,7 +74,7 @@ def freeze(*, by: User, participant: Participant) -> Freeze:
 @action("casebook.thawed", permission="entries.freeze")
 def thaw(*, by: User, participant: Participant, reason: str) -> Freeze:
     row = Freeze.objects.filter(participant=participant, thawed_at=None).first()
-    if row is None or not reason:
+    if row is None or not reason.strip():
         raise ActionRefused(_("Only a frozen casebook can be thawed, with a reason."))
     row.thawed_at, row.thawed_by = timezone.now(), by.actor_name
     row.save()

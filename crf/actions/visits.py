@@ -21,14 +21,13 @@ from trialmgr.studies.queries import current_definition
 def register_participant(*, by: User, site: Site, on: datetime.date) -> Participant:
     """A new participant in screening, with the casebook of the first phase. What pages, API and rehearsal call."""
     participant = register(by=by, site=site, on=on)
-    open_visits(by=by, participant=participant, phase=participant.phase)
+    open_visits(participant=participant, phase=participant.phase)
     record(object_type="participant", object_id=participant.number, site=site.code, participant=participant.number)
     return participant
 
 
-@action("visits.opened", permission=None)
-def open_visits(*, by: User, participant: Participant, phase: str, arm: str | None = None) -> list[Visit]:
-    """Plan every visit of a phase for one arm. Only other actions call it: each has checked who may."""
+def open_visits(*, participant: Participant, phase: str, arm: str | None = None) -> list[Visit]:
+    """Within an act: plan every visit of a phase for one arm."""
     definition = current_definition()
     planned = [
         _planned(participant, visit, ordinal, day)
@@ -38,7 +37,7 @@ def open_visits(*, by: User, participant: Participant, phase: str, arm: str | No
     ]
     for visit in planned:
         visit.save()
-        note_visit(visit, new=visit.target_on.isoformat() if visit.target_on else "")
+        note_visit(visit, action="visits.opened", new=visit.target_on.isoformat() if visit.target_on else "")
     return planned
 
 
@@ -95,7 +94,8 @@ def set_visit_day(*, by: User, visit: Visit, on: datetime.date, reason: str = ""
 @action("visit.not_done", permission="visits.plan", site=lambda visit, **_k: visit.participant.site)
 def mark_visit_not_done(*, by: User, visit: Visit, reason: str) -> Visit:
     """Refused once something is entered at the visit."""
-    if not reason:
+    _check_thawed(visit.participant)
+    if not reason.strip():
         raise ActionRefused(_("Give the reason why the visit did not take place."))
     if visit.entries.exists():
         raise ActionRefused(_("Forms have been entered at this visit."))
@@ -109,12 +109,16 @@ def mark_visit_not_done(*, by: User, visit: Visit, reason: str) -> Visit:
 
 def _check_day(participant: Participant, on: datetime.date) -> None:
     check_not_future(on)
-    if is_frozen(participant):
-        raise ActionRefused(_("The casebook of this participant is frozen."))
+    _check_thawed(participant)
     if on < participant.registered_on:
         raise ActionRefused(_("A visit cannot lie before the day of registration."))
 
 
+def _check_thawed(participant: Participant) -> None:
+    if is_frozen(participant):
+        raise ActionRefused(_("The casebook of this participant is frozen."))
+
+
 def _check_reason(visit: Visit, reason: str) -> None:
-    if (visit.took_place_on is not None or visit.is_not_done) and not reason:
+    if (visit.took_place_on is not None or visit.is_not_done) and not reason.strip():
         raise ActionRefused(_("A saved value changes: give the reason."))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
@@ -12,11 +12,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crf import actions
-from crf.api.places import EntryView
+from crf.api.casebook import CasebookView
 from crf.api.shapes import QuerySerializer
 from crf.models import QUERY_STATUS_LABELS, Query
-from trialmgr.people.api import WRITING, ApiView, checked, operation, person
+from trialmgr.people.api import WRITING, ApiView, checked, listed, operation, person
 from trialmgr.people.models import User
+
+T = TypeVar("T", bound=Callable[..., Any])
 
 
 class QueryRequest(serializers.Serializer[Any]):
@@ -40,7 +42,6 @@ def queries_of(user: User) -> QuerySet[Query]:
 
 
 class QueryList(ApiView, ListAPIView[Query]):
-    may = {"GET": ("queries.view",)}
     queryset = Query.objects.none()
     serializer_class = QuerySerializer
     filterset_class = QueryFilter
@@ -48,22 +49,28 @@ class QueryList(ApiView, ListAPIView[Query]):
     def get_queryset(self) -> QuerySet[Query]:
         return queries_of(person(self.request))
 
-    @operation("queries_list", "The queries at the sites of this person", answer=QuerySerializer(many=True))
+    @operation(
+        "queries_list",
+        "The queries at the sites of this person",
+        answer=QuerySerializer(many=True),
+        may=("queries.view",),
+    )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self.list(request)
 
 
-class EntryQueries(EntryView):
-    may = {"GET": ("queries.view",), "POST": ("queries.raise",)}
-
-    @operation("entry_queries_list", "The queries on one form entry", answer=QuerySerializer(many=True))
+class EntryQueries(CasebookView):
+    @operation(
+        "entry_queries_list", "The queries on one form entry", answer=QuerySerializer(many=True), may=("queries.view",)
+    )
     def get(self, request: Request, number: str, slug: str, form: str, row: int) -> Response:
         entry = self.entry(number, slug, form, row)
-        return Response(QuerySerializer(queries_of(person(request)).filter(entry=entry), many=True).data)
+        return listed(QuerySerializer, queries_of(person(request)).filter(entry=entry))
 
     @operation(
         "queries_raise",
         "Raise a query on one item",
+        may=("queries.raise",),
         request=QueryRequest,
         answer=QuerySerializer,
         status=201,
@@ -76,7 +83,7 @@ class EntryQueries(EntryView):
         return Response(QuerySerializer(query).data, status=201)
 
 
-class QueryView(EntryView):
+class QueryView(CasebookView):
     """A view on one query, by its number within the entry."""
 
     def query(self, number: str, slug: str, form: str, row: int, query: int) -> Query:
@@ -85,9 +92,7 @@ class QueryView(EntryView):
 
 
 class QueryDetail(QueryView):
-    may = {"GET": ("queries.view",)}
-
-    @operation("queries_read", "One query with its messages", answer=QuerySerializer)
+    @operation("queries_read", "One query with its messages", answer=QuerySerializer, may=("queries.view",))
     def get(self, request: Request, number: str, slug: str, form: str, row: int, query: int) -> Response:
         return Response(QuerySerializer(self.query(number, slug, form, row, query)).data)
 
@@ -104,32 +109,29 @@ class QueryMove(QueryView):
         return Response(QuerySerializer(self.query(**place)).data)
 
 
-def _step(name: str, summary: str) -> Callable[[Any], Any]:
-    return operation(name, summary, request=QueryTextRequest, answer=QuerySerializer, refusals=WRITING)
+def _step(name: str, summary: str, *, may: tuple[str, ...]) -> Callable[[T], T]:
+    return operation(name, summary, may=may, request=QueryTextRequest, answer=QuerySerializer, refusals=WRITING)
 
 
 class QueryAnswer(QueryMove):
-    may = {"POST": ("queries.answer",)}
     step = staticmethod(actions.answer_query)
 
-    @_step("queries_answer", "Answer an open query")
+    @_step("queries_answer", "Answer an open query", may=("queries.answer",))
     def post(self, request: Request, **place: Any) -> Response:
         return self.take(request, **place)
 
 
 class QueryClosing(QueryMove):
-    may = {"POST": ("queries.close",)}
     step = staticmethod(actions.close_query)
 
-    @_step("queries_close", "Close a query")
+    @_step("queries_close", "Close a query", may=("queries.close",))
     def post(self, request: Request, **place: Any) -> Response:
         return self.take(request, **place)
 
 
 class QueryReopening(QueryMove):
-    may = {"POST": ("queries.close",)}
     step = staticmethod(actions.reopen_query)
 
-    @_step("queries_reopen", "Reopen a query")
+    @_step("queries_reopen", "Reopen a query", may=("queries.close",))
     def post(self, request: Request, **place: Any) -> Response:
         return self.take(request, **place)

@@ -20,8 +20,8 @@ from crf.models import (
     Verification,
     Visit,
 )
+from trialmgr.people.api import ItemProblem
 from trialmgr.people.visibility import Sight
-from trialmgr.protocol.evaluation import Problem
 
 
 class VisitSerializer(serializers.Serializer[Visit]):
@@ -51,7 +51,6 @@ class VerificationSerializer(serializers.Serializer[Verification]):
     stands = serializers.BooleanField()
 
 
-
 class EntrySerializer(serializers.Serializer[Mapping[str, Any]]):
     """``values``: item key to canonical string, derived items included. ``missing``: item key to code of the reason."""
 
@@ -69,18 +68,12 @@ class EntrySerializer(serializers.Serializer[Mapping[str, Any]]):
     signatures = SignatureSerializer(many=True)
 
 
-class WarningSerializer(serializers.Serializer[Problem]):
-    item = serializers.CharField(allow_null=True)
-    check = serializers.CharField(allow_null=True)
-    message = serializers.CharField()
-
-
 class SavedSerializer(serializers.Serializer[Mapping[str, Any]]):
     """``warnings`` opened a query each; ``wanting``: items that keep the entry incomplete."""
 
     entry = EntrySerializer()
     changed = serializers.ListField(child=serializers.CharField())
-    warnings = WarningSerializer(many=True)
+    warnings = ItemProblem(many=True)
     wanting = serializers.ListField(child=serializers.CharField())
 
 

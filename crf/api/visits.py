@@ -9,11 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crf import actions
-from crf.api.places import EntryView, VisitView
+from crf.api.casebook import CasebookView
 from crf.api.shapes import EntrySerializer, VisitSerializer, entry_document
 from crf.models import Visit
 from trialmgr.participants.api import ParticipantList, ParticipantSerializer
-from trialmgr.people.api import WRITING, checked, operation, person
+from trialmgr.people.api import WRITING, checked, listed, operation, person
 from trialmgr.people.models import Site
 
 
@@ -37,11 +37,10 @@ class VisitNotDoneRequest(serializers.Serializer[Any]):
 
 
 class Participants(ParticipantList):
-    may = {"GET": ("participants.view",), "POST": ("participants.register",)}
-
     @operation(
         "participants_register",
         "Open the record of a person in screening",
+        may=("participants.register",),
         request=RegistrationRequest,
         answer=ParticipantSerializer,
         status=201,
@@ -57,75 +56,69 @@ class Participants(ParticipantList):
         return Response(ParticipantSerializer(participant).data, status=201)
 
 
-class Visits(VisitView):
-    may = {"GET": ("entries.view",), "POST": ("visits.plan",)}
-
-    @operation("visits_list", "The visits of one participant", answer=VisitSerializer(many=True))
+class Visits(CasebookView):
+    @operation("visits_list", "The visits of one participant", answer=VisitSerializer(many=True), may=("entries.view",))
     def get(self, request: Request, number: str) -> Response:
-        participant = self.participant(number)
-        rows = Visit.objects.for_user(person(request)).filter(participant=participant)
-        return Response(VisitSerializer(rows, many=True).data)
+        rows = Visit.objects.for_user(person(request)).filter(participant=self.casebook(number).participant)
+        return listed(VisitSerializer, rows)
 
     @operation(
         "visits_add",
         "Add an unscheduled visit",
+        may=("visits.plan",),
         request=UnscheduledVisitRequest,
         answer=VisitSerializer,
         status=201,
         refusals=WRITING,
     )
     def post(self, request: Request, number: str) -> Response:
-        participant = self.participant(number)
+        place = self.casebook(number)
         sent = checked(UnscheduledVisitRequest, request)
-        self.check_keys(sent["key"])
-        visit = actions.add_unscheduled_visit(by=person(request), participant=participant, **sent)
+        if sent["key"] not in {visit.key for visit in place.definition.visits if place.sight.visit(visit)}:
+            raise serializers.ValidationError({"key": [_("There is no such visit.")]})
+        visit = actions.add_unscheduled_visit(by=person(request), participant=place.participant, **sent)
         return Response(VisitSerializer(visit).data, status=201)
 
 
-class VisitDetail(VisitView):
-    may = {"GET": ("entries.view",)}
-
-    @operation("visits_read", "One visit", answer=VisitSerializer)
+class VisitDetail(CasebookView):
+    @operation("visits_read", "One visit", answer=VisitSerializer, may=("entries.view",))
     def get(self, request: Request, number: str, slug: str) -> Response:
-        return Response(VisitSerializer(self.visit(number, slug)).data)
+        return Response(VisitSerializer(self.visit(number, slug).visit).data)
 
 
-class VisitDay(VisitView):
-    may = {"PUT": ("visits.plan",)}
-
+class VisitDay(CasebookView):
     @operation(
         "visits_set_day",
         "Record the day a visit took place; a change of it owes a reason",
+        may=("visits.plan",),
         request=VisitDayRequest,
         answer=VisitSerializer,
         refusals=WRITING,
     )
     def put(self, request: Request, number: str, slug: str) -> Response:
-        visit = self.visit(number, slug)
+        visit = self.visit(number, slug).visit
         sent = checked(VisitDayRequest, request)
         return Response(VisitSerializer(actions.set_visit_day(by=person(request), visit=visit, **sent)).data)
 
 
-class VisitNotDone(VisitView):
-    may = {"PUT": ("visits.plan",)}
-
+class VisitNotDone(CasebookView):
     @operation(
         "visits_set_not_done",
         "Record that a visit did not take place, and why",
+        may=("visits.plan",),
         request=VisitNotDoneRequest,
         answer=VisitSerializer,
         refusals=WRITING,
     )
     def put(self, request: Request, number: str, slug: str) -> Response:
-        visit = self.visit(number, slug)
+        visit = self.visit(number, slug).visit
         sent = checked(VisitNotDoneRequest, request)
         return Response(VisitSerializer(actions.mark_visit_not_done(by=person(request), visit=visit, **sent)).data)
 
 
-class VisitEntries(EntryView):
-    may = {"GET": ("entries.view",)}
-
-    @operation("entries_list", "What is entered at one visit", answer=EntrySerializer(many=True))
+class VisitEntries(CasebookView):
+    @operation("entries_list", "What is entered at one visit", answer=EntrySerializer(many=True), may=("entries.view",))
     def get(self, request: Request, number: str, slug: str) -> Response:
-        entries = self.rows(self.visit(number, slug))
-        return Response(EntrySerializer([entry_document(entry, self.sight) for entry in entries], many=True).data)
+        place = self.visit(number, slug)
+        documents = [entry_document(entry, place.sight) for entry in self.entries(place.visit)]
+        return listed(EntrySerializer, documents)

@@ -6,91 +6,126 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('studies', '0001_initial'),
+        ("studies", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='HistoricalRelease',
+            name="HistoricalRelease",
             fields=[
-                ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
-                ('act', models.CharField(blank=True, db_index=True, max_length=32)),
-                ('history_user_id', models.CharField(max_length=40, null=True)),
-                ('number', models.PositiveIntegerField(db_index=True, verbose_name='number')),
-                ('made_at', models.DateTimeField(verbose_name='made at')),
-                ('made_by', models.CharField(max_length=150, verbose_name='made by')),
-                ('manifest_sha256', models.CharField(max_length=64)),
-                ('history_id', models.AutoField(primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField(db_index=True)),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
-                ('lock', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='studies.studylock')),
+                ("id", models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name="ID")),
+                ("act", models.CharField(blank=True, db_index=True, max_length=32)),
+                ("history_user_id", models.CharField(max_length=40, null=True)),
+                ("number", models.PositiveIntegerField(db_index=True, verbose_name="number")),
+                ("made_at", models.DateTimeField(verbose_name="made at")),
+                ("made_by", models.CharField(max_length=150, verbose_name="made by")),
+                ("manifest_sha256", models.CharField(max_length=64)),
+                ("history_id", models.AutoField(primary_key=True, serialize=False)),
+                ("history_date", models.DateTimeField(db_index=True)),
+                ("history_change_reason", models.CharField(max_length=100, null=True)),
+                (
+                    "history_type",
+                    models.CharField(choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1),
+                ),
+                (
+                    "lock",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="studies.studylock",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'historical release',
-                'verbose_name_plural': 'historical releases',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
+                "verbose_name": "historical release",
+                "verbose_name_plural": "historical releases",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
-            name='Release',
+            name="Release",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField(unique=True, verbose_name='number')),
-                ('made_at', models.DateTimeField(verbose_name='made at')),
-                ('made_by', models.CharField(max_length=150, verbose_name='made by')),
-                ('manifest_sha256', models.CharField(max_length=64)),
-                ('lock', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='releases', to='studies.studylock')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField(unique=True, verbose_name="number")),
+                ("made_at", models.DateTimeField(verbose_name="made at")),
+                ("made_by", models.CharField(max_length=150, verbose_name="made by")),
+                ("manifest_sha256", models.CharField(max_length=64)),
+                (
+                    "lock",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="releases", to="studies.studylock"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'release',
-                'ordering': ['number'],
+                "verbose_name": "release",
+                "ordering": ["number"],
             },
         ),
         migrations.CreateModel(
-            name='HistoricalReleaseFile',
+            name="HistoricalReleaseFile",
             fields=[
-                ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
-                ('act', models.CharField(blank=True, db_index=True, max_length=32)),
-                ('history_user_id', models.CharField(max_length=40, null=True)),
-                ('name', models.CharField(max_length=120, verbose_name='file')),
-                ('sha256', models.CharField(max_length=64)),
-                ('size', models.PositiveBigIntegerField(verbose_name='bytes')),
-                ('rows', models.PositiveIntegerField(null=True, verbose_name='rows')),
-                ('history_id', models.AutoField(primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField(db_index=True)),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
-                ('release', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='exports.release')),
+                ("id", models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name="ID")),
+                ("act", models.CharField(blank=True, db_index=True, max_length=32)),
+                ("history_user_id", models.CharField(max_length=40, null=True)),
+                ("name", models.CharField(max_length=120, verbose_name="file")),
+                ("sha256", models.CharField(max_length=64)),
+                ("size", models.PositiveBigIntegerField(verbose_name="bytes")),
+                ("rows", models.PositiveIntegerField(null=True, verbose_name="rows")),
+                ("history_id", models.AutoField(primary_key=True, serialize=False)),
+                ("history_date", models.DateTimeField(db_index=True)),
+                ("history_change_reason", models.CharField(max_length=100, null=True)),
+                (
+                    "history_type",
+                    models.CharField(choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1),
+                ),
+                (
+                    "release",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="exports.release",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'historical file of a release',
-                'verbose_name_plural': 'historical file of a releases',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
+                "verbose_name": "historical file of a release",
+                "verbose_name_plural": "historical file of a releases",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
-            name='ReleaseFile',
+            name="ReleaseFile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120, verbose_name='file')),
-                ('sha256', models.CharField(max_length=64)),
-                ('size', models.PositiveBigIntegerField(verbose_name='bytes')),
-                ('rows', models.PositiveIntegerField(null=True, verbose_name='rows')),
-                ('release', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='files', to='exports.release')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=120, verbose_name="file")),
+                ("sha256", models.CharField(max_length=64)),
+                ("size", models.PositiveBigIntegerField(verbose_name="bytes")),
+                ("rows", models.PositiveIntegerField(null=True, verbose_name="rows")),
+                (
+                    "release",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="files", to="exports.release"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'file of a release',
-                'ordering': ['release', 'name'],
-                'constraints': [models.UniqueConstraint(fields=('release', 'name'), name='one_file_a_name')],
+                "verbose_name": "file of a release",
+                "ordering": ["release", "name"],
+                "constraints": [models.UniqueConstraint(fields=("release", "name"), name="one_file_a_name")],
             },
         ),
     ]

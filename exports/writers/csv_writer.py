@@ -1,4 +1,4 @@
-"""CSV after RFC 4180: UTF-8 without byte order mark, comma, CRLF, one header line; the same rows give the same bytes."""
+"""CSV after RFC 4180: UTF-8 without byte order mark, comma, CRLF, a header line; the same rows give the same bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def write_csv(path: Path, columns: Sequence[str], numeric: Sequence[bool], rows:
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\r\n")
         writer.writerow(columns)
-        for count, row in enumerate(rows, start=1):
+        for row in rows:
+            count += 1
             writer.writerow(
                 value if is_number else neutralise(value) for value, is_number in zip(row, numeric, strict=True)
             )

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ from trialmgr.protocol.evaluation import (
     gate_outcome,
     judge,
 )
-from trialmgr.protocol.model import Item, ItemType, Range, StudyDefinition, Text
+from trialmgr.protocol.model import Item, ItemType, Range, Score, Section, StudyDefinition, Text
 
 
 @pytest.fixture(scope="module")
@@ -171,14 +173,14 @@ def test_a_score_is_missing_when_an_answer_is(study: StudyDefinition) -> None:
     assert "total" not in part.values
 
 
-def with_derived(study: StudyDefinition, derive: str, **more: object) -> StudyDefinition:
+def with_derived(study: StudyDefinition, derive: str, **more: Any) -> StudyDefinition:
     form = study.form("judgement")
     extra = Item(key="extra", type=ItemType.DECIMAL, label=Text(nl="x", en="x"), derive=derive, **more)
     section = form.sections[0].model_copy(update={"items": (*form.sections[0].items, extra)})
     return study.model_copy(update={"forms": (form.model_copy(update={"sections": (section,)}),)})
 
 
-def derived(study: StudyDefinition, derive: str, **more: object) -> str | None:
+def derived(study: StudyDefinition, derive: str, **more: Any) -> str | None:
     extended = with_derived(study, derive, **more)
     return evaluate_entry(extended, extended.forms[0], {}, {}, nowhere).values.get("extra")
 
@@ -196,7 +198,7 @@ def test_a_derived_number_too_large_for_any_item_is_unknown(study: StudyDefiniti
 
 
 def test_a_derived_number_outside_its_range_refuses_the_entry(study: StudyDefinition) -> None:
-    extended = with_derived(study, "7", range=Range(max="5"))
+    extended = with_derived(study, "7", range=Range(max=Decimal(5)))
     (problem,) = evaluate_entry(extended, extended.forms[0], {}, {}, nowhere).problems
     assert (problem.item_key, problem.message.nl) == ("extra", "Verwacht: 5 of minder.")
 
@@ -268,3 +270,14 @@ def test_a_rule_of_an_older_version_may_name_what_no_longer_exists(study: StudyD
     assert gate is not None
     for rule in ("start.gone.weight > 1", "start.body.gone > 1", "start.body.weight"):
         assert gate_outcome(study, gate.model_copy(update={"rule": rule}), lambda *path: "80") is None
+
+
+def test_a_score_reads_yes_as_one_and_no_as_zero(study: StudyDefinition) -> None:
+    label = Text(nl="x", en="x")
+    questions = tuple(Item(key=f"q{number}", type=ItemType.YES_NO, label=label) for number in range(1, 6))
+    score = Score(function="cssrs_ideation", items=tuple(question.key for question in questions))
+    worst = Item(key="worst", type=ItemType.INTEGER, label=label, score=score)
+    section = Section(key="main", label=label, items=(*questions, worst))
+    form = study.form("leaving").model_copy(update={"sections": (section,)})
+    answers = {"q1": "yes", "q2": "yes", "q3": "no", "q4": "yes", "q5": "no"}
+    assert evaluate_entry(study, form, answers, {}, nowhere).values["worst"] == "4"

@@ -232,7 +232,7 @@ def test_a_fault_names_its_column_and_a_mend(text: str, column: int, message: st
 
 
 def test_kinds_that_do_not_fit_are_found_before_there_are_values() -> None:
-    kinds = {("day",): Kind.DATE, ("number",): Kind.NUMBER, ("codes",): Kind.CODES}
+    kinds: dict[tuple[str, ...], Kind] = {("day",): Kind.DATE, ("number",): Kind.NUMBER, ("codes",): Kind.CODES}
     assert parse("day > date('2026-01-01')").kind(kinds.get) is Kind.TRUTH
     assert parse("number * 2").kind(kinds.get) is Kind.NUMBER
     assert parse("codes has 'a' and number in (1, 2)").kind(kinds.get) is Kind.TRUTH
@@ -296,6 +296,9 @@ NUMBERS = st.recursive(
 
 @given(text=NUMBERS, a=st.none() | st.integers(-9, 9), b=st.none() | st.integers(-9, 9))
 def test_arithmetic_is_a_finite_number_or_unknown(text: str, a: int | None, b: int | None) -> None:
-    known = {("a",): None if a is None else Decimal(a), ("b",): None if b is None else Decimal(b)}
+    known: dict[tuple[str, ...], Value] = {
+        ("a",): None if a is None else Decimal(a),
+        ("b",): None if b is None else Decimal(b),
+    }
     result = parse(text).evaluate(known.get)
     assert result is None or (isinstance(result, Decimal) and result.is_finite())

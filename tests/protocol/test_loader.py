@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.protocol import small_study
 from tests.protocol.small_study import FILES, broken, faults
@@ -88,6 +91,7 @@ READING = [
     (broken(BODY, "entered_by: [rater]", "entered_by: []"), "add at least one"),
     (broken(BODY, "label: {nl: Lichaam, en: Body}", "label: Body"), "write keys with values here"),
     (broken(STUDY, "day: 28", "day: 99999999"), "this should be less than or equal to 36500"),
+    (broken(BODY, "key: body", '"two\\nlines": 1\nkey: body'), "two?lines: this key is not known"),
     (broken(BODY, "key: body", "key: torso"), "name the file forms/torso.yaml"),
 ]
 
@@ -233,3 +237,26 @@ def test_a_yes_no_item_may_be_scored_where_yes_is_one(tmp_path: Path) -> None:
         " score: {function: cssrs_ideation, items: [q1, q2, q3, q4, q5]}}\n"
     )
     assert faults(tmp_path, {LEAVING: FILES[LEAVING] + questions + total}) == []
+
+
+SIGNS = ["", "{", "]", "\t", ": ", "- ", "null", "true", "'", "9" * 400, "&a ", "\u0000", "é", "[[", "a.b"]
+JUNK = st.sampled_from(SIGNS)
+
+
+@settings(max_examples=60)
+@given(
+    name=st.sampled_from(sorted(FILES)),
+    place=st.floats(0, 1),
+    cut=st.integers(0, 30),
+    junk=JUNK | st.text(max_size=6),
+)
+def test_whatever_is_in_a_file_the_loader_loads_it_or_tells_what_is_wrong(
+    name: str, place: float, cut: int, junk: str
+) -> None:
+    text = FILES[name]
+    start = int(place * len(text))
+    spoilt = (text[:start] + junk + text[start + cut :]).encode("utf-8", "surrogatepass")
+    with TemporaryDirectory() as folder:
+        for told in faults(Path(folder), {name: spoilt}):
+            assert told.count("\n") == 0
+            assert " — " in told

@@ -62,3 +62,9 @@ def test_a_copy_forgets_what_was_worked_out_from_the_old_parts(study: StudyDefin
 def test_another_spelling_of_the_same_study_has_the_same_identity(study: StudyDefinition, tmp_path: Path) -> None:
     spelled = small_study.FILES["study.yaml"].replace("{nl: Begin, en: Start}", '{en: "Start", nl: "Begin"}')
     assert small_study.definition(tmp_path, {"study.yaml": spelled}).sha256 == study.sha256
+
+
+def test_an_occurrence_is_named_by_its_visit_and_its_ordinal_where_it_returns(study: StudyDefinition) -> None:
+    assert study.visit("meal").slug(3) == "meal-3"
+    assert study.visit("end").slug(1) == "end"
+    assert study.visit("extra").slug(2) == "extra-2"

@@ -179,7 +179,7 @@ def test_every_function_names_its_version_and_source() -> None:
         assert (function.name, bool(function.version), bool(function.source)) == (name, True, True)
 
 
-LIMITS = {
+LIMITS: dict[str, tuple[Decimal | int, Decimal | int]] = {
     "madrs_total": (0, 60),
     "hdrs17_total": (0, 52),
     "ids_sr_total": (0, 84),

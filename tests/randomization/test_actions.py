@@ -57,7 +57,7 @@ def test_the_commitment_enters_the_ledger_and_the_secret_does_not_stand_open(cas
 def test_the_one_who_made_a_list_cannot_activate_it(cast: Cast) -> None:
     statistician = cast.at("", Role.UNBLINDED_STATISTICIAN)
     listed = actions.make_list(by=statistician)
-    with pytest.raises(ActionRefused, match="tweede|second"):
+    with pytest.raises(ActionRefused, match=r"tweede|second"):
         actions.activate_list(by=statistician, listed=listed)
     assert listed.status == ListStatus.MADE
 

@@ -2,10 +2,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from trialmgr.overview.views import home, language
+from trialmgr.overview.views import home, language, recruitment, trail
 
 app_name = "overview"
 urlpatterns = [
     path("", home.home, name="home"),
+    path("work/<str:key>/", home.one_duty, name="duty"),
+    path("recruitment/", recruitment.recruitment, name="recruitment"),
+    path("audit/", trail.trail, name="trail"),
+    path("audit/export/", trail.export, name="trail_export"),
     path("language/", language.set_language, name="set_language"),
 ]

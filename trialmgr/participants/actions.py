@@ -70,6 +70,19 @@ def save_contact(*, by: User, participant: Participant, details: dict[str, str])
 
 
 @action(
+    "contact.read",
+    permission="participants.contact",
+    site=lambda participant, **_k: participant.site,
+    works_when_locked=True,
+)
+def read_contact(*, by: User, participant: Participant) -> dict[str, str]:
+    """The details in clear, empty where none are kept. Every reading is an act. Source: GDPR 5(1)(f)."""
+    row = ContactDetails.objects.filter(participant=participant).first()
+    _note(participant, item="contact", detail={"kept": row is not None})
+    return contact.unseal(row.sealed) if row else dict.fromkeys(contact.FIELDS, "")
+
+
+@action(
     "contact.erased",
     permission="participants.contact",
     site=lambda participant, **_k: participant.site,
@@ -84,8 +97,7 @@ def erase_contact(*, by: User, participant: Participant, reason: str) -> None:
 @action("participant.enrolled", permission="participants.randomise", site=lambda participant, **_k: participant.site)
 def enrol(*, by: User, participant: Participant, phase: str, on: datetime.date) -> Participant:
     """Enter the trial: called by the allocation, inside its transaction."""
-    participant.enrolled_on = on
-    return _move(participant, "participant.enrolled", phase=phase)
+    return _move(participant, "participant.enrolled", phase=phase, enrolled_on=on)
 
 
 @action("participant.phase_opened", permission="participants.gate", site=lambda participant, **_k: participant.site)
@@ -97,16 +109,18 @@ def open_phase(*, by: User, participant: Participant, phase: str) -> Participant
 def end_participation(*, by: User, participant: Participant, transition: str, on: datetime.date) -> Participant:
     """``transition``: the name from ``states.TRANSITIONS`` that the end form's code stands for."""
     policies.check_not_future(on)
-    participant.ended_on = on
-    return _move(participant, transition)
+    if on < participant.registered_on:
+        raise ActionRefused(_("Participation cannot end before the day of registration."))
+    return _move(participant, transition, ended_on=on)
 
 
-def _move(participant: Participant, transition: str, *, phase: str | None = None) -> Participant:
+def _move(participant: Participant, transition: str, **changes: object) -> Participant:
+    participant.lock()
     policies.check_transition(participant, transition)
     old = participant.status
     participant.status = TRANSITIONS[transition][1].value
-    if phase is not None:
-        participant.phase = phase
+    for name, value in changes.items():
+        setattr(participant, name, value)
     participant.save()
     detail = {"phase": participant.phase}
     _note(participant, action=transition, item="status", old=old, new=participant.status, detail=detail)

@@ -13,8 +13,9 @@ from rest_framework.response import Response
 
 from trialmgr.participants import actions
 from trialmgr.participants.models import Consent, Participant
+from trialmgr.participants.queries import participant_for
 from trialmgr.participants.states import STATUS_LABELS
-from trialmgr.people.api import ApiView, checked, operation, person
+from trialmgr.people.api import ApiView, checked, listed, operation, person
 
 
 class ParticipantSerializer(serializers.Serializer[Participant]):
@@ -56,14 +57,12 @@ class ParticipantView(ApiView):
 
     def participant(self, number: str) -> Participant:
         """404 for a participant whom this person does not meet; 403 in the wrong role at that site."""
-        rows = Participant.objects.for_user(person(self.request)).select_related("site", "study_version")
-        participant: Participant = get_object_or_404(rows, number=number)
+        participant = participant_for(person(self.request), number)
         self.check_at(participant.site)
         return participant
 
 
 class ParticipantList(ApiView, ListAPIView[Participant]):
-    may = {"GET": ("participants.view",)}
     queryset = Participant.objects.none()
     serializer_class = ParticipantSerializer
     filterset_class = ParticipantFilter
@@ -71,28 +70,41 @@ class ParticipantList(ApiView, ListAPIView[Participant]):
     def get_queryset(self) -> Any:
         return Participant.objects.for_user(person(self.request)).select_related("site", "study_version")
 
-    @operation("participants_list", "The participants of the sites of this person", answer=ParticipantSerializer(many=True))
+    @operation(
+        "participants_list",
+        "The participants of the sites of this person",
+        answer=ParticipantSerializer(many=True),
+        may=("participants.view",),
+    )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self.list(request)
 
 
 class ParticipantDetail(ParticipantView):
-    may = {"GET": ("participants.view",)}
-
-    @operation("participants_read", "One participant", answer=ParticipantSerializer)
+    @operation("participants_read", "One participant", answer=ParticipantSerializer, may=("participants.view",))
     def get(self, request: Request, number: str) -> Response:
         return Response(ParticipantSerializer(self.participant(number)).data)
 
 
 class Consents(ParticipantView):
-    may = {"GET": ("participants.view",), "POST": ("participants.consent",)}
-
-    @operation("consents_list", "The consents of one participant", answer=ConsentSerializer(many=True))
+    @operation(
+        "consents_list",
+        "The consents of one participant",
+        answer=ConsentSerializer(many=True),
+        may=("participants.view",),
+    )
     def get(self, request: Request, number: str) -> Response:
         participant = self.participant(number)
-        return Response(ConsentSerializer(participant.consents.all(), many=True).data)
+        return listed(ConsentSerializer, participant.consents.all())
 
-    @operation("consents_record", "Record a consent", request=ConsentRequest, answer=ConsentSerializer, status=201)
+    @operation(
+        "consents_record",
+        "Record a consent",
+        request=ConsentRequest,
+        answer=ConsentSerializer,
+        status=201,
+        may=("participants.consent",),
+    )
     def post(self, request: Request, number: str) -> Response:
         participant = self.participant(number)
         sent = checked(ConsentRequest, request)
@@ -101,9 +113,13 @@ class Consents(ParticipantView):
 
 
 class ConsentWithdrawal(ParticipantView):
-    may = {"POST": ("participants.consent",)}
-
-    @operation("consents_withdraw", "Record that a consent was withdrawn", request=WithdrawalRequest, answer=ConsentSerializer)
+    @operation(
+        "consents_withdraw",
+        "Record that a consent was withdrawn",
+        request=WithdrawalRequest,
+        answer=ConsentSerializer,
+        may=("participants.consent",),
+    )
     def post(self, request: Request, number: str, version: str) -> Response:
         participant = self.participant(number)
         consent = get_object_or_404(participant.consents.all(), version=version)

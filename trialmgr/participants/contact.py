@@ -17,6 +17,6 @@ def seal(details: dict[str, str]) -> bytes:
     return Fernet(settings.TRIALMGR_CONTACT_KEY).encrypt(json.dumps(details).encode())
 
 
-def unseal(sealed: bytes) -> dict[str, str]:
+def unseal(sealed: bytes | memoryview) -> dict[str, str]:
     details: dict[str, str] = json.loads(Fernet(settings.TRIALMGR_CONTACT_KEY).decrypt(bytes(sealed)))
     return details

@@ -5,7 +5,8 @@ from typing import Any, Self
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from audit.models import TrackedModel
+from audit.acts import current_act
+from audit.models import TrackedModel, TrackedQuerySet
 from trialmgr.participants.states import STATUS_LABELS, Status
 from trialmgr.people.models import ScopedQuerySet, Site, User
 from trialmgr.studies.models import StudyVersion
@@ -66,6 +67,10 @@ class Participant(TrackedModel):
     def state(self) -> Status:
         return Status(self.status)
 
+    def lock(self) -> None:
+        """Read the row as it stands now and hold it until the transaction ends."""
+        self.refresh_from_db(from_queryset=Participant.objects.select_for_update(of=("self",)))
+
     @property
     def is_active(self) -> bool:
         return self.state in {Status.SCREENING, Status.ON_STUDY}
@@ -79,6 +84,8 @@ class Consent(TrackedModel):
     given_on = models.DateField(_("given on"))
     taken_by = models.CharField(_("taken by"), max_length=150)
     withdrawn_on = models.DateField(_("withdrawn on"), null=True)
+
+    objects = TrackedQuerySet["Consent"].as_manager()
 
     class Meta:
         ordering = ["given_on", "pk"]
@@ -108,7 +115,5 @@ class ContactDetails(models.Model):
         return str(self.participant)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        from audit.acts import current_act
-
         current_act()
         super().save(*args, **kwargs)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 from rest_framework.authtoken.models import Token
 
@@ -25,19 +26,34 @@ def create_site(*, by: Actor, site: SiteDefinition) -> Site:
 @action("site.activated", permission="sites.manage")
 def activate_site(*, by: Actor, site: Site, on: datetime.date, reason: str) -> Site:
     """Source: ICH E6(R3) 4.3.5: a site starts after its approvals; ``reason`` names them."""
-    site.active_from = on
-    site.closed_on = None
-    site.save()
-    record(object_type="site", object_id=site.code, site=site.code, item="active_from", new=on.isoformat())
+    _check_reason(reason)
+    _set_day(site, "active_from", on)
+    if site.closed_on is not None:
+        _set_day(site, "closed_on", None)
     return site
 
 
 @action("site.closed", permission="sites.manage")
 def close_site(*, by: Actor, site: Site, on: datetime.date, reason: str) -> Site:
-    site.closed_on = on
-    site.save()
-    record(object_type="site", object_id=site.code, site=site.code, item="closed_on", new=on.isoformat())
+    _check_reason(reason)
+    _set_day(site, "closed_on", on)
     return site
+
+
+def _set_day(site: Site, field: str, day: datetime.date | None) -> None:
+    old = getattr(site, field)
+    setattr(site, field, day)
+    site.save()
+    record(object_type="site", object_id=site.code, site=site.code, item=field, old=_written(old), new=_written(day))
+
+
+def _written(day: datetime.date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def _check_reason(reason: str) -> None:
+    if not reason.strip():
+        raise ActionRefused(_("Give the reason."))
 
 
 @action("user.created", permission="people.manage", works_when_locked=True)
@@ -57,8 +73,12 @@ def create_user(
 @action("user.deactivated", permission="people.manage", works_when_locked=True)
 def deactivate_user(*, by: Actor, user: User, reason: str) -> User:
     """The account stays, its sessions end: every request loads the user and meets ``is_active`` first."""
+    _check_reason(reason)
+    if not user.is_active:
+        raise ActionRefused(_("This account is deactivated already."))
     user.is_active = False
     user.save()
+    user.__dict__.pop("memberships_now", None)
     record(object_type="user", object_id=user.username, item="is_active", old="yes", new="no")
     return user
 
@@ -79,7 +99,10 @@ def grant_role(
 
 @action("role.ended", permission="people.manage", works_when_locked=True)
 def end_role(*, by: Actor, membership: Membership, reason: str) -> Membership:
-    membership.until = today()
+    _check_reason(reason)
+    if membership.until is not None:
+        raise ActionRefused(_("This role has ended already."))
+    membership.until = max(today(), membership.since)
     membership.save()
     membership.user.__dict__.pop("memberships_now", None)
     code = membership.site.code if membership.site else ""
@@ -90,13 +113,13 @@ def end_role(*, by: Actor, membership: Membership, reason: str) -> Membership:
 
 
 @action("user.signed_in", permission=None, works_when_locked=True)
-def note_sign_in(*, by: Actor) -> None:
-    record(object_type="user", object_id=by.actor_name)
+def note_sign_in(*, by: User) -> None:
+    record(object_type="user", object_id=by.username)
 
 
 @action("user.signed_out", permission=None, works_when_locked=True)
-def note_sign_out(*, by: Actor) -> None:
-    record(object_type="user", object_id=by.actor_name)
+def note_sign_out(*, by: User) -> None:
+    record(object_type="user", object_id=by.username)
 
 
 @action("user.sign_in_failed", permission=None, works_when_locked=True)
@@ -108,9 +131,25 @@ def note_failed_sign_in(*, by: Actor, username: str) -> None:
 
 @action("user.language", permission=None, works_when_locked=True)
 def choose_language(*, by: User, language: str) -> None:
+    if language not in dict(settings.LANGUAGES):
+        raise ActionRefused(_("Choose one of the languages on offer."))
     old, by.language = by.language, language
     by.save()
     record(object_type="user", object_id=by.username, item="language", old=old, new=language)
+
+
+@action("user.password_changed", permission=None, works_when_locked=True)
+def change_password(*, by: User, password: str) -> None:
+    """A person's own password; that it changed is kept, the password is not."""
+    by.set_password(password)
+    by.save()
+    record(object_type="user", object_id=by.username, item="password")
+
+
+@action("user.second_factor", permission=None, works_when_locked=True)
+def note_second_factor(*, by: User, kind: str, change: str) -> None:
+    """``change``: added, removed or renewed."""
+    record(object_type="user", object_id=by.username, item=kind, new=change)
 
 
 @action("token.made", permission="people.manage", works_when_locked=True)

@@ -5,8 +5,8 @@ The API speaks of things by their natural keys and never gives a database id: a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar, cast
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar, cast
 
 from allauth.account.internal.flows.reauthentication import is_reauthentication_required
 from django.utils.translation import gettext as _
@@ -17,17 +17,19 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import MethodNotAllowed, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from trialmgr.people.models import Site, User
+from trialmgr.people.permissions import PERMISSIONS
 
+F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 
 class ApiView(APIView):
-    """``may``: for each method the permissions of which a person needs one. A method that is not in it is no method."""
+    """Each of its methods is an ``operation``, which names the permissions of which a person needs one."""
 
-    may: ClassVar[Mapping[str, tuple[str, ...]]]
     metadata_class = None
 
     def get_permissions(self) -> list[Any]:
@@ -35,7 +37,7 @@ class ApiView(APIView):
 
     def check_at(self, site: Site) -> None:
         """Right site, wrong role: 403. For things found through ``for_user``, which answers 404 for a wrong site."""
-        if not any(person(self.request).may(permission, site=site) for permission in self.may[_method(self.request)]):
+        if not any(person(self.request).may(permission, site=site) for permission in permissions_of(self) or ()):
             raise PermissionDenied(_("Your role does not allow this."))
 
 
@@ -45,7 +47,7 @@ class RolePermission(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         if not request.user.is_authenticated:
             return False
-        wanted = cast(ApiView, view).may.get(_method(request))
+        wanted = permissions_of(view)
         if wanted is None:
             raise MethodNotAllowed(str(request.method))
         if not any(person(request).may(permission) for permission in wanted):
@@ -53,8 +55,11 @@ class RolePermission(BasePermission):
         return True
 
 
-def _method(request: Request) -> str:
-    return "GET" if request.method == "HEAD" else str(request.method)
+def permissions_of(view: APIView) -> tuple[str, ...] | None:
+    """What the operation that this request asks for needs; None where the view has no such operation."""
+    handler = getattr(view, str(view.request.method).lower(), None)
+    wanted: tuple[str, ...] | None = getattr(handler, "may", None)
+    return wanted
 
 
 def person(request: Request) -> User:
@@ -71,6 +76,11 @@ def check_signed_in_again(request: Request) -> None:
         raise PermissionDenied(_("This is done by a person who has just signed in again, never with a token."))
     if is_reauthentication_required(request._request, app=""):
         raise PermissionDenied(_("Sign in again first, at /account/reauthenticate/, and send this within a minute."))
+
+
+def listed(serializer: type[serializers.Serializer[T]], rows: Iterable[T]) -> Response:
+    """An answer of many documents."""
+    return Response([serializer(row).data for row in rows])
 
 
 def checked(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
@@ -127,17 +137,30 @@ def operation(
     name: str,
     summary: str,
     *,
+    may: tuple[str, ...],
     answer: Any,
     request: Any = None,
     status: int = 200,
     refusals: Sequence[int] = READING,
     parameters: Sequence[OpenApiParameter] = (),
-) -> Callable[[T], T]:
-    """Describe one operation: what it asks, what it answers, and every way in which it can refuse."""
-    return extend_schema(
-        operation_id=name,
-        summary=summary,
-        request=request,
-        responses={status: answer} | {code: _REFUSALS[code] for code in refusals},
-        parameters=list(parameters),
-    )
+) -> Callable[[F], F]:
+    """One operation: who may, what it asks, what it answers, and every way in which it can refuse."""
+
+    def decorate(method: F) -> F:
+        method.__dict__["may"] = may
+        describe = extend_schema(
+            operation_id=name,
+            summary=summary,
+            description=_for_whom(may),
+            request=request,
+            responses={status: answer} | {code: _REFUSALS[code] for code in refusals},
+            parameters=list(parameters),
+        )
+        return describe(method)
+
+    return decorate
+
+
+def _for_whom(may: tuple[str, ...]) -> str:
+    roles = [role.value for role, permissions in PERMISSIONS.items() if permissions & set(may)]
+    return f"Roles: {', '.join(roles)}."

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, cast
 
+from allauth.account.decorators import reauthentication_required
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -37,3 +38,8 @@ def permitted(*permissions: str) -> Callable[[View[P]], View[P]]:
 def person(request: HttpRequest) -> User:
     """The signed-in user of a guarded view."""
     return cast(User, request.user)
+
+
+def signed_in_again(view: View[P]) -> View[P]:
+    """An act that counts as a signature: the page may be read, its POST waits until the person has signed in again."""
+    return cast(View[P], reauthentication_required(view, allow_get=True))

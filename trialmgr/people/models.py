@@ -21,6 +21,9 @@ from trialmgr.studies.clock import today
 # What Django itself writes on a user row while signing in, outside any act of ours; sign-ins have their own entries.
 _SIGN_IN_FIELDS = frozenset({"last_login", "password"})
 
+# What the audit trail holds of a name; Django allows a first and a last name of this length each.
+_LONGEST_NAME = 150
+
 
 class Site(TrackedModel):
     """A trial site. It may register and randomise from ``active_from`` until ``closed_on``."""
@@ -45,7 +48,7 @@ class Site(TrackedModel):
         return begun and (self.closed_on is None or on < self.closed_on)
 
 
-class PersonManager(UserManager["User"]):
+class PersonManager(UserManager["User"].from_queryset(TrackedQuerySet["User"])):  # type: ignore[misc]  # made at run time
     """Users are made by ``people.actions.create_user`` only."""
 
     use_in_migrations = True
@@ -85,7 +88,7 @@ class User(AbstractUser, TrackedModel):
 
     @property
     def actor_name(self) -> str:
-        return self.get_full_name() or self.username
+        return (self.get_full_name() or self.username)[:_LONGEST_NAME]
 
     @cached_property
     def memberships_now(self) -> tuple[Membership, ...]:
@@ -128,7 +131,11 @@ class User(AbstractUser, TrackedModel):
 
 class MembershipQuerySet(TrackedQuerySet["Membership"]):
     def in_force(self, on: datetime.date) -> Self:
-        return self.filter(models.Q(until=None) | models.Q(until__gt=on), since__lte=on)
+        return self.not_ended(on).filter(since__lte=on)
+
+    def not_ended(self, on: datetime.date) -> Self:
+        """In force, or to come: both bind a person to their duties."""
+        return self.filter(models.Q(until=None) | models.Q(until__gt=on))
 
 
 class Membership(TrackedModel):

@@ -6,12 +6,17 @@ from audit.acts import ActionRefused
 from trialmgr.people.models import Membership, Site, User
 from trialmgr.people.permissions import APART, ROLE_LABELS, SITE_ROLES, Role
 from trialmgr.people.visibility import blinded_roles
+from trialmgr.studies.clock import today
 from trialmgr.studies.queries import NoStudyPublished, current_definition
 
 
 def check_role_fits(*, user: User, role: Role, site: Site | None) -> None:
     """Every reason why this person may not hold this role, raised together."""
-    reasons = [*_site_reasons(role, site), *_duty_reasons(user, role), *_blinding_reasons(user, role)]
+    standing = list(Membership.objects.filter(user=user).not_ended(today()))
+    held = {Role(membership.role) for membership in standing}
+    reasons = [*_site_reasons(role, site), *_duty_reasons(held, role), *_blinding_reasons(user, held, role)]
+    if any(membership.role == role and membership.site_id in (None, site and site.pk) for membership in standing):
+        reasons.append(_("This person holds this role already."))
     if reasons:
         raise ActionRefused(*reasons)
 
@@ -25,8 +30,7 @@ def _site_reasons(role: Role, site: Site | None) -> list[str]:
     return []
 
 
-def _duty_reasons(user: User, role: Role) -> list[str]:
-    held = {Role(name) for name in user.roles}
+def _duty_reasons(held: set[Role], role: Role) -> list[str]:
     clash = {
         other
         for one, others in APART
@@ -40,16 +44,15 @@ def _duty_reasons(user: User, role: Role) -> list[str]:
     ]
 
 
-def _blinding_reasons(user: User, role: Role) -> list[str]:
+def _blinding_reasons(user: User, held: set[Role], role: Role) -> list[str]:
     """Whoever has ever held an unblinded role can never work blinded in this trial, nor both at once."""
     try:
         blinded = blinded_roles(current_definition())
     except NoStudyPublished:
         return []
     ever = set(Membership.objects.filter(user=user).values_list("role", flat=True))
-    now = set(user.roles)
     if role in blinded and role is not Role.ADMINISTRATOR and ever - blinded:
         return [_("This person has worked unblinded in this trial and cannot take a blinded role.")]
-    if role not in blinded and (now & blinded) - {Role.ADMINISTRATOR}:
+    if role not in blinded and (held & blinded) - {Role.ADMINISTRATOR}:
         return [_("This person works blinded: end the blinded role first.")]
     return []

@@ -43,7 +43,9 @@ class StudyError:
 
     def __str__(self) -> str:
         key = f" {self.key}" if self.key else ""
-        return f"{self.file}:{self.line}:{self.column}{key}: {self.message} — {self.mend}"
+        told = f"{self.file}:{self.line}:{self.column}{key}: {self.message} — {self.mend}"
+        # A broken file may have any sign in a key; a terminal must stay readable.
+        return "".join(sign if sign.isprintable() else "?" for sign in told)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from randomization.actions import activate_list, make_list
 from trialmgr.people.actions import activate_site, create_site, create_user, grant_role
 from trialmgr.people.models import SYSTEM, Membership, Site, User
-from trialmgr.people.permissions import SITE_ROLES, Role
-from trialmgr.protocol.model import StudyDefinition
+from trialmgr.people.permissions import PERMISSIONS, SITE_ROLES, Role
+from trialmgr.protocol.model import Form, StudyDefinition
 from trialmgr.studies.actions import publish_study
 from trialmgr.studies.clock import today
 
@@ -28,21 +28,34 @@ class Cast:
         """The person who holds a role at a site, or for the whole trial."""
         return self.people.get((role, site)) or self.people[(role, "")]
 
+    def who_may(self, permission: str, site: str) -> User:
+        """The first person, in the order of the roles, whose role at this site allows it."""
+        return self.at(site, next(role for role in Role if permission in PERMISSIONS[role]))
+
+    def enterer(self, form: Form, site: str) -> User:
+        """The first of the roles that the study definition lets enter the form."""
+        return self.at(site, Role(form.entered_by[0]))
+
 
 def set_up(definition: StudyDefinition, *, password: str | None, seed: str | None) -> Cast:
     """Publish the study, open its sites, make the people and an active list (a rehearsal list with ``seed``)."""
     publish_study(by=SYSTEM, definition=definition)
     cast = Cast()
-    begin = today() - LONG_AGO
+    begin = min(today() - LONG_AGO, datetime.date.fromisoformat(definition.valid_from))
     for site in definition.sites:
         created = create_site(by=SYSTEM, site=site)
         cast.sites[site.code] = activate_site(by=SYSTEM, site=created, on=begin, reason="rehearsal")
     for role in Role:
         for code in cast.sites if role in SITE_ROLES else [""]:
             cast.people[(role, code)] = _person(role, cast.sites.get(code), password, begin)
+    put_list_in_force(cast, seed)
+    return cast
+
+
+def put_list_in_force(cast: Cast, seed: str | None) -> None:
+    """A list made by one and activated by another; the same ``seed``, in a demo, gives the same list again."""
     listed = make_list(by=cast.people[(Role.UNBLINDED_STATISTICIAN, "")], rehearsal_seed=seed)
     activate_list(by=cast.people[(Role.DATA_MANAGER, "")], listed=listed)
-    return cast
 
 
 def standing_cast() -> Cast:

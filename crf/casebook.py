@@ -1,0 +1,240 @@
+"""The casebook of one participant as a page draws it: visits by phase, and the forms of each with their state."""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from crf.due import Due, Step
+from crf.models import ENTRY_STATUS_LABELS, EntryStatus, FormEntry, Signature, Visit
+from crf.places import CasebookPlace, spoken
+from crf.queries import entries_by_visit, unclosed_queries, visits_of
+from trialmgr.participants.models import Participant
+from trialmgr.people.models import User
+from trialmgr.protocol.model import StudyDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A status: a word, and the shape that goes with it."""
+
+    text: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class FormLine:
+    label: str
+    url: str
+    tag: Tag
+    queries: int
+    entered_by_reader: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VisitLine:
+    visit: Visit
+    label: str
+    url: str
+    tag: Tag
+    forms: tuple[FormLine, ...]
+
+    @property
+    def outside_window(self) -> bool:
+        """It took place on a day that the window does not hold."""
+        return self.visit.took_place_on is not None and not self.visit.in_window(self.visit.took_place_on)
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseLines:
+    label: str
+    visits: tuple[VisitLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DueLine:
+    """The next step in words. ``url`` is empty for who may not take it."""
+
+    text: str
+    url: str
+    day: datetime.date | None
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Book:
+    """What was read of one participant, for drawing."""
+
+    place: CasebookPlace
+    entries: Mapping[int, list[FormEntry]]
+    signed: frozenset[int]
+    queries: Mapping[int, int]
+
+
+def casebook(place: CasebookPlace) -> list[PhaseLines]:
+    """Phases that hold a visit this person sees, in the order of the study."""
+    book = _read(place)
+    visits = visits_of(place.user, place.participant, place.definition)
+    phases = [
+        PhaseLines(phase.label(spoken()), tuple(_line(book, visit) for visit in visits if visit.phase == phase.key))
+        for phase in place.definition.phases
+    ]
+    return [phase for phase in phases if phase.visits]
+
+
+def visit_line(place: CasebookPlace, visit: Visit) -> VisitLine:
+    return _line(_read(place), visit)
+
+
+def due_line(user: User, definition: StudyDefinition, participant: Participant, due: Due | None) -> DueLine | None:
+    if due is None:
+        return None
+    permission = _PERMISSIONS[due.step]
+    may = user.may(permission, site=participant.site)
+    url = _due_url(definition, participant, due) if may else ""
+    return DueLine(_due_text(definition, due), url, due.day, due.late)
+
+
+_PERMISSIONS = {
+    Step.CONSENT: "participants.consent",
+    Step.VISIT: "entries.view",
+    Step.FORM: "entries.view",
+    Step.JUDGE: "participants.judge",
+    Step.RANDOMISE: "participants.randomise",
+    Step.GATE: "participants.gate",
+    Step.END: "participants.end",
+}
+
+
+def _read(place: CasebookPlace) -> _Book:
+    participant = place.participant
+    signatures = Signature.objects.for_user(place.user).filter(entry__visit__participant=participant, lapsed_at=None)
+    queries: Mapping[int, int] = {}
+    if place.may("queries.view"):
+        rows = unclosed_queries(place.user).filter(entry__visit__participant=participant)
+        queries = Counter(rows.values_list("entry_id", flat=True))
+    return _Book(
+        place=place,
+        entries=entries_by_visit(place.user, participant),
+        signed=frozenset(signatures.values_list("entry_id", flat=True)),
+        queries=queries,
+    )
+
+
+def _line(book: _Book, visit: Visit) -> VisitLine:
+    number = book.place.participant.number
+    return VisitLine(
+        visit=visit,
+        label=visit.label(spoken()),
+        url=reverse("crf:visit", args=[number, visit.slug]),
+        tag=visit_tag(visit, timezone.localdate()),
+        forms=tuple(_form_lines(book, visit)),
+    )
+
+
+def visit_tag(visit: Visit, today: datetime.date) -> Tag:
+    if visit.definition.kind == "log":
+        return Tag(_("Open"), "info")
+    if visit.is_not_done:
+        return Tag(_("Not done"), "none")
+    if visit.took_place_on is not None:
+        return Tag(_("Took place"), "done")
+    return _planned_tag(visit, today)
+
+
+def _planned_tag(visit: Visit, today: datetime.date) -> Tag:
+    if visit.latest_on is not None and visit.latest_on < today:
+        return Tag(_("Overdue"), "late")
+    return Tag(_("Due now"), "due") if visit.in_window(today) else Tag(_("Planned"), "todo")
+
+
+def _form_lines(book: _Book, visit: Visit) -> Iterator[FormLine]:
+    place = book.place
+    roles = place.user.roles_at(place.participant.site)
+    for key in visit.definition.forms:
+        if not place.sees_form(key):
+            continue
+        form = place.definition.form(key)
+        entries = [entry for entry in book.entries.get(visit.pk, []) if entry.form_key == key]
+        yield FormLine(
+            label=form.label(spoken()),
+            url=reverse("crf:entry", args=[place.participant.number, visit.slug, key]),
+            tag=_rows_tag(entries) if form.repeating else _form_tag(book, visit, entries),
+            queries=sum(book.queries.get(entry.pk, 0) for entry in entries),
+            entered_by_reader=bool(roles & set(form.entered_by)),
+        )
+
+
+def _rows_tag(entries: list[FormEntry]) -> Tag:
+    if not entries:
+        return Tag(_("No rows"), "none")
+    complete = all(entry.status == EntryStatus.COMPLETE for entry in entries)
+    return Tag(_("Rows: %(n)s") % {"n": len(entries)}, "done" if complete else "progress")
+
+
+def _form_tag(book: _Book, visit: Visit, entries: list[FormEntry]) -> Tag:
+    if not entries:
+        return Tag(_("Not done"), "none") if visit.is_not_done else Tag(_("Not started"), "todo")
+    return entry_tag(entries[0], signed=entries[0].pk in book.signed)
+
+
+def entry_tag(entry: FormEntry, *, signed: bool) -> Tag:
+    if signed:
+        return Tag(_("Signed"), "signed")
+    kinds = {EntryStatus.INCOMPLETE: "progress", EntryStatus.COMPLETE: "done", EntryStatus.REMOVED: "stop"}
+    status = EntryStatus(entry.status)
+    return Tag(str(ENTRY_STATUS_LABELS[status]), kinds[status])
+
+
+def _due_text(definition: StudyDefinition, due: Due) -> str:
+    language = spoken()
+    if due.visit is not None:
+        visit = definition.visit(due.visit.key)
+        label = f"{visit.label(language)} {due.visit.ordinal}" if visit.repeat else visit.label(language)
+        return f"{label}: {definition.form(due.form).label(language)}" if due.form else label
+    texts = {
+        Step.CONSENT: _("Record consent"),
+        Step.JUDGE: _("Judge eligibility"),
+        Step.RANDOMISE: _("Randomise"),
+        Step.END: _("Complete the end of participation"),
+    }
+    gates = {phase.key: phase.gate.label(language) for phase in definition.phases if phase.gate}
+    return gates[due.phase] if due.step is Step.GATE else texts[due.step]
+
+
+def _due_url(definition: StudyDefinition, participant: Participant, due: Due) -> str:
+    number = participant.number
+    if due.visit is not None:
+        visit = definition.visit(due.visit.key)
+        slug = due.visit.key if due.visit.ordinal == 1 and not visit.repeat else f"{due.visit.key}-{due.visit.ordinal}"
+        page = ["crf:entry", number, slug, due.form] if due.form else ["crf:visit", number, slug]
+        return reverse(page[0], args=page[1:])
+    match due.step:
+        case Step.CONSENT:
+            return reverse("participants:consent", args=[number])
+        case Step.JUDGE:
+            return reverse("crf:eligibility", args=[number])
+        case Step.RANDOMISE:
+            return randomise_url(participant)
+        case Step.GATE:
+            return reverse("crf:phase", args=[number, due.phase])
+        case _:
+            return _end_url(definition, number)
+
+
+def randomise_url(participant: Participant) -> str:
+    """A page of a later room, named by its address because this room does not know that one."""
+    return reverse("participants:detail", args=[participant.number]) + "randomise/"
+
+
+def _end_url(definition: StudyDefinition, number: str) -> str:
+    """The first form that ends participation, at the visit that holds it."""
+    ending = {form.key for form in definition.forms if form.ends_participation}
+    places = [(visit.key, form) for visit in definition.visits for form in visit.forms if form in ending]
+    return reverse("crf:entry", args=[number, *places[0]]) if places else ""

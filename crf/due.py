@@ -1,0 +1,127 @@
+"""What a participant's casebook waits for next: one rule for the list, the casebook and the work list.
+
+Pure: facts in, one step out. Who reads sees the steps of the visits and forms within their sight.
+"""
+
+from __future__ import annotations
+
+import datetime
+import enum
+from dataclasses import dataclass
+
+from trialmgr.participants.states import Status
+from trialmgr.people.visibility import Sight
+from trialmgr.protocol.model import StudyDefinition, VisitDefinition
+
+
+class Step(enum.StrEnum):
+    CONSENT = "consent"
+    VISIT = "visit"
+    FORM = "form"
+    JUDGE = "judge"
+    RANDOMISE = "randomise"
+    GATE = "gate"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class VisitFacts:
+    """One planned visit as it stands. ``complete``: keys of the forms that are complete."""
+
+    key: str
+    ordinal: int
+    target_on: datetime.date | None
+    latest_on: datetime.date | None
+    took_place: bool
+    not_done: bool
+    complete: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFacts:
+    """``verdict``: eligible or not, None while not judged. ``decided``: phases whose gate was decided."""
+
+    status: Status
+    consented: bool
+    verdict: bool | None
+    decided: frozenset[str]
+    visits: tuple[VisitFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The next step. ``visit``, ``form`` and ``phase`` name its place where it has one."""
+
+    step: Step
+    visit: VisitFacts | None = None
+    form: str = ""
+    phase: str = ""
+    late: bool = False
+
+    @property
+    def day(self) -> datetime.date | None:
+        return self.visit.target_on if self.visit else None
+
+
+def next_due(definition: StudyDefinition, sight: Sight, case: CaseFacts, today: datetime.date) -> Due | None:
+    """The first step that is open, or None when nothing is."""
+    if case.status not in {Status.SCREENING, Status.ON_STUDY}:
+        return None
+    pending = _first_pending(definition, sight, case, today)
+    if sight.blinded:
+        return pending
+    if not case.consented:
+        return Due(Step.CONSENT)
+    decision = _screening_step if case.status is Status.SCREENING else _trial_step
+    return decision(definition, case, pending)
+
+
+def _screening_step(definition: StudyDefinition, case: CaseFacts, pending: Due | None) -> Due:
+    if case.verdict is False:
+        return Due(Step.END)
+    if case.verdict is None and _eligibility_visit_done(definition, case):
+        return Due(Step.JUDGE)
+    return pending or Due(Step.RANDOMISE)
+
+
+def _trial_step(definition: StudyDefinition, case: CaseFacts, pending: Due | None) -> Due:
+    for phase in definition.phases:
+        if phase.gate and phase.key not in case.decided and _is_done(definition, case, phase.gate.visit):
+            return Due(Step.GATE, phase=phase.key)
+    return pending or Due(Step.END)
+
+
+def _first_pending(
+    definition: StudyDefinition, sight: Sight, case: CaseFacts, today: datetime.date
+) -> Due | None:
+    for visit in case.visits:
+        due = _pending(definition.visit(visit.key), sight, visit, today)
+        if due is not None:
+            return due
+    return None
+
+
+def _pending(defined: VisitDefinition, sight: Sight, visit: VisitFacts, today: datetime.date) -> Due | None:
+    if defined.kind != "scheduled" or visit.not_done or not any(form in sight.forms for form in defined.forms):
+        return None
+    late = visit.latest_on is not None and visit.latest_on < today
+    if not visit.took_place:
+        return Due(Step.VISIT, visit, late=late)
+    wanting = [form for form in defined.must_complete if form in sight.forms and form not in visit.complete]
+    return Due(Step.FORM, visit, form=wanting[0], late=late) if wanting else None
+
+
+def _eligibility_visit_done(definition: StudyDefinition, case: CaseFacts) -> bool:
+    """Every form of the visit that holds the eligibility form is complete."""
+    keys = {form.key for form in definition.forms if form.eligibility}
+    return any(
+        keys & set(definition.visit(visit.key).forms) and _visit_complete(definition, visit) for visit in case.visits
+    )
+
+
+def _is_done(definition: StudyDefinition, case: CaseFacts, key: str) -> bool:
+    return any(visit.key == key and _visit_complete(definition, visit) for visit in case.visits)
+
+
+def _visit_complete(definition: StudyDefinition, visit: VisitFacts) -> bool:
+    return set(definition.visit(visit.key).must_complete) <= visit.complete

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from crf.models import QUERY_STATUS_LABELS
+from trialmgr.participants.forms import ActForm, DayField
+from trialmgr.participants.states import STATUS_LABELS
+from trialmgr.people.models import Site, User
+
+Choices = Sequence[tuple[str, Any]]
+
+EVERY: tuple[str, Any] = ("", _("All"))
+
+COMMON_REASONS = {
+    "typing": _("Typing error"),
+    "source": _("The source says otherwise"),
+    "later": _("Information that came later"),
+    "query": _("Answer to a query"),
+    "place": _("Entered at the wrong visit or participant"),
+    "other": _("Other reason, explained below"),
+}
+
+
+def sites_of(user: User, permission: str) -> list[Site]:
+    """Sites at which this person holds the permission, in order of code."""
+    sites = Site.objects.all() if user.works_everywhere else Site.objects.filter(pk__in=user.site_ids())
+    return [site for site in sites if user.may(permission, site=site)]
+
+
+class ParticipantFilter(forms.Form):
+    number = forms.CharField(label=_("Number"), required=False)
+    site = forms.ChoiceField(label=_("Site"), required=False)
+    status = forms.ChoiceField(
+        label=_("Status"),
+        required=False,
+        choices=[EVERY, *((status.value, label) for status, label in STATUS_LABELS.items())],
+    )
+
+    def __init__(self, *args: Any, sites: Sequence[Site], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer(self, "site", [EVERY, *((site.code, site.name) for site in sites)])
+
+
+class QueryFilter(forms.Form):
+    status = forms.ChoiceField(label=_("Status"), required=False)
+    site = forms.ChoiceField(label=_("Site"), required=False)
+
+    def __init__(self, *args: Any, sites: Sequence[Site], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        states = [(status.value, label) for status, label in QUERY_STATUS_LABELS.items()]
+        _offer(self, "status", [("", _("Not closed")), *states])
+        _offer(self, "site", [EVERY, *((site.code, site.name) for site in sites)])
+
+
+class RegisterForm(ActForm):
+    site = forms.ChoiceField(label=_("Site"))
+    on = DayField(label=_("Day of registration"))
+
+    def __init__(self, *args: Any, sites: Sequence[Site], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer(self, "site", [(site.code, site.name) for site in sites])
+
+
+class AddVisitForm(ActForm):
+    key = forms.ChoiceField(label=_("Visit"))
+    on = DayField(label=_("Day on which the visit took place"))
+
+    def __init__(self, *args: Any, visits: Choices, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer(self, "key", visits)
+
+
+class VisitDayForm(ActForm):
+    """``reason`` is asked only where a saved day changes."""
+
+    on = DayField(label=_("Day on which the visit took place"))
+    reason = forms.CharField(label=_("Reason for the change"), max_length=500, required=False)
+
+    def __init__(self, *args: Any, changes: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if changes:
+            self.fields["reason"].required = True
+        else:
+            del self.fields["reason"]
+
+
+class ChangeReasonForm(forms.Form):
+    """Why saved values change: one of the common reasons, own words, or both."""
+
+    reason_choice = forms.ChoiceField(
+        label=_("Reason for the change"), required=False, choices=[("", _("Choose")), *COMMON_REASONS.items()]
+    )
+    reason_text = forms.CharField(
+        label=_("Explanation"), required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+    def reason(self) -> str:
+        """In one line; empty where none was given, or "other" without words."""
+        self.full_clean()
+        choice, text = (self.cleaned_data.get(name, "") for name in ("reason_choice", "reason_text"))
+        label = str(COMMON_REASONS[choice]) if choice and choice != "other" else ""
+        return ": ".join(part for part in (label, text) if part)
+
+
+class NotDoneForm(ActForm):
+    code = forms.ChoiceField(label=_("Why is there no value?"), widget=forms.RadioSelect)
+    reason = forms.CharField(label=_("Reason for the change"), max_length=500, required=False)
+
+    def __init__(self, *args: Any, codes: Choices, changes: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer(self, "code", codes)
+        if changes:
+            self.fields["reason"].required = True
+        else:
+            del self.fields["reason"]
+
+
+class MessageForm(ActForm):
+    text = forms.CharField(label=_("Message"), max_length=2000, widget=forms.Textarea(attrs={"rows": 4}))
+
+
+class ConfirmForm(ActForm):
+    """Nothing to fill in: the answers stand above the button."""
+
+
+def _offer(form: forms.Form, name: str, choices: Choices) -> None:
+    field = form.fields[name]
+    assert isinstance(field, forms.ChoiceField), "only a choice can be offered"
+    field.choices = choices

@@ -1,0 +1,156 @@
+"""From the address of a page to the row it is about, through the sight of the person who asks.
+
+The order is the same everywhere: participant of another site 404, unknown key 404, key out of sight 403, then the row.
+So a blinded person gets the same answer whether a revealing visit exists for this participant or not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from crf.models import FormEntry, Visit
+from crf.participant_forms import form_for
+from trialmgr.participants.models import Participant
+from trialmgr.participants.queries import participant_for
+from trialmgr.people.models import User
+from trialmgr.people.visibility import Sight
+from trialmgr.protocol.model import Form, Phase, StudyDefinition
+from trialmgr.studies.queries import current_definition
+
+
+def spoken() -> str:
+    """The language of the page, for the texts of the study."""
+    return get_language() or "nl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CasebookPlace:
+    user: User
+    participant: Participant
+    definition: StudyDefinition
+    sight: Sight
+
+    def may(self, permission: str) -> bool:
+        return self.user.may(permission, site=self.participant.site)
+
+    def check_may(self, permission: str) -> None:
+        self.user.check_may(permission, site=self.participant.site)
+
+    @property
+    def url(self) -> str:
+        return reverse("participants:detail", args=[self.participant.number])
+
+    def sees_form(self, key: str) -> bool:
+        return key in self.sight.forms
+
+    def phase(self, key: str) -> Phase:
+        phases = {phase.key: phase for phase in self.definition.phases}
+        if key not in phases:
+            raise Http404
+        return phases[key]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitPlace(CasebookPlace):
+    visit: Visit
+
+    @property
+    def url(self) -> str:
+        return reverse("crf:visit", args=[self.participant.number, self.visit.slug])
+
+    @property
+    def label(self) -> str:
+        return self.visit.label(spoken())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormPlace(VisitPlace):
+    form: Form
+
+    @property
+    def url(self) -> str:
+        return reverse("crf:entry", args=[self.participant.number, self.visit.slug, self.form.key])
+
+    @property
+    def form_label(self) -> str:
+        return self.form.label(spoken())
+
+    @property
+    def visit_url(self) -> str:
+        return reverse("crf:visit", args=[self.participant.number, self.visit.slug])
+
+    def row_url(self, page: str, row: int, *rest: object) -> str:
+        """The address of one of the pages about a row: row, history, sign, verify, remove, query ..."""
+        return reverse(f"crf:{page}", args=[self.participant.number, self.visit.slug, self.form.key, row, *rest])
+
+    def entry(self, row: int) -> FormEntry:
+        """The saved row, or 404. Its visit is this one, so that nothing is read twice."""
+        rows = FormEntry.objects.for_user(self.user).select_related("study_version")
+        entry: FormEntry = get_object_or_404(rows, visit=self.visit, form_key=self.form.key, occurrence=row)
+        entry.visit = self.visit
+        return entry
+
+    def sees_item(self, key: str) -> bool:
+        """404 for a key the form does not know."""
+        if not self.form.has_item(key):
+            raise Http404
+        return self.sight.item(self.form.item(key))
+
+
+def casebook_place(user: User, number: str) -> CasebookPlace:
+    participant = participant_for(user, number)
+    definition = current_definition()
+    return CasebookPlace(user=user, participant=participant, definition=definition, sight=user.sight(definition))
+
+
+def visit_place(user: User, number: str, slug: str) -> VisitPlace:
+    book = casebook_place(user, number)
+    return VisitPlace(
+        user=user,
+        participant=book.participant,
+        definition=book.definition,
+        sight=book.sight,
+        visit=_visit(book, slug),
+    )
+
+
+def form_place(user: User, number: str, slug: str, form_key: str) -> FormPlace:
+    book = casebook_place(user, number)
+    if not book.definition.has_form(form_key):
+        raise Http404
+    if not book.sees_form(form_key):
+        raise PermissionDenied(_("Your role does not give access to this form."))
+    visit = _visit(book, slug)
+    if form_key not in visit.definition.forms:
+        raise Http404
+    return FormPlace(
+        user=user,
+        participant=book.participant,
+        definition=book.definition,
+        sight=book.sight,
+        visit=visit,
+        form=form_for(book.participant, book.definition, form_key),
+    )
+
+
+def _visit(book: CasebookPlace, slug: str) -> Visit:
+    key, _dash, ordinal = slug.partition("-")
+    if not book.definition.has_visit(key):
+        raise Http404
+    defined = book.definition.visit(key)
+    if not book.sight.visit(defined):
+        raise PermissionDenied(_("Your role does not give access to this visit."))
+    number = int(ordinal) if ordinal.isdecimal() and len(ordinal) < 5 else 1
+    rows = Visit.objects.for_user(book.user)
+    visit: Visit = get_object_or_404(rows, participant=book.participant, key=key, ordinal=number)
+    visit.participant, visit.definition = book.participant, defined
+    if visit.slug != slug:
+        raise Http404
+    return visit

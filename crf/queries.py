@@ -1,0 +1,127 @@
+"""Reading the casebook for many participants, or all of one, in a fixed number of database queries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from django.db.models import Count, QuerySet
+from django.utils import timezone
+
+from crf.due import CaseFacts, Due, VisitFacts, next_due
+from crf.models import EligibilityDecision, EntryStatus, FormEntry, GateDecision, Query, QueryStatus, Visit
+from trialmgr.participants.models import Consent, Participant
+from trialmgr.participants.states import Status
+from trialmgr.people.models import User
+from trialmgr.protocol.model import StudyDefinition
+from trialmgr.studies.queries import current_definition
+
+_VISIT_FIELDS = (
+    "pk", "participant_id", "key", "ordinal", "target_on", "latest_on", "took_place_on", "not_done_reason",
+)  # fmt: skip
+
+
+def due_for(user: User, participants: Sequence[Participant]) -> dict[int, Due | None]:
+    """The next step of each participant, as this person sees it, by the participant's primary key."""
+    definition = current_definition()
+    sight, today = user.sight(definition), timezone.localdate()
+    ids = [participant.pk for participant in participants]
+    visits, consented = _visits(user, ids), _consented(ids)
+    verdicts, decided = _verdicts(definition, participants), _decided(ids)
+    cases = {
+        participant.pk: CaseFacts(
+            status=participant.state,
+            consented=participant.pk in consented,
+            verdict=verdicts.get(participant.pk),
+            decided=frozenset(decided[participant.pk]),
+            visits=tuple(visits[participant.pk]),
+        )
+        for participant in participants
+    }
+    return {pk: next_due(definition, sight, case, today) for pk, case in cases.items()}
+
+
+def unclosed_queries(user: User) -> QuerySet[Query]:
+    rows: QuerySet[Query] = Query.objects.for_user(user).exclude(status=QueryStatus.CLOSED.value)
+    return rows
+
+
+def open_query_counts(user: User, ids: Collection[int]) -> dict[int, int]:
+    """Queries that are not closed and that this person sees, by participant; none for who may not see queries."""
+    if not user.may("queries.view"):
+        return {}
+    counted = unclosed_queries(user).filter(entry__visit__participant__in=ids).order_by()
+    return dict(counted.values_list("entry__visit__participant").annotate(Count("pk")))
+
+
+def entries_by_visit(user: User, participant: Participant) -> dict[int, list[FormEntry]]:
+    """Standing entries of one participant by visit, without their documents."""
+    entries = FormEntry.objects.for_user(user).standing().filter(visit__participant=participant).defer("data", "missing")
+    found: dict[int, list[FormEntry]] = defaultdict(list)
+    for entry in entries:
+        found[entry.visit_id].append(entry)
+    return found
+
+
+def visits_of(user: User, participant: Participant, definition: StudyDefinition) -> list[Visit]:
+    """Every visit that this person sees, in order of the planned day, each with its definition at hand."""
+    visits = list(Visit.objects.for_user(user).filter(participant=participant).order_by("target_on", "pk"))
+    for visit in visits:
+        visit.participant, visit.definition = participant, definition.visit(visit.key)
+    return visits
+
+
+def with_definitions(definition: StudyDefinition, visits: Iterable[Visit]) -> None:
+    """Give each visit its definition, so that naming it asks the database nothing."""
+    for visit in visits:
+        visit.definition = definition.visit(visit.key)
+
+
+def _visits(user: User, ids: Collection[int]) -> Mapping[int, list[VisitFacts]]:
+    complete: dict[int, set[str]] = defaultdict(set)
+    entries = FormEntry.objects.for_user(user).filter(
+        visit__participant__in=ids, status=EntryStatus.COMPLETE.value
+    )
+    for visit_id, form in entries.order_by().values_list("visit_id", "form_key"):
+        complete[visit_id].add(form)
+    found: dict[int, list[VisitFacts]] = defaultdict(list)
+    rows = Visit.objects.for_user(user).filter(participant__in=ids).order_by("target_on", "pk")
+    for pk, participant, key, ordinal, target_on, latest_on, took_place_on, not_done in rows.values_list(*_VISIT_FIELDS):
+        facts = VisitFacts(
+            key=key,
+            ordinal=ordinal,
+            target_on=target_on,
+            latest_on=latest_on,
+            took_place=took_place_on is not None,
+            not_done=not_done != "",
+            complete=frozenset(complete[pk]),
+        )
+        found[participant].append(facts)
+    return found
+
+
+def _consented(ids: Collection[int]) -> set[int]:
+    rows = Consent.objects.filter(participant__in=ids, withdrawn_on=None)
+    return set(rows.values_list("participant", flat=True))
+
+
+def _decided(ids: Collection[int]) -> Mapping[int, set[str]]:
+    found: dict[int, set[str]] = defaultdict(set)
+    for participant, phase in GateDecision.objects.filter(participant__in=ids).values_list("participant", "phase"):
+        found[participant].add(phase)
+    return found
+
+
+def _verdicts(definition: StudyDefinition, participants: Sequence[Participant]) -> dict[int, bool]:
+    """The newest decision of those in screening, where the eligibility form still says what was judged."""
+    ids = [participant.pk for participant in participants if participant.state is Status.SCREENING]
+    newest = {row.participant_id: row for row in EligibilityDecision.objects.filter(participant__in=ids)}
+    keys = [form.key for form in definition.forms if form.eligibility]
+    entries = FormEntry.objects.standing().filter(visit__participant__in=newest, form_key__in=keys)
+    rows = list(entries.select_related("visit__participant", "study_version").defer("study_version__document"))
+    with_definitions(definition, (entry.visit for entry in rows))
+    return {
+        entry.visit.participant_id: newest[entry.visit.participant_id].eligible
+        for entry in rows
+        if entry.digest == newest[entry.visit.participant_id].digest
+    }

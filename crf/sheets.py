@@ -1,0 +1,178 @@
+"""One form of one visit as a page shows it: what stands, who may write, what is asked, wanting, queried, verified."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.http import Http404
+from django.utils.translation import gettext as _
+
+from crf.fields import FieldLink, Marks, SectionView, build_fields
+from crf.lookup import StoredValues
+from crf.models import EntryStatus, FormEntry, Query, QueryStatus, Signature
+from crf.places import FormPlace, spoken
+from crf.policies import can_role_enter, entry_closed_reasons
+from trialmgr.protocol.evaluation import Evaluation, evaluate_entry
+from trialmgr.protocol.model import Form, StudyDefinition
+from trialmgr.studies.queries import open_lock
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """``row``: None while a new row of a repeating form is being entered. ``entry``: None until first saved."""
+
+    place: FormPlace
+    row: int | None
+    entry: FormEntry | None
+
+    @cached_property
+    def definition(self) -> StudyDefinition:
+        """The version the values were entered under; the newest for a form not yet begun."""
+        return self.entry.study_version.definition if self.entry else self.place.definition
+
+    @cached_property
+    def form(self) -> Form:
+        return self.entry.form if self.entry else self.place.form
+
+    @cached_property
+    def hidden(self) -> frozenset[str]:
+        """Items that this person does not meet."""
+        return frozenset(item.key for item in self.form.items if not self.place.sight.item(item))
+
+    @cached_property
+    def data(self) -> dict[str, str]:
+        return dict(self.entry.data) if self.entry else {}
+
+    @cached_property
+    def missing(self) -> dict[str, str]:
+        return dict(self.entry.missing) if self.entry else {}
+
+    @property
+    def revision(self) -> int:
+        return self.entry.revision if self.entry else 0
+
+    @property
+    def has_values(self) -> bool:
+        """Then a change owes a reason."""
+        return bool(self.data or self.missing)
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        """What the definition says about the saved values."""
+        stored = StoredValues(self.place.participant)
+        return evaluate_entry(self.definition, self.form, self.data, self.missing, stored)
+
+    @cached_property
+    def wanting(self) -> tuple[str, ...]:
+        """Labels of the questions that still want an answer."""
+        seen = [key for key in self.evaluation.wanting if key not in self.hidden]
+        return tuple(self.form.item(key).label(spoken()) for key in seen)
+
+    @cached_property
+    def may_enter(self) -> bool:
+        place = self.place
+        return place.may("entries.enter") and can_role_enter(place.user, place.visit, self.form)
+
+    @cached_property
+    def closed(self) -> tuple[str, ...]:
+        """Every reason why nothing can be written here now."""
+        reasons = entry_closed_reasons(self.place.visit, self.form)
+        if self.entry and self.entry.status == EntryStatus.REMOVED:
+            reasons.append(_("This row has been removed."))
+        if open_lock() is not None:
+            reasons.append(_("The study is locked."))
+        return tuple(reasons)
+
+    @property
+    def can_write(self) -> bool:
+        return self.may_enter and not self.closed
+
+    @cached_property
+    def queries(self) -> list[Query]:
+        if self.entry is None or not self.place.may("queries.view"):
+            return []
+        return list(Query.objects.for_user(self.place.user).filter(entry=self.entry))
+
+    @cached_property
+    def unclosed(self) -> list[Query]:
+        return [query for query in self.queries if query.state is not QueryStatus.CLOSED]
+
+    @cached_property
+    def verified(self) -> frozenset[str]:
+        if self.entry is None:
+            return frozenset()
+        return frozenset(self.entry.verifications.filter(stands=True).values_list("item", flat=True))
+
+    @cached_property
+    def signatures(self) -> list[Signature]:
+        return list(self.entry.signatures.all()) if self.entry else []
+
+    @property
+    def is_signed(self) -> bool:
+        return any(signature.lapsed_at is None for signature in self.signatures)
+
+    @property
+    def url(self) -> str:
+        """Where this sheet is shown and sent."""
+        place = self.place
+        if not place.form.repeating:
+            return place.url
+        return place.row_url("row", self.row) if self.row else f"{place.url}rows/new/"
+
+    def sections(
+        self,
+        values: Mapping[str, str] | None = None,
+        missing: Mapping[str, str] | None = None,
+        errors: Mapping[str, str] | None = None,
+    ) -> tuple[SectionView, ...]:
+        """The form's sections: as saved, or with what was typed and what is wrong with it."""
+        derived = {key: value for key, value in self.data.items() if self.form.item(key).is_derived}
+        return build_fields(
+            self.definition,
+            self.form,
+            self.data if values is None else {**derived, **values},
+            self.missing if missing is None else missing,
+            errors or {},
+            spoken(),
+            saved_values=self.data if self.has_values else None,
+            saved_missing=self.missing if self.has_values else None,
+            marks={item.key: self._marks(item.key) for item in self.form.items},
+            hidden=self.hidden,
+        )
+
+    def _marks(self, key: str) -> Marks:
+        here = [query for query in self.unclosed if query.item == key]
+        return Marks(
+            queries=len(here),
+            verified=key in self.verified,
+            skipped=key in self.evaluation.skipped,
+            links=tuple(self._links(key)),
+        )
+
+    def _links(self, key: str) -> list[FieldLink]:
+        if self.entry is None:
+            return []
+        row = self.entry.occurrence
+        links = [
+            FieldLink(_("Query %(n)s") % {"n": query.number}, self.place.row_url("query", row, query.number))
+            for query in self.unclosed
+            if query.item == key
+        ]
+        if self.place.may("queries.raise"):
+            links.append(FieldLink(_("Raise a query"), self.place.row_url("raise_query", row, key)))
+        if not self.can_write:
+            links.append(FieldLink(_("History"), self.place.row_url("item_history", row, key)))
+        return links
+
+
+def open_sheet(place: FormPlace, row: int) -> Sheet:
+    """The sheet of a saved row, or of row 1 of a form not yet begun; 404 for other rows."""
+    rows = FormEntry.objects.for_user(place.user).select_related("study_version")
+    entry = rows.filter(visit=place.visit, form_key=place.form.key, occurrence=row).first()
+    if entry is None and (row != 1 or place.form.repeating):
+        raise Http404
+    if entry is not None:
+        entry.visit = place.visit
+    return Sheet(place, row, entry)

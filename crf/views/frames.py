@@ -1,0 +1,48 @@
+"""What the pages of one casebook share: breadcrumbs, heading, and the act behind a form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from audit.acts import ActionRefused
+from crf.places import CasebookPlace, FormPlace, VisitPlace
+from trialmgr.participants.forms import ActForm, status_of
+
+
+def frame(place: CasebookPlace, heading: str, **context: Any) -> dict[str, Any]:
+    """The context of a page under ``place``; ``back`` is the page above it."""
+    crumbs = [{"label": _("Participants"), "url": reverse("participants:list")}, *_crumbs(place), {"label": heading}]
+    return {"place": place, "heading": heading, "breadcrumbs": crumbs, "back": place.url, **context}
+
+
+def show(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    """The page; with status 422 when its form came back with errors."""
+    return render(request, f"crf/{template}.html", context, status=status_of(context["form"]))
+
+
+def acted(request: HttpRequest, form: ActForm, act: Callable[..., object], **given: Any) -> bool:
+    """Do the act with what the form holds; False on a first visit, a faulty form or a refusal, which joins its errors."""
+    if request.method != "POST" or not form.is_valid():
+        return False
+    try:
+        act(**given, **form.cleaned_data)
+    except ActionRefused as refusal:
+        form.refuse(refusal)
+        return False
+    return True
+
+
+def _crumbs(place: CasebookPlace) -> list[dict[str, str]]:
+    number = place.participant.number
+    crumbs = [{"label": number, "url": reverse("participants:detail", args=[number])}]
+    if isinstance(place, VisitPlace):
+        crumbs.append({"label": place.label, "url": reverse("crf:visit", args=[number, place.visit.slug])})
+    if isinstance(place, FormPlace):
+        crumbs.append({"label": place.form_label, "url": place.url})
+    return crumbs

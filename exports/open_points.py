@@ -1,0 +1,213 @@
+"""Everything that is open before a lock, found with one query a kind and table.
+
+Source: ICH E6(R3) 3.16.1(o), (r): endorsement by the investigator and complete data before the final analysis.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
+
+from crf.models import EligibilityDecision, EntryStatus, FormEntry, Query, QueryStatus, Signature, Visit
+from exports.queries import published_definitions
+from trialmgr.participants.models import Participant
+from trialmgr.participants.states import STATUS_LABELS, Status
+from trialmgr.people.models import User
+from trialmgr.protocol.model import StudyDefinition
+from trialmgr.studies.clock import today
+from trialmgr.studies.queries import current_definition
+
+ACTIVE = (Status.SCREENING.value, Status.ON_STUDY.value)
+
+
+class Kind(enum.StrEnum):
+    QUERY = "query"
+    ENTRY_INCOMPLETE = "entry_incomplete"
+    FORM_ABSENT = "form_absent"
+    VISIT_UNRESOLVED = "visit_unresolved"
+    PARTICIPANT_ACTIVE = "participant_active"
+    SIGNATURE_WANTING = "signature_wanting"
+    ELIGIBILITY_LAPSED = "eligibility_lapsed"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPoint:
+    """One thing that is open. ``visit``, ``form`` and ``row`` say where, as far as they apply."""
+
+    kind: Kind
+    participant: str
+    message: str
+    visit: str = ""
+    form: str = ""
+    row: int = 1
+    reveals_allocation: bool = False
+
+    @property
+    def where(self) -> str:
+        """``visit/form``, with the row where it is not the first; "" for the participant as a whole."""
+        row = f"/{self.row}" if self.row > 1 else ""
+        return "/".join(part for part in (self.visit, self.form) if part) + row
+
+
+def summary(kind: Kind, count: int) -> str:
+    """One sentence: how many there are of a kind."""
+    return {
+        Kind.QUERY: ngettext("%(n)d query is not closed.", "%(n)d queries are not closed.", count),
+        Kind.ENTRY_INCOMPLETE: ngettext("%(n)d form is incomplete.", "%(n)d forms are incomplete.", count),
+        Kind.FORM_ABSENT: ngettext(
+            "%(n)d required form has not been started.", "%(n)d required forms have not been started.", count
+        ),
+        Kind.VISIT_UNRESOLVED: ngettext(
+            "%(n)d visit is past its latest day, neither done nor recorded as not done.",
+            "%(n)d visits are past their latest day, neither done nor recorded as not done.",
+            count,
+        ),
+        Kind.PARTICIPANT_ACTIVE: ngettext(
+            "%(n)d participant has not ended.", "%(n)d participants have not ended.", count
+        ),
+        Kind.SIGNATURE_WANTING: ngettext("%(n)d form is not signed.", "%(n)d forms are not signed.", count),
+        Kind.ELIGIBILITY_LAPSED: ngettext(
+            "%(n)d judgement of eligibility has lapsed.", "%(n)d judgements of eligibility have lapsed.", count
+        ),
+    }[kind] % {"n": count}
+
+
+def summaries(points: Iterable[OpenPoint]) -> list[str]:
+    """One sentence for each kind that has a point, in the order of ``Kind``."""
+    counts = Counter(point.kind for point in points)
+    return [summary(kind, counts[kind]) for kind in Kind if counts[kind]]
+
+
+def open_points() -> list[OpenPoint]:
+    """Every open point of the study as it stands, kind by kind, participant by participant."""
+    return list(_Casebooks(published_definitions()).points())
+
+
+def points_for(user: User) -> list[OpenPoint]:
+    """The open points a person may read of: a blinded one learns of none that reveals the allocation."""
+    points = open_points()
+    blinded = user.sight(current_definition()).blinded
+    return [point for point in points if not (blinded and point.reveals_allocation)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Met:
+    """A form entry as far as it matters here."""
+
+    pk: int
+    visit_id: int
+    form: str
+    row: int
+    status: str
+
+
+class _Casebooks:
+    """All casebooks at once: visits and entries are read once, in two queries."""
+
+    def __init__(self, definitions: Sequence[StudyDefinition]) -> None:
+        # A visit or form that the newest version has dropped keeps its last definition.
+        self.planned = {visit.key: visit for definition in definitions for visit in definition.visits}
+        self.forms = {form.key: form for definition in definitions for form in definition.forms}
+        self.language = "en" if get_language() == "en" else "nl"
+
+    def points(self) -> Iterator[OpenPoint]:
+        yield from self._queries()
+        yield from self._incomplete()
+        yield from self._absent()
+        yield from self._unresolved()
+        yield from self._active()
+        yield from self._unsigned()
+        yield from self._lapsed()
+
+    @cached_property
+    def visits(self) -> dict[int, Visit]:
+        rows = Visit.objects.select_related("participant").order_by("participant__number", "target_on", "pk")
+        for visit in rows:
+            visit.definition = self.planned[visit.key]
+        return {visit.pk: visit for visit in rows}
+
+    @cached_property
+    def entries(self) -> list[_Met]:
+        rows = FormEntry.objects.standing().order_by("visit__participant__number", "visit", "form_key", "occurrence")
+        return [_Met(*row) for row in rows.values_list("pk", "visit_id", "form_key", "occurrence", "status")]
+
+    def _queries(self) -> Iterator[OpenPoint]:
+        rows = Query.objects.exclude(status=QueryStatus.CLOSED.value).order_by(
+            "entry__visit__participant__number", "entry", "number"
+        )
+        for visit, form, row, number in rows.values_list(
+            "entry__visit_id", "entry__form_key", "entry__occurrence", "number"
+        ):
+            yield self._point(Kind.QUERY, self.visits[visit], form, row, _("Query %(number)d") % {"number": number})
+
+    def _incomplete(self) -> Iterator[OpenPoint]:
+        for entry in self.entries:
+            if entry.status == EntryStatus.INCOMPLETE:
+                yield self._point(Kind.ENTRY_INCOMPLETE, self.visits[entry.visit_id], entry.form, entry.row)
+
+    def _absent(self) -> Iterator[OpenPoint]:
+        present = {(entry.visit_id, entry.form) for entry in self.entries}
+        for visit in self.visits.values():
+            for form in self._required(visit):
+                if (visit.pk, form) not in present:
+                    yield self._point(Kind.FORM_ABSENT, visit, form)
+
+    def _required(self, visit: Visit) -> Sequence[str]:
+        """Forms owed now: at a visit that took place, and in the running log of a participant who has ended."""
+        if visit.definition.kind == "log":
+            owed = visit.participant.status not in ACTIVE
+        else:
+            owed = visit.took_place_on is not None
+        return visit.definition.must_complete if owed else ()
+
+    def _unresolved(self) -> Iterator[OpenPoint]:
+        now = today()
+        for visit in self.visits.values():
+            past = visit.latest_on is not None and visit.latest_on < now
+            if past and visit.took_place_on is None and not visit.is_not_done:
+                yield self._point(Kind.VISIT_UNRESOLVED, visit)
+
+    def _active(self) -> Iterator[OpenPoint]:
+        for number, status in (
+            Participant.objects.filter(status__in=ACTIVE).order_by("number").values_list("number", "status")
+        ):
+            yield OpenPoint(Kind.PARTICIPANT_ACTIVE, number, str(STATUS_LABELS[Status(status)]))
+
+    def _unsigned(self) -> Iterator[OpenPoint]:
+        owed = {key: form.signed_by for key, form in self.forms.items() if form.signed_by}
+        signed = set(_standing_signatures(owed))
+        for entry in self.entries:
+            is_owed = entry.form in owed and entry.status == EntryStatus.COMPLETE
+            if is_owed and (entry.pk, owed[entry.form]) not in signed:
+                yield self._point(Kind.SIGNATURE_WANTING, self.visits[entry.visit_id], entry.form, entry.row)
+
+    def _lapsed(self) -> Iterator[OpenPoint]:
+        """A decision stands while the signature given with it does: both carry the digest of the form as judged."""
+        decisions = EligibilityDecision.objects.filter(participant__enrolled_on__isnull=False)
+        newest = dict(decisions.order_by("decided_at", "pk").values_list("participant__number", "digest"))
+        signatures = Signature.objects.filter(lapsed_at=None, entry__visit__participant__number__in=newest)
+        standing = set(signatures.values_list("entry__visit__participant__number", "digest"))
+        for number, digest in sorted(newest.items()):
+            if (number, digest) not in standing:
+                message = _("The form has changed since eligibility was judged: judge it again.")
+                yield OpenPoint(Kind.ELIGIBILITY_LAPSED, number, message)
+
+    def _point(self, kind: Kind, visit: Visit, form: str = "", row: int = 1, message: str = "") -> OpenPoint:
+        names = [visit.label(self.language), self.forms[form].label(self.language) if form else "", message]
+        reveals = visit.reveals_allocation or (form != "" and self.forms[form].reveals_allocation)
+        text = ", ".join(name for name in names if name)
+        return OpenPoint(kind, visit.participant.number, text, visit.slug, form, row, reveals)
+
+
+def _standing_signatures(forms: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """(entry, role) of every signature that stands; one signature may carry several roles."""
+    rows = Signature.objects.filter(lapsed_at=None, entry__form_key__in=list(forms))
+    for entry, roles in rows.values_list("entry_id", "role"):
+        for role in roles.split(","):
+            yield entry, role

@@ -1,0 +1,257 @@
+"""The rows of each released table, in a stable order, as strings; and the releases a person may see."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Case, F, IntegerField, QuerySet, Value, When
+
+from audit.ledger import canonical
+from audit.models import LedgerEntry
+from crf.models import EligibilityDecision, FormEntry, GateDecision, Query, QueryMessage, Signature, Visit
+from exports.plans import AUDIT_TRAIL, Table
+from randomization.models import Allocation
+from trialmgr.participants.models import Consent, Participant
+from trialmgr.protocol.model import StudyDefinition
+from trialmgr.studies.models import StudyLock, StudyVersion
+
+CHUNK = 2000
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What goes into a release: everything up to the lock, or without all that reveals the allocation."""
+
+    lock: StudyLock
+    definitions: tuple[StudyDefinition, ...]
+    with_allocation: bool
+
+    def rows(self, table: Table) -> Iterator[Row]:
+        """Rows of a table in the order of its columns."""
+        if table.form is not None:
+            return _form_rows(table, table.form.key, self)
+        return _READERS[table.name](table, self)
+
+
+def published_definitions() -> tuple[StudyDefinition, ...]:
+    """Every published version, oldest first."""
+    return tuple(version.definition for version in StudyVersion.objects.order_by("number"))
+
+
+def as_text(value: Any) -> str:
+    """A stored value as a release writes it: ISO dates, times in UTC, yes and no, "" for nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime.datetime):
+        return value.astimezone(datetime.UTC).isoformat()
+    return value.isoformat() if isinstance(value, datetime.date) else str(value)
+
+
+def _lines(rows: QuerySet[Any, tuple[Any, ...]]) -> Iterator[Row]:
+    for row in rows.iterator(chunk_size=CHUNK):
+        yield tuple(as_text(value) for value in row)
+
+
+def visit_rank(definitions: tuple[StudyDefinition, ...], path: str) -> Case:
+    """Visits in the order of the study definition, not of the alphabet."""
+    keys = dict.fromkeys(visit.key for definition in definitions for visit in definition.visits)
+    whens = [When(**{path: key}, then=Value(rank)) for rank, key in enumerate(keys)]
+    return Case(*whens, default=Value(len(keys)), output_field=IntegerField())
+
+
+_OF_PARTICIPANT = (
+    "number",
+    "site__code",
+    "status",
+    "phase",
+    "registered_on",
+    "enrolled_on",
+    "ended_on",
+    "study_version__label",
+)
+
+
+def _participants(table: Table, cut: Cut) -> Iterator[Row]:
+    consents = {consent.participant_id: consent for consent in Consent.objects.order_by("given_on", "pk")}
+    decisions = {each.participant_id: each for each in EligibilityDecision.objects.order_by("decided_at", "pk")}
+    gates = {(each.participant_id, each.phase): each for each in GateDecision.objects.all()}
+    phases = [name.removesuffix("_opened") for name in table.header if name.endswith("_opened")]
+    rows = Participant.objects.order_by("number").values_list("pk", *_OF_PARTICIPANT)
+    for pk, *own in rows:
+        values = [
+            *own,
+            *_parts(consents.get(pk), "version", "given_on", "withdrawn_on"),
+            *_parts(decisions.get(pk), "eligible", "decided_at", "criteria_version"),
+            " ".join(decisions[pk].not_met) if pk in decisions else None,
+            *(value for phase in phases for value in _parts(gates.get((pk, phase)), "opened", "decided_at")),
+        ]
+        yield tuple(as_text(value) for value in values)
+
+
+def _parts(row: Any, *names: str) -> list[Any]:
+    return [getattr(row, name, None) for name in names]
+
+
+def _consents(table: Table, cut: Cut) -> Iterator[Row]:
+    rows = Consent.objects.order_by("participant__number", "given_on", "pk")
+    own = ("version", "given_on", "taken_by", "withdrawn_on")
+    return _lines(rows.values_list("participant__number", "participant__site__code", *own))
+
+
+def _allocation(table: Table, cut: Cut) -> Iterator[Row]:
+    factors = [name.removeprefix("stratum_") for name in table.header if name.startswith("stratum_")]
+    rows = Allocation.objects.order_by("participant__number").values_list(
+        "participant__number",
+        "participant__site__code",
+        "arm",
+        "row__stratum__key",
+        "row__position",
+        "row__stratum__list__number",
+        "allocated_at",
+        "allocated_by",
+        "levels",
+    )
+    for *plain, levels in rows.iterator(chunk_size=CHUNK):
+        yield tuple(as_text(value) for value in [*plain, *(levels.get(factor) for factor in factors)])
+
+
+def _visits(table: Table, cut: Cut) -> Iterator[Row]:
+    rows = _shown(Visit.objects.all(), cut, "reveals_allocation")
+    return _lines(
+        rows.order_by("participant__number", visit_rank(cut.definitions, "key"), "ordinal").values_list(
+            "participant__site__code",
+            "participant__number",
+            "slug",
+            "key",
+            "ordinal",
+            "phase",
+            "target_on",
+            "earliest_on",
+            "latest_on",
+            "took_place_on",
+            "not_done_reason",
+        )
+    )
+
+
+def _form_rows(table: Table, form: str, cut: Cut) -> Iterator[Row]:
+    rows = _shown(FormEntry.objects.filter(form_key=form), cut, "reveals_allocation")
+    rank = visit_rank(cut.definitions, "visit__key")
+    read = rows.order_by("visit__participant__number", rank, "visit__ordinal", "occurrence").values_list(
+        "visit__participant__site__code",
+        "visit__participant__number",
+        "visit__slug",
+        "visit__ordinal",
+        "visit__took_place_on",
+        "occurrence",
+        "status",
+        "study_version__label",
+        "data",
+        "missing",
+    )
+    answers = [(column.item, column.missing_of) for column in table.columns if column.item or column.missing_of]
+    for *plain, data, missing in read.iterator(chunk_size=CHUNK):
+        given = [data.get(item) if item else missing.get(missing_of) for item, missing_of in answers]
+        yield tuple(as_text(value) for value in [*plain, *given])
+
+
+def _queries(table: Table, cut: Cut) -> Iterator[Row]:
+    rows = _shown(Query.objects.all(), cut, "reveals_allocation", "entry__reveals_allocation")
+    place = _place("entry", cut)
+    return _lines(
+        rows.order_by(*place.order, "number").values_list(
+            *place.columns, "number", "item", "check_key", "status", "raised_at", "closed_at"
+        )
+    )
+
+
+def _query_messages(table: Table, cut: Cut) -> Iterator[Row]:
+    rows = _shown(QueryMessage.objects.all(), cut, "query__reveals_allocation", "query__entry__reveals_allocation")
+    place = _place("query__entry", cut)
+    return _lines(
+        rows.order_by(*place.order, "query__number", "at", "pk").values_list(
+            *place.columns, "query__number", "at", "by", "text"
+        )
+    )
+
+
+def _signatures(table: Table, cut: Cut) -> Iterator[Row]:
+    rows = _shown(Signature.objects.all(), cut, "entry__reveals_allocation")
+    place = _place("entry", cut)
+    return _lines(
+        rows.order_by(*place.order, "signed_at", "pk").values_list(
+            *place.columns, "signer_name", "role", "meaning", "signed_at", "digest", "lapsed_at"
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    columns: tuple[str, ...]
+    order: tuple[Any, ...]
+
+
+def _place(entry: str, cut: Cut) -> _Place:
+    """Where a row about an entry belongs: lookups of its first five columns, and the order that follows from them."""
+    visit, participant = f"{entry}__visit", f"{entry}__visit__participant"
+    columns = (f"{participant}__site__code", f"{participant}__number", f"{visit}__slug", f"{entry}__form_key")
+    rank = visit_rank(cut.definitions, f"{visit}__key")
+    order = (f"{participant}__number", rank, f"{visit}__ordinal", f"{entry}__form_key", f"{entry}__occurrence")
+    return _Place((*columns, f"{entry}__occurrence"), order)
+
+
+def _shown(rows: Any, cut: Cut, *revealing: str) -> Any:
+    return rows if cut.with_allocation else rows.filter(**dict.fromkeys(revealing, False))
+
+
+_LEDGER_FIELDS = (
+    "at",
+    "actor_id",
+    "actor",
+    "roles",
+    "action",
+    "object_type",
+    "object_id",
+    "site",
+    "participant",
+    "visit",
+    "form",
+    "occurrence",
+    "item",
+    "old",
+    "new",
+    "reason",
+    "detail",
+)
+
+
+def _audit_trail(table: Table, cut: Cut) -> Iterator[Row]:
+    """Up to the lock: what was done since then, a release among it, changes no later release."""
+    entries = LedgerEntry.objects.filter(seq__lte=cut.lock.ledger_seq).order_by("seq")
+    if cut.with_allocation:
+        rows = entries.values_list("seq", *_LEDGER_FIELDS, "act", "restricted", "salt", "hash")
+    else:
+        rows = entries.open_part().values_list(F("seq") * 0, *_LEDGER_FIELDS)
+    detail = 1 + _LEDGER_FIELDS.index("detail")
+    for number, row in enumerate(rows.iterator(chunk_size=CHUNK), start=1):
+        values = [row[0] or number, *row[1:]]
+        values[detail] = canonical(values[detail]).decode()
+        yield tuple(as_text(value) for value in values)
+
+
+_READERS: dict[str, Callable[[Table, Cut], Iterator[Row]]] = {
+    "participants.csv": _participants,
+    "allocation.csv": _allocation,
+    "consents.csv": _consents,
+    "visits.csv": _visits,
+    "queries.csv": _queries,
+    "query_messages.csv": _query_messages,
+    "signatures.csv": _signatures,
+    AUDIT_TRAIL: _audit_trail,
+}

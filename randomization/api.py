@@ -1,0 +1,72 @@
+"""Allocations. POST gives one and never says which; GET says which, to those who may know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from randomization.actions import allocate
+from randomization.models import Allocation
+from trialmgr.participants.api import ParticipantSerializer, ParticipantView
+from trialmgr.people.api import WRITING, check_signed_in_again, operation, person
+
+_LONGEST_KEY = 64
+
+
+class AllocationSerializer(serializers.Serializer[Allocation]):
+    participant = serializers.CharField(source="participant.number")
+    arm = serializers.CharField()
+    strata = serializers.DictField(source="levels", child=serializers.CharField())
+    allocated_at = serializers.DateTimeField()
+    allocated_by = serializers.CharField()
+
+
+class AllocationDetail(ParticipantView):
+    @operation(
+        "allocations_read",
+        "The allocation of one participant; unblinded roles only",
+        answer=AllocationSerializer,
+        may=("allocation.view",),
+    )
+    def get(self, request: Request, number: str) -> Response:
+        participant = self.participant(number)
+        rows = Allocation.objects.for_user(person(request)).select_related("participant")
+        return Response(AllocationSerializer(get_object_or_404(rows, participant=participant)).data)
+
+    @operation(
+        "allocations_make",
+        "Randomise a participant; refused with 403 unless this session has just signed in again",
+        may=("participants.randomise",),
+        answer=ParticipantSerializer,
+        status=201,
+        refusals=WRITING,
+        parameters=[
+            OpenApiParameter(
+                "Idempotency-Key",
+                {"type": "string", "minLength": 1, "maxLength": _LONGEST_KEY},
+                OpenApiParameter.HEADER,
+                required=True,
+                description="Chosen by the caller. Asking again with the same key gives no second allocation.",
+            )
+        ],
+    )
+    def post(self, request: Request, number: str) -> Response:
+        participant = self.participant(number)
+        check_signed_in_again(request)
+        allocation = allocate(by=person(request), participant=participant, idempotency_key=_key(request))
+        return Response(ParticipantSerializer(allocation.participant).data, status=201)
+
+
+def _key(request: Request) -> str:
+    key: Any = request.headers.get("Idempotency-Key", "")
+    if not 1 <= len(key) <= _LONGEST_KEY or not key.isprintable():
+        raise serializers.ValidationError(
+            {"Idempotency-Key": [_("Send this header with a key of 1 to 64 characters.")]}
+        )
+    return str(key)

@@ -1,0 +1,257 @@
+"""The one door for writes: who acts, may they, is it in the ledger, and nothing half done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from unittest.mock import MagicMock
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from pytest_django import DjangoAssertNumQueries
+
+from audit import acts, ledger
+from audit.acts import ACTIONS, ActionInfo, ActionRefused, NotInLedger, OutsideAction, action, record
+from audit.models import LedgerEntry
+from tests.audit.recipes import RECIPES, Recipe
+from tests.audit.staging import all_actions, deed, ledger_length, lock_the_study, newest_entries, row_counts
+from trialmgr.overview.rehearsal.cast import Cast
+from trialmgr.people.models import SYSTEM, Site
+from trialmgr.people.permissions import PERMISSIONS, Role
+from trialmgr.studies.actions import publish_study
+
+C, I, R, T = Role.COORDINATOR, Role.INVESTIGATOR, Role.RATER, Role.TREATING_TEAM
+M, D, S, U, A = (
+    Role.MONITOR,
+    Role.DATA_MANAGER,
+    Role.STATISTICIAN,
+    Role.UNBLINDED_STATISTICIAN,
+    Role.ADMINISTRATOR,
+)
+EVERYBODY = frozenset(Role)
+
+# Which roles each action lets in. A new action has to be entered here.
+WHO_MAY: dict[str, frozenset[Role]] = {
+    "casebook.frozen": frozenset({D}),
+    "casebook.opened": frozenset({C, I}),
+    "casebook.thawed": frozenset({D}),
+    "consent.recorded": frozenset({C, I}),
+    "consent.withdrawn": frozenset({C, I}),
+    "contact.erased": frozenset({C, I}),
+    "contact.read": frozenset({C, I}),
+    "contact.saved": frozenset({C, I}),
+    "eligibility.judged": frozenset({I}),
+    "entry.not_done": frozenset({C, I, R, T}),
+    "entry.removed": frozenset({C, I, R, T}),
+    "entry.saved": frozenset({C, I, R, T}),
+    "entry.signed": frozenset({I}),
+    "gate.decided": frozenset({I}),
+    "items.verified": frozenset({M}),
+    "list.activated": frozenset({D, U}),
+    "list.made": frozenset({U}),
+    "participant.ended": frozenset({C, I}),
+    "participant.enrolled": frozenset({C, I}),
+    "participant.phase_opened": frozenset({I}),
+    "participant.randomised": frozenset({C, I}),
+    "participant.registered": frozenset({C, I}),
+    "query.answered": frozenset({C, I, R, T}),
+    "query.closed": frozenset({M, D}),
+    "query.raised": frozenset({M, D}),
+    "query.reopened": frozenset({M, D}),
+    "role.ended": frozenset({A}),
+    "role.granted": frozenset({A}),
+    "site.activated": frozenset({A}),
+    "site.closed": frozenset({A}),
+    "site.created": frozenset({A}),
+    "study.published": frozenset({D}),
+    "token.made": frozenset({A}),
+    "user.created": frozenset({A}),
+    "user.deactivated": frozenset({A}),
+    # A person's own account, and what the sign-in itself notes.
+    "user.language": EVERYBODY,
+    "user.password_changed": EVERYBODY,
+    "user.second_factor": EVERYBODY,
+    "user.sign_in_failed": EVERYBODY,
+    "user.signed_in": EVERYBODY,
+    "user.signed_out": EVERYBODY,
+    "visit.added": frozenset({C, I, R, T}),
+    "visit.day_set": frozenset({C, I, R, T}),
+    "visit.not_done": frozenset({C, I, R, T}),
+}
+
+WORK_WHEN_LOCKED = {
+    "contact.erased",
+    "contact.read",
+    "role.ended",
+    "role.granted",
+    "token.made",
+    "user.created",
+    "user.deactivated",
+    "user.language",
+    "user.password_changed",
+    "user.second_factor",
+    "user.sign_in_failed",
+    "user.signed_in",
+    "user.signed_out",
+}
+
+
+def test_every_action_stands_in_the_table_with_the_roles_it_lets_in() -> None:
+    found = {
+        info.name: frozenset(role for role in Role if info.permission is None or info.permission in PERMISSIONS[role])
+        for info in all_actions().values()
+    }
+    assert found == WHO_MAY
+
+
+def test_only_accounts_and_erasure_work_while_the_study_is_locked() -> None:
+    assert {info.name for info in all_actions().values() if info.works_when_locked} == WORK_WHEN_LOCKED
+
+
+def test_every_action_has_a_recipe_here() -> None:
+    assert sorted(RECIPES) == sorted(all_actions())
+
+
+@pytest.mark.parametrize("name", sorted(all_actions()))
+def test_an_action_demands_the_person_who_acts(name: str) -> None:
+    with pytest.raises(TypeError, match="by="):
+        ACTIONS[name].function(participant=MagicMock())
+
+
+@pytest.mark.parametrize("name", sorted(name for name, info in all_actions().items() if info.permission))
+def test_an_action_asks_for_its_permission_before_anything_else(name: str) -> None:
+    asked: list[str] = []
+
+    class Stranger:
+        def check_may(self, permission: str, *, site: object = None) -> None:
+            asked.append(permission)
+            raise PermissionDenied
+
+    anything = dict.fromkeys(("site", "participant", "visit", "entry", "query", "consent", "membership"), MagicMock())
+    with pytest.raises(PermissionDenied):
+        ACTIONS[name].function(by=Stranger(), **anything)
+    assert asked == [ACTIONS[name].permission]
+
+
+@pytest.fixture(params=sorted(RECIPES))
+def recipe(request: pytest.FixtureRequest, cast: Cast) -> tuple[ActionInfo, Recipe, Callable[[], object]]:
+    made: Recipe = RECIPES[request.param]
+    return ACTIONS[request.param], made, made(cast)
+
+
+def test_an_act_stands_in_the_ledger_whole_or_did_not_happen(
+    recipe: tuple[ActionInfo, Recipe, Callable[[], object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info, _recipe, do = recipe
+    before, length = row_counts(), ledger_length()
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger, "append", MagicMock(side_effect=RuntimeError("the ledger is out of reach")))
+        with pytest.raises(RuntimeError, match="out of reach"):
+            do()
+    assert row_counts() == before, "something stayed behind though the ledger entry failed"
+    do()
+    entries = newest_entries(length)
+    assert entries
+    assert [entry.seq for entry in entries] == list(range(length + 1, length + 1 + len(entries)))
+    assert len({entry.act for entry in entries}) == 1
+    assert all(entry.actor and entry.actor_id and entry.roles for entry in entries)
+    assert all(entry.object_type and entry.object_id for entry in entries)
+
+
+def test_a_locked_study_refuses_the_act_and_keeps_nothing_of_it(
+    recipe: tuple[ActionInfo, Recipe, Callable[[], object]],
+) -> None:
+    info, _recipe, do = recipe
+    lock_the_study()
+    before = row_counts()
+    if info.works_when_locked:
+        do()
+        assert row_counts()["audit_ledgerentry"] > before["audit_ledgerentry"]
+    else:
+        with pytest.raises(ActionRefused):
+            do()
+        assert row_counts() == before
+
+
+@pytest.mark.django_db
+class TestAction:
+    def test_refuses_to_commit_when_nothing_was_recorded(self, cast: Cast) -> None:
+        silent = action("test.silent", permission=None)(self._silent)
+        try:
+            with pytest.raises(NotInLedger, match=r"test\.silent"):
+                silent(by=SYSTEM)
+        finally:
+            del ACTIONS["test.silent"]
+        assert not Site.objects.filter(code="ZZ").exists()
+
+    @staticmethod
+    def _silent(*, by: object) -> None:
+        Site(code="ZZ", name="Nowhere").save()
+
+    def test_two_actions_cannot_share_a_name(self) -> None:
+        with pytest.raises(ValueError, match=r"entry\.saved"):
+            action("entry.saved", permission=None)(self._silent)
+
+    def test_an_inner_act_joins_the_outer_one(self, cast: Cast) -> None:
+        length = ledger_length()
+        deed(lambda: deed(lambda: None, name="test.inner"))
+        outer, inner = newest_entries(length)
+        assert (outer.action, inner.action, outer.act == inner.act) == ("test.deed", "test.inner", True)
+
+    def test_a_refused_inner_act_leaves_nothing_when_the_outer_one_goes_on(self, cast: Cast) -> None:
+        def refused() -> None:
+            Site(code="ZZ", name="Nowhere").save()
+            raise ActionRefused("no")
+
+        def outer() -> None:
+            with pytest.raises(ActionRefused):
+                deed(refused, name="test.inner")
+
+        length = ledger_length()
+        deed(outer)
+        assert [entry.action for entry in newest_entries(length)] == ["test.deed"]
+        assert not Site.objects.filter(code="ZZ").exists()
+
+    def test_outside_an_act_there_is_nothing_to_record_in(self) -> None:
+        with pytest.raises(OutsideAction):
+            record(object_type="test", object_id="1")
+
+    def test_the_act_is_over_when_it_failed(self, cast: Cast) -> None:
+        with pytest.raises(ZeroDivisionError):
+            deed(lambda: 1 / 0)
+        assert not acts.acting()
+
+    def test_the_question_whether_the_study_is_locked_is_asked_once(
+        self, cast: Cast, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        guards: list[Callable[[], None]] = []
+        monkeypatch.setattr(acts, "_lock_guards", guards)
+        guard = MagicMock()
+        acts.refuse_when(guard)
+        acts.refuse_when(guard)
+        deed(lambda: None)
+        guard.assert_called_once_with()
+
+
+def test_a_refusal_tells_every_reason() -> None:
+    refusal = ActionRefused("no consent", "no baseline")
+    assert refusal.reasons == ("no consent", "no baseline")
+    assert str(refusal) == "no consent; no baseline"
+
+
+def test_the_installation_itself_may_set_up_and_nothing_else() -> None:
+    for permission in ("study.publish", "sites.manage", "people.manage"):
+        SYSTEM.check_may(permission)
+    with pytest.raises(PermissionDenied):
+        SYSTEM.check_may("entries.enter")
+    assert SYSTEM.role_names(None) == "system"
+
+
+def test_a_site_role_acts_at_its_own_site_only(cast: Cast) -> None:
+    participant_elsewhere = RECIPES["casebook.opened"]
+    assert participant_elsewhere is not None
+    coordinator = cast.at("UMCG", Role.COORDINATOR)
+    from crf.actions import register_participant
+
+    with pytest.raises(PermissionDenied):
+        register_participant(by=coordinator, site=cast.sites["LUMC"], on=cast.sites["LUMC"].active_from)
+    assert not LedgerEntry.objects.filter(action="casebook.opened").exists()

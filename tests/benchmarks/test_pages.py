@@ -1,0 +1,106 @@
+"""What a person waits for: saving a form of 30 items, and the list of participants as the trial grows."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.browser import Browser, seconds, served
+from tests.installation import installation
+
+pytestmark = pytest.mark.benchmark
+WORKER = ("-m", "tests.benchmarks.worker")
+FEW, MANY = 100, 2000
+ROUNDS = 15
+
+
+def test_the_list_of_participants_opens_as_fast_with_two_thousand_as_with_a_hundred(tmp_path: Path) -> None:
+    times: dict[int, float] = {}
+    queries: dict[int, int] = {}
+    for count in (FEW, MANY):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        with installation(folder) as site:
+            session = site.ask(*WORKER, "populate", str(count))["coordinator"]
+            queries[count] = site.ask(*WORKER, "queries", "/participants/")["/participants/"]
+            with served(site) as port:
+                times[count] = _opening(Browser(port, session), "/participants/")
+    ratio = times[MANY] / times[FEW]
+    for count in (FEW, MANY):
+        print(f"\nlist of {count} participants: {times[count] * 1000:.0f} ms, {queries[count]} queries", end="")
+    print(f"\nratio {ratio:.2f}")
+    assert queries[FEW] == queries[MANY]
+    assert ratio < 1.5
+
+
+def test_saving_a_form_of_thirty_items_is_told_beside_a_form_of_ten_and_the_bare_database(tmp_path: Path) -> None:
+    with installation(tmp_path) as site:
+        people = site.ask(*WORKER, "populate", "1")
+        visit = f"/participants/{people['participant']}/visits/baseline"
+        with served(site) as port:
+            long = _saving(Browser(port, people["coordinator"]), f"{visit}/forms/ids_sr/", "ids", 30)
+            short = _saving(Browser(port, people["rater"]), f"{visit}/forms/madrs/", "madrs", 10)
+        counted = site.ask(*WORKER, "queries", f"{visit}/forms/ids_sr/")
+    floor = _bare_commit(tmp_path, lines=32)
+    print(f"\nsaving 30 items {long * 1000:.0f} ms, 10 items {short * 1000:.0f} ms, ratio {long / short:.2f}")
+    print(f"bare commit of as many rows {floor * 1000:.1f} ms, ratio {long / floor:.0f}")
+    print(f"queries to open the form of 30 items: {next(iter(counted.values()))}")
+    # Three times the items must not cost three times the wait.
+    assert long / short < 3
+
+
+def _opening(browser: Browser, path: str) -> float:
+    return _measured(lambda _round: browser.get(path))
+
+
+def _saving(browser: Browser, path: str, prefix: str, items: int) -> float:
+    """Every answer changes at every save, so each item is written anew, with its history and its ledger entry."""
+
+    def save(turn: int) -> None:
+        page = browser.get(path)
+        names = [name for name in _boxes(page) if name.startswith(f"item.{prefix}")]
+        assert len(names) >= items, names
+        started.append(time.perf_counter())
+        browser.post(path, page, {name: str(1 + turn % 2) for name in names} | {"reason": "benchmark"})
+        ended.append(time.perf_counter())
+
+    started: list[float] = []
+    ended: list[float] = []
+    for turn in range(ROUNDS):
+        save(turn)
+    return seconds([end - begin for begin, end in zip(started, ended, strict=True)][2:])
+
+
+def _boxes(page: str) -> list[str]:
+    return sorted({part.split('"', 1)[0] for part in page.split('name="')[1:]})
+
+
+def _measured(act: Callable[[int], object]) -> float:
+    samples = []
+    for turn in range(ROUNDS):
+        begin = time.perf_counter()
+        act(turn)
+        samples.append(time.perf_counter() - begin)
+    return seconds(samples[2:])
+
+
+def _bare_commit(folder: Path, *, lines: int) -> float:
+    """The floor: as many rows, bare, in one durable transaction of SQLite."""
+    database = sqlite3.connect(folder / "floor.sqlite3", isolation_level=None)
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute("PRAGMA synchronous=FULL")
+    database.execute("CREATE TABLE line (number INTEGER PRIMARY KEY, text TEXT)")
+
+    def commit(_turn: int) -> None:
+        database.execute("BEGIN IMMEDIATE")
+        database.executemany("INSERT INTO line (text) VALUES (?)", [("x" * 200,)] * lines)
+        database.execute("COMMIT")
+
+    taken = _measured(commit)
+    database.close()
+    return taken
+

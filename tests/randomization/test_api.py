@@ -1,0 +1,72 @@
+"""Allocations over HTTP."""
+
+from __future__ import annotations
+
+import pytest
+
+from randomization.models import Allocation
+from tests.api_caller import Caller
+from tests.walk import baseline_done, randomised, registered
+from trialmgr.overview.rehearsal.cast import Cast
+from trialmgr.people.permissions import Role
+
+pytestmark = pytest.mark.django_db
+KEY = {"Idempotency-Key": "one-request"}
+
+
+@pytest.fixture
+def coordinator(cast: Cast) -> Caller:
+    return Caller(cast.at("UMCG", Role.COORDINATOR)).signed_in_again()
+
+
+def test_randomising_answers_that_it_happened_and_reading_says_which_arm(cast: Cast, coordinator: Caller) -> None:
+    place = f"participants/{baseline_done(cast).number}/allocation/"
+    assert coordinator.get(place)[0] == 404
+    status, document = coordinator.post(place, **KEY)
+    assert (status, document["status"]) == (201, "on_study")
+    assert "arm" not in document
+    status, allocation = coordinator.get(place)
+    assert status == 200
+    assert allocation["arm"] == Allocation.objects.get().arm
+    assert allocation["strata"] == {"site": "UMCG"}
+
+
+def test_asking_again_with_the_same_key_gives_no_second_allocation(cast: Cast, coordinator: Caller) -> None:
+    place = f"participants/{baseline_done(cast).number}/allocation/"
+    assert [coordinator.post(place, **KEY)[0] for _time in range(2)] == [201, 201]
+    assert coordinator.post(place, **{"Idempotency-Key": "another"})[0] == 409
+    assert Allocation.objects.count() == 1
+
+
+def test_the_key_of_one_participant_is_refused_for_another(cast: Cast, coordinator: Caller) -> None:
+    first, second = baseline_done(cast), baseline_done(cast)
+    assert coordinator.post(f"participants/{first.number}/allocation/", **KEY)[0] == 201
+    assert coordinator.post(f"participants/{second.number}/allocation/", **KEY)[0] == 409
+
+
+@pytest.mark.parametrize("key", ["", "x" * 65, "tab\there"])
+def test_the_key_must_be_there_and_short(cast: Cast, coordinator: Caller, key: str) -> None:
+    status, document = coordinator.post(
+        f"participants/{registered(cast).number}/allocation/", **{"Idempotency-Key": key}
+    )
+    assert (status, list(document)) == (400, ["Idempotency-Key"])
+
+
+def test_every_reason_against_is_named(cast: Cast, coordinator: Caller) -> None:
+    status, document = coordinator.post(f"participants/{registered(cast).number}/allocation/", **KEY)
+    assert status == 409
+    assert len(document["refused"]) > 3
+
+
+def test_a_token_randomises_nobody(cast: Cast) -> None:
+    program = Caller(cast.at("UMCG", Role.COORDINATOR), token=True)
+    assert program.post(f"participants/{baseline_done(cast).number}/allocation/", **KEY)[0] == 403
+    assert not Allocation.objects.exists()
+
+
+def test_a_blinded_rater_gets_the_same_answer_before_and_after(cast: Cast) -> None:
+    rater = Caller(cast.at("UMCG", Role.RATER))
+    before, after = registered(cast), randomised(cast)
+    answers = [rater.get(f"participants/{one.number}/allocation/") for one in (before, after)]
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 403

@@ -1,0 +1,62 @@
+"""Addresses of the API, by natural keys; the version stands in the path."""
+
+from __future__ import annotations
+
+from csp.decorators import csp_update
+from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from crf import api as crf
+from randomization import api as randomization
+from trialmgr.overview import api as overview
+from trialmgr.participants import api as participants
+
+Patterns = list[URLPattern | URLResolver]
+
+_row: Patterns = [
+    path("", crf.EntryDetail.as_view(), name="entry"),
+    path("remove/", crf.EntryRemoval.as_view(), name="entry_remove"),
+    path("verify/", crf.EntryVerification.as_view(), name="entry_verify"),
+    path("sign/", crf.EntrySigning.as_view(), name="entry_sign"),
+    path("queries/", crf.EntryQueries.as_view(), name="entry_queries"),
+    path("queries/<int:query>/", crf.QueryDetail.as_view(), name="query"),
+    path("queries/<int:query>/answer/", crf.QueryAnswer.as_view(), name="query_answer"),
+    path("queries/<int:query>/close/", crf.QueryClosing.as_view(), name="query_close"),
+    path("queries/<int:query>/reopen/", crf.QueryReopening.as_view(), name="query_reopen"),
+]
+_visit: Patterns = [
+    path("", crf.VisitDetail.as_view(), name="visit"),
+    path("day/", crf.VisitDay.as_view(), name="visit_day"),
+    path("not-done/", crf.VisitNotDone.as_view(), name="visit_not_done"),
+    path("entries/", crf.VisitEntries.as_view(), name="visit_entries"),
+    path("forms/<slug:form>/rows/", crf.EntryRows.as_view(), name="rows"),
+    path("forms/<slug:form>/not-done/", crf.FormNotDone.as_view(), name="form_not_done"),
+    path("forms/<slug:form>/rows/<int:row>/", include(_row)),
+]
+_participant: Patterns = [
+    path("", participants.ParticipantDetail.as_view(), name="participant"),
+    path("consents/", participants.Consents.as_view(), name="consents"),
+    path("consents/<slug:version>/withdraw/", participants.ConsentWithdrawal.as_view(), name="consent_withdraw"),
+    path("visits/", crf.Visits.as_view(), name="visits"),
+    path("visits/<slug:slug>/", include(_visit)),
+    path("eligibility/", crf.EligibilityJudgement.as_view(), name="eligibility"),
+    path("phases/<slug:phase>/", crf.GateDecisionView.as_view(), name="gate"),
+    path("allocation/", randomization.AllocationDetail.as_view(), name="allocation"),
+]
+_version_1: Patterns = [
+    path("study/", overview.Study.as_view(), name="study"),
+    path("participants/", crf.Participants.as_view(), name="participants"),
+    path("participants/<slug:number>/", include(_participant)),
+    path("queries/", crf.QueryList.as_view(), name="queries"),
+    path("audit-trail/", overview.AuditTrail.as_view(), name="audit_trail"),
+]
+
+# Swagger UI writes style elements; scripts stay our own files alone.
+_docs = csp_update({"style-src": ["'unsafe-inline'"]})(SpectacularSwaggerSplitView.as_view(url_name="api:schema"))
+
+app_name = "api"
+urlpatterns: Patterns = [
+    path("v1/", include(_version_1)),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", _docs, name="docs"),
+]

@@ -1,0 +1,248 @@
+"""The paperwork of one participant: forms filled, completed and corrected, queries, verification, signatures."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from crf.actions import (
+    EntryRefused,
+    Saved,
+    answer_query,
+    close_query,
+    freeze,
+    mark_not_done,
+    raise_query,
+    remove_row,
+    save_entry,
+    sign_entry,
+    verify_items,
+)
+from crf.lookup import StoredValues
+from crf.models import EntryQuerySet, EntryStatus, FormEntry, Query, QueryStatus, Visit
+from crf.participant_forms import form_for
+from trialmgr.overview.rehearsal.answers import Inventor, Occasion
+from trialmgr.overview.rehearsal.diary import Diary
+from trialmgr.overview.rehearsal.persona import Persona
+from trialmgr.overview.rehearsal.stage import Stage
+from trialmgr.participants.models import Participant
+from trialmgr.people.models import User
+from trialmgr.people.permissions import Role
+from trialmgr.protocol.evaluation import SOFT_RANGE
+from trialmgr.protocol.model import Form, ItemType
+
+_NUMBERS = (ItemType.INTEGER, ItemType.DECIMAL)
+
+
+@dataclass
+class Desk:
+    stage: Stage
+    persona: Persona
+    diary: Diary
+    participant: Participant
+    _filled: Counter[str] = field(default_factory=Counter)
+    _followed: set[int] = field(default_factory=set)
+
+    @property
+    def site(self) -> str:
+        return self.participant.site.code
+
+    def who_may(self, permission: str) -> User:
+        return self.stage.cast.who_may(permission, self.site)
+
+    def fill(self, visit: Visit, form_key: str, *, given: Mapping[str, str] | None = None, row: bool = False) -> FormEntry:
+        """Fill in a form as people do, mostly at once and whole; what is to follow is planned. ``row``: a new row."""
+        form = self._form(form_key)
+        self._filled[f"{visit.slug}/{form_key}"] += 1
+        purpose = f"{visit.slug}/{form_key}/{self._filled[f'{visit.slug}/{form_key}']}"
+        decisive = given is not None or (visit.key, form_key) in self.stage.decisive
+        if not decisive and self._is_passed_over(form, purpose):
+            return self._mark_not_done(visit, form_key)
+        occasion = self._occasion(visit, purpose, complete=decisive)
+        answers = self._inventor.fill(form, occasion, StoredValues(self.participant), given)
+        values = dict(answers.values)
+        if not decisive and not visit.definition.before_allocation:
+            self._hold_back(form, values, purpose)
+        by = self._enterer(form)
+        saved = save_entry(
+            by=by,
+            visit=visit,
+            form_key=form_key,
+            values=values,
+            missing=answers.missing,
+            occurrence=None if row else 1,
+        )
+        self._plan_paperwork(saved, form, purpose, decisive)
+        return saved.entry
+
+    def close_casebook(self) -> None:
+        """The last work on a participant who has ended: nothing incomplete, unsigned or open, then frozen."""
+        for entry in self._entries().filter(status=EntryStatus.INCOMPLETE.value):
+            self._complete(entry.pk)
+        for entry in self._entries():
+            self._sign(entry.pk)
+        for query in Query.objects.filter(entry__visit__participant=self.participant).exclude(status="closed"):
+            self._close(query.pk)
+        freeze(by=self.who_may("entries.freeze"), participant=self.participant)
+
+    @property
+    def _inventor(self) -> Inventor:
+        return Inventor(self.stage.definition, self.persona)
+
+    def _form(self, key: str) -> Form:
+        return form_for(self.participant, self.stage.definition, key)
+
+    def _enterer(self, form: Form) -> User:
+        return self.stage.cast.enterer(form, self.site)
+
+    def _occasion(self, visit: Visit, purpose: str, *, complete: bool) -> Occasion:
+        day = visit.took_place_on or self.diary.day
+        enrolled = self.participant.enrolled_on
+        return Occasion(purpose, day, visit.ordinal, (day - enrolled).days if enrolled else None, complete)
+
+    def _is_passed_over(self, form: Form, purpose: str) -> bool:
+        may_be = all(item.missing_allowed for item in form.items if item.required and not item.is_derived)
+        return may_be and self.persona.happens(f"not done/{purpose}", self.persona.profile.form_not_done)
+
+    def _mark_not_done(self, visit: Visit, form_key: str) -> FormEntry:
+        code = self.stage.definition.missing_reasons.items[0].code
+        by = self._enterer(self._form(form_key))
+        return mark_not_done(by=by, visit=visit, form_key=form_key, code=code).entry
+
+    def _hold_back(self, form: Form, values: dict[str, str], purpose: str) -> None:
+        """Now and then one answer follows later."""
+        if self.persona.happens(f"later/{purpose}", self.persona.profile.form_completed_later):
+            wanted = [key for key in values if form.item(key).required]
+            values.pop(self.persona.stream(f"held back/{purpose}").choice(wanted))
+
+    def _plan_paperwork(self, saved: Saved, form: Form, purpose: str, decisive: bool) -> None:
+        profile, entry, drawn = self.persona.profile, saved.entry, self.persona.stream(f"paper/{purpose}")
+        self._follow_queries(saved)
+        if entry.status == EntryStatus.INCOMPLETE:
+            self.diary.later(drawn.randint(2, 15), partial(self._complete, entry.pk))
+        if not decisive and drawn.random() < profile.form_corrected:
+            self.diary.later(drawn.randint(3, 30), partial(self._correct, entry.pk, purpose))
+        if drawn.random() < profile.form_questioned:
+            self.diary.later(drawn.randint(7, 40), partial(self._question, entry.pk, purpose))
+        if form.repeating and drawn.random() < profile.row_removed:
+            self.diary.later(drawn.randint(2, 20), partial(self._remove, entry.pk))
+        if form.signed_by and not form.eligibility:
+            self.diary.later(drawn.randint(1, 10), partial(self._sign, entry.pk))
+        if decisive:
+            self.diary.later(drawn.randint(14, 45), partial(self._verify, entry.pk))
+
+    def _entries(self) -> EntryQuerySet:
+        return FormEntry.objects.filter(visit__participant=self.participant).standing()
+
+    def _entry(self, pk: int) -> FormEntry:
+        entry: FormEntry = FormEntry.objects.select_related("visit__participant__site", "study_version").get(pk=pk)
+        return entry
+
+    def _query(self, pk: int) -> Query:
+        related = ("entry__visit__participant__site", "entry__study_version")
+        query: Query = Query.objects.select_related(*related).get(pk=pk)
+        return query
+
+    def _says(self, what: str, purpose: object) -> str:
+        texts: tuple[str, ...] = getattr(self.persona.profile.texts, what)
+        return self.persona.stream(f"says/{what}/{purpose}").choice(texts)
+
+    def _change(self, entry: FormEntry, values: Mapping[str, str], reason: str) -> None:
+        by = self._enterer(entry.form)
+        saved = save_entry(
+            by=by,
+            visit=entry.visit,
+            form_key=entry.form_key,
+            values=values,
+            occurrence=entry.occurrence,
+            reason=reason,
+            revision=entry.revision,
+        )
+        self._follow_queries(saved)
+
+    def _complete(self, pk: int) -> None:
+        entry = self._entry(pk)
+        if entry.status == EntryStatus.INCOMPLETE:
+            occasion = self._occasion(entry.visit, f"{entry.name}/completed", complete=True)
+            answers = self._inventor.fill(entry.form, occasion, StoredValues(self.participant), entry.data)
+            self._change(entry, answers.values, self._says("completion", entry.name))
+
+    def _correct(self, pk: int, purpose: str) -> None:
+        entry = self._entry(pk)
+        numbers = [key for key in entry.data if entry.form.item(key).type in _NUMBERS and not entry.form.item(key).is_derived]
+        if numbers and entry.status != EntryStatus.REMOVED:
+            self._correct_item(entry, self.persona.stream(f"corrected/{purpose}").choice(numbers))
+
+    def _correct_item(self, entry: FormEntry, key: str) -> None:
+        """Another value in place of the first; left as it was where a hard check refuses it."""
+        occasion = self._occasion(entry.visit, f"{entry.name}/{entry.revision}", complete=True)
+        lookup = StoredValues(self.participant)
+        value = self._inventor.other(entry.form, entry.form.item(key), occasion, lookup, entry.data)
+        if value != entry.data[key]:
+            with contextlib.suppress(EntryRefused):
+                self._change(entry, {key: value}, self._says("correction", entry.name))
+
+    def _remove(self, pk: int) -> None:
+        entry = self._entry(pk)
+        remove_row(by=self._enterer(entry.form), entry=entry, reason=self._says("removed", entry.name))
+
+    def _question(self, pk: int, purpose: str) -> None:
+        entry = self._entry(pk)
+        if entry.data and entry.status != EntryStatus.REMOVED:
+            item = self.persona.stream(f"questioned/{purpose}").choice(sorted(entry.data))
+            text = self._says("question", purpose)
+            query = raise_query(by=self.who_may("queries.raise"), entry=entry, item=item, text=text)
+            self._follow(query)
+
+    def _follow_queries(self, saved: Saved) -> None:
+        """Whatever a soft check has just opened will be answered in some days."""
+        if saved.evaluation.warnings:
+            for query in saved.entry.queries.filter(status=QueryStatus.OPEN.value):
+                self._follow(query)
+
+    def _follow(self, query: Query) -> None:
+        if query.pk not in self._followed:
+            self._followed.add(query.pk)
+            days = self.persona.stream(f"answered/{query.entry.name}/{query.number}").randint(1, 12)
+            self.diary.later(days, partial(self._answer, query.pk))
+
+    def _answer(self, pk: int) -> None:
+        """Some doubted values are corrected, and the query closes itself; the others are explained."""
+        query = self._query(pk)
+        drawn = self.persona.stream(f"answer/{query.entry.name}/{query.number}")
+        if self._may_correct(query) and drawn.random() < 0.5:
+            self._correct_item(query.entry, query.item)
+            query = self._query(pk)
+        if query.state is QueryStatus.OPEN:
+            text = self._says("answer", query.entry.name)
+            answer_query(by=self._enterer(query.entry.form), query=query, text=text)
+        self.diary.later(drawn.randint(1, 14), partial(self._close, pk))
+
+    def _may_correct(self, query: Query) -> bool:
+        entry = query.entry
+        decisive = (entry.visit.key, entry.form_key) in self.stage.decisive
+        return query.check_key == SOFT_RANGE and entry.status != EntryStatus.REMOVED and not decisive
+
+    def _close(self, pk: int) -> None:
+        query = self._query(pk)
+        if query.state is not QueryStatus.CLOSED:
+            text = self._says("close", query.entry.name)
+            close_query(by=self.who_may("queries.close"), query=query, text=text)
+
+    def _verify(self, pk: int) -> None:
+        entry = self._entry(pk)
+        read = self.stage.decisive.get((entry.visit.key, entry.form_key)) or frozenset(entry.data)
+        items = [key for key in entry.data if key in read]
+        if items:
+            verify_items(by=self.who_may("entries.verify"), entry=entry, items=items)
+
+    def _sign(self, pk: int) -> None:
+        entry = self._entry(pk)
+        signer = entry.form.signed_by
+        complete = entry.status == EntryStatus.COMPLETE
+        if signer and complete and not entry.signatures.filter(lapsed_at=None).exists():
+            meaning = self._says("signature", entry.form_key)
+            sign_entry(by=self.stage.cast.at(self.site, Role(signer)), entry=entry, meaning=meaning)

@@ -1,0 +1,269 @@
+"""One participant's way through the trial, step by step, by the right person each time, through the pages' own actions.
+
+A story is a generator of days: whoever runs it brings the trial to the day it names and asks for the next step. What
+is still to be done waits as errands in order of their days, so a story cut at any day is a trial under way.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from functools import partial
+
+from audit.acts import ActionRefused
+from crf.actions import (
+    add_unscheduled_visit,
+    decide_gate,
+    judge_eligibility,
+    mark_visit_not_done,
+    register_participant,
+    set_visit_day,
+)
+from crf.lookup import StoredValues
+from crf.models import EntryStatus, Visit
+from crf.participant_forms import criteria_for
+from crf.policies import eligibility_entry
+from randomization.actions import allocate
+from trialmgr.overview.rehearsal.desk import Desk
+from trialmgr.overview.rehearsal.diary import Diary, Kind
+from trialmgr.overview.rehearsal.persona import Persona
+from trialmgr.overview.rehearsal.stage import Stage
+from trialmgr.participants.actions import record_consent, save_contact, withdraw_consent
+from trialmgr.participants.models import Consent, Participant
+from trialmgr.participants.states import ENDINGS, Status
+from trialmgr.people.models import Site, User
+from trialmgr.protocol.evaluation import Scope, truth_of
+from trialmgr.protocol.model import Phase, VisitDefinition
+
+COMPLETED, NOT_OPENED, FAILED = "completed", "not_responder", "screen_failure"
+
+
+class Story:
+    """``life()`` is the story; ``participant`` stands once its first step is done."""
+
+    desk: Desk
+    participant: Participant
+
+    def __init__(self, stage: Stage, number: int, site: Site, begin: datetime.date) -> None:
+        self.stage, self.site = stage, site
+        self.persona = Persona(stage.seed, number, stage.profile)
+        self.diary = Diary(begin)
+
+    def life(self) -> Iterator[datetime.date]:
+        yield self.diary.day
+        self._enter()
+        yield from self._be_screened()
+        if self.participant.state is Status.SCREENING:
+            yield from self.diary.wait(self._drawn("allocated", 0, 3))
+            self._be_allocated()
+            yield from self._be_treated()
+        yield from self.diary.until_none(*Kind)
+        yield from self.diary.wait(7)
+        self.desk.close_casebook()
+
+    def _who(self, permission: str) -> User:
+        return self.stage.cast.who_may(permission, self.site.code)
+
+    def _drawn(self, purpose: str, low: int, high: int) -> int:
+        return self.persona.stream(purpose).randint(low, high)
+
+    # The way in
+
+    def _enter(self) -> None:
+        by, on = self._who("participants.register"), self.diary.day
+        self.participant = register_participant(by=by, site=self.site, on=on)
+        self.desk = Desk(self.stage, self.persona, self.diary, self.participant)
+        name = f"Proefpersoon {self.persona.number}"
+        details = {"name": name, "email": f"{self.participant.number.lower()}@example.org"}
+        save_contact(by=self._who("participants.contact"), participant=self.participant, details=details)
+        version = [each for each in self.stage.definition.consents if each.valid_from <= on.isoformat()][-1:]
+        consent = (version or [self.stage.definition.consents[0]])[0].key
+        by = self._who("participants.consent")
+        record_consent(by=by, participant=self.participant, version=consent, given_on=on)
+
+    def _be_screened(self) -> Iterator[datetime.date]:
+        self._plan_visits(self.participant.phase)
+        if self.persona.declines:
+            on = self.diary.day + datetime.timedelta(days=self._drawn("declines on", 1, 12))
+            self.diary.plan(on, Kind.EVENT, self._drop_out)
+        yield from self.diary.until_none(Kind.VISIT)
+
+    def _judge(self) -> None:
+        """As soon as the eligibility form and all that its rules read are there."""
+        entry = eligibility_entry(self.participant)
+        if entry is None or entry.status != EntryStatus.COMPLETE or self.participant.eligibility_decisions.exists():
+            return
+        try:
+            decision = judge_eligibility(by=self._who("participants.judge"), participant=self.participant)
+        except ActionRefused:
+            return
+        if not decision.eligible:
+            self._end(FAILED)
+
+    def _criteria_answers(self) -> dict[str, str]:
+        """Honest where a rule decides; one criterion stands in the way of a participant who is to fail."""
+        version = criteria_for(self.participant, self.stage.definition)
+        failing = self.persona.stream("criterion").choice(version.criteria).id if self.persona.fails_screening else ""
+        scope = Scope(self.stage.definition, None, StoredValues(self.participant))
+        answers = {}
+        for criterion in version.criteria:
+            wished = (criterion.kind == "inclusion") is not (criterion.id == failing)
+            found = truth_of(criterion.rule, scope) if criterion.rule and criterion.id != failing else None
+            answers[criterion.id.lower()] = "yes" if (wished if found is None else found) else "no"
+        return answers
+
+    def _be_allocated(self) -> None:
+        by, key = self._who("participants.randomise"), f"rehearsal-{self.stage.seed}-{self.persona.number}"
+        allocate(by=by, participant=self.participant, idempotency_key=key)
+        self._reread()
+        if self.persona.drops_out:
+            longest = max(day for visit in self.stage.definition.visits for day in visit.occurrences())
+            days = round(self.persona.stream("drop out on").triangular(3, longest, 30))
+            self.diary.plan(self.diary.day + datetime.timedelta(days=days), Kind.EVENT, self._drop_out)
+
+    # The way through
+
+    def _be_treated(self) -> Iterator[datetime.date]:
+        for phase in self.stage.definition.phases:
+            if phase.opens == "registration":
+                continue
+            if phase.gate is not None:
+                yield from self.diary.wait(self._drawn(f"gate/{phase.key}", 0, 5))
+                if not self._decide(phase):
+                    return
+            self._plan_visits(phase.key)
+            self._plan_events(phase)
+            yield from self.diary.until_none(Kind.VISIT)
+            if not self.participant.is_active:
+                return
+        self._end(COMPLETED)
+
+    def _decide(self, phase: Phase) -> bool:
+        """Whether the phase opens; where it does not, participation ends."""
+        if not self.participant.is_active:
+            return False
+        try:
+            decision = decide_gate(by=self._who("participants.gate"), participant=self.participant, phase=phase.key)
+        except ActionRefused:
+            self._drop_out()
+            return False
+        self._reread()
+        if not decision.opened:
+            self._end(NOT_OPENED)
+        return decision.opened
+
+    def _visits(self, phase: str) -> list[Visit]:
+        rows = self.participant.visits.select_related("participant__site", "participant__study_version")
+        return list(rows.filter(phase=phase).order_by("target_on", "pk"))
+
+    def _plan_visits(self, phase: str) -> None:
+        for visit in self._visits(phase):
+            if visit.definition.kind == "scheduled":
+                self._plan_visit(visit)
+
+    def _plan_visit(self, visit: Visit) -> None:
+        drawn, profile = self.persona.stream(f"visit/{visit.slug}"), self.stage.profile
+        early = visit.definition.before_allocation
+        on = self._day_of(visit)
+        recorded, delay = drawn.random(), drawn.randint(1, 4)
+        if not early and recorded < profile.visit_recorded_later:
+            delay *= 5 if recorded < profile.visit_recorded_later / 4 else 1
+        else:
+            delay = 0
+        happens = early or self.stage.visit_is_decisive(visit.key) or drawn.random() >= profile.visit_not_done
+        act = partial(self._attend, visit, on) if happens else partial(self._miss, visit)
+        self.diary.plan(on + datetime.timedelta(days=delay), Kind.VISIT, act)
+
+    def _day_of(self, visit: Visit) -> datetime.date:
+        """Near the target, mostly within the window; never before the day the story has come to."""
+        drawn, window = self.persona.stream(f"day/{visit.slug}"), visit.definition.window
+        off = round(drawn.triangular(-min(window.before, 5), min(window.after, 5), 0))
+        if drawn.random() < self.stage.profile.visit_outside_window and not visit.definition.before_allocation:
+            off = window.after + drawn.randint(1, 4)
+        assert visit.target_on is not None, "a scheduled visit has a planned day"
+        return max(visit.target_on + datetime.timedelta(days=off), self.diary.day)
+
+    def _attend(self, visit: Visit, on: datetime.date) -> None:
+        set_visit_day(by=self._who("visits.plan"), visit=visit, on=on)
+        self._fill_all(visit)
+        if visit.definition.before_allocation:
+            self._judge()
+
+    def _fill_all(self, visit: Visit) -> None:
+        for key in visit.definition.forms:
+            form = self.stage.definition.form(key)
+            if form.ends_participation is None:
+                self.desk.fill(visit, key, given=self._criteria_answers() if form.eligibility else None)
+
+    def _miss(self, visit: Visit) -> None:
+        reason = self.persona.stream(f"missed/{visit.slug}").choice(self.stage.profile.texts.not_done)
+        mark_visit_not_done(by=self._who("visits.plan"), visit=visit, reason=reason)
+
+    # What no schedule foresees
+
+    def _plan_events(self, phase: Phase) -> None:
+        """Adverse events, medicines, extra visits: so many in a hundred days, on days of their own."""
+        days = [visit.target_on for visit in self._visits(phase.key) if visit.target_on]
+        span = (max(days) - self.diary.day).days if days else 0
+        profile = self.stage.profile
+        for key in [form.key for form in self.stage.definition.forms if form.repeating]:
+            self._scatter(f"{phase.key}/{key}", profile.rows.get(key, 1.0), span, partial(self._add_row, key))
+        for visit in self.stage.definition.visits:
+            if visit.kind == "unscheduled":
+                self._scatter(f"{phase.key}/{visit.key}", profile.unscheduled, span, partial(self._add_visit, visit))
+
+    def _scatter(self, purpose: str, rate: float, span: int, act: partial[None]) -> None:
+        drawn = self.persona.stream(f"events/{purpose}")
+        for _event in range(int(rate * span / 100 * 2 * drawn.random() + drawn.random())):
+            on = self.diary.day + datetime.timedelta(days=drawn.randint(0, span))
+            self.diary.plan(on, Kind.EVENT, act)
+
+    def _add_row(self, form_key: str) -> None:
+        for visit in self.participant.visits.select_related("participant__site", "participant__study_version"):
+            if visit.definition.kind == "log" and form_key in visit.definition.forms:
+                self.desk.fill(visit, form_key, row=True)
+                return
+
+    def _add_visit(self, definition: VisitDefinition) -> None:
+        by, on = self._who("visits.plan"), self.diary.day
+        self._fill_all(add_unscheduled_visit(by=by, participant=self.participant, key=definition.key, on=on))
+
+    # The way out
+
+    def _drop_out(self) -> None:
+        code = self._code_of_drop_out()
+        if code in self.stage.profile.withdrawing:
+            by, texts = self._who("participants.consent"), self.stage.profile.texts.withdrawn
+            consent = Consent.objects.filter(participant=self.participant).latest("given_on")
+            withdraw_consent(by=by, consent=consent, on=self.diary.day, reason=self.persona.stream("why").choice(texts))
+        self._end(code)
+
+    def _code_of_drop_out(self) -> str:
+        drawn, item = self.persona.stream("end code"), self._end_item()
+        codes = [code for code in self._end_codes() if code not in ENDINGS]
+        weights = self.stage.profile.weights.get(item, {})
+        return drawn.choices(codes, [weights.get(code, 0 if weights else 1) for code in codes])[0]
+
+    def _end_item(self) -> str:
+        form = self.stage.end_form
+        return (form.ends_participation if form else None) or ""
+
+    def _end_codes(self) -> list[str]:
+        form = self.stage.end_form
+        codelist = form.item(self._end_item()).codelist if form else None
+        return [entry.code for entry in self.stage.definition.codelist(codelist).items] if codelist else []
+
+    def _end(self, code: str) -> None:
+        """Participation ends today with the form that says how."""
+        self.diary.cancel(Kind.VISIT, Kind.EVENT)
+        form = self.stage.end_form
+        if form is None:
+            return
+        known = code if code in self._end_codes() else COMPLETED
+        visits = self.participant.visits.select_related("participant__site", "participant__study_version")
+        visit = next(visit for visit in visits if form.key in visit.definition.forms)
+        self.desk.fill(visit, form.key, given={self._end_item(): known})
+        self._reread()
+
+    def _reread(self) -> None:
+        self.participant.refresh_from_db()

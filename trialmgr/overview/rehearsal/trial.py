@@ -1,0 +1,148 @@
+"""A whole rehearsal: all stories, told side by side in the order of their days."""
+
+from __future__ import annotations
+
+import datetime
+import heapq
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import override
+
+from audit.acts import ActionRefused
+from randomization.models import Allocation
+from trialmgr.overview.rehearsal.cast import Cast, put_list_in_force, set_up, standing_cast
+from trialmgr.overview.rehearsal.profile import load_profile
+from trialmgr.overview.rehearsal.stage import Stage
+from trialmgr.overview.rehearsal.story import Story
+from trialmgr.participants.models import Participant
+from trialmgr.people.models import Site
+from trialmgr.protocol.loader import load_study
+from trialmgr.protocol.model import StudyDefinition
+from trialmgr.studies.clock import pretend, today
+from trialmgr.studies.models import StudyVersion
+from trialmgr.studies.queries import current_definition, one_version
+
+DEFAULT_STUDY = "reset_trd"
+SLACK_DAYS = 150  # late visits and the last paperwork, after the last planned day
+STEPS_A_TRANSACTION = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """``day``: how far the invented trial has come, between ``begin`` and ``end``."""
+
+    day: datetime.date
+    begin: datetime.date
+    end: datetime.date
+    registered: int
+    finished: int
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    begin: datetime.date
+    end: datetime.date
+
+
+def check_may_rehearse() -> None:
+    """Invented participants never mix with real ones: a demo installation, and an empty one."""
+    reasons = []
+    if not settings.TRIALMGR_DEMO:
+        reasons.append("This is no demo installation: set TRIALMGR_DEMO=1, with a database of its own in DATABASE_URL.")
+    if Participant.objects.exists():
+        reasons.append("This installation has participants already: rehearse in a new, empty database (DATABASE_URL).")
+    if reasons:
+        raise ActionRefused(*reasons)
+
+
+def rehearse(
+    *,
+    participants: int,
+    seed: int,
+    ongoing: bool = False,
+    password: str | None = None,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> Span:
+    """Invent a trial with so many participants; the same seed, study and span give the same trial.
+
+    To its end, or with ``ongoing`` up to today. ``password``: with which the cast, if it must be made, signs in.
+    Raises ActionRefused, with every reason, where no rehearsal may be.
+    """
+    check_may_rehearse()
+    with override(settings.LANGUAGE_CODE), one_version():
+        cast = _cast(password, str(seed))
+        definition = current_definition()
+        stage = Stage(definition, cast, load_profile(Path(settings.TRIALMGR_STUDIES) / definition.id), seed)
+        span = _span(stage, ongoing)
+        stories = list(_stories(stage, participants, span.begin))
+        _tell(stories, span, report)
+    return span
+
+
+def _cast(password: str | None, seed: str) -> Cast:
+    if StudyVersion.objects.exists():
+        cast = standing_cast()
+        put_list_in_force(cast, seed)
+        return cast
+    study = load_study(Path(settings.TRIALMGR_STUDIES) / DEFAULT_STUDY)
+    with transaction.atomic():
+        return set_up(study, password=password, seed=seed)
+
+
+def _span(stage: Stage, ongoing: bool) -> Span:
+    """The whole trial begins when the study came into force, or as late as it must to be over by today."""
+    recruitment = datetime.timedelta(days=stage.profile.recruitment_days)
+    if ongoing:
+        return Span(today() - recruitment, today())
+    length = recruitment + datetime.timedelta(days=_longest(stage.definition) + SLACK_DAYS)
+    begin = min(datetime.date.fromisoformat(stage.definition.valid_from), today() - length)
+    return Span(begin, begin + length)
+
+
+def _longest(definition: StudyDefinition) -> int:
+    """Days from registration to the last planned visit."""
+    last = {"registration": 0, "allocation": 0}
+    for visit in definition.visits:
+        last[visit.anchor] = max(last[visit.anchor], max(visit.occurrences()) + visit.window.after)
+    return sum(last.values())
+
+
+def _stories(stage: Stage, participants: int, begin: datetime.date) -> Iterator[Story]:
+    drawn = random.Random(f"{stage.seed}/recruitment")  # noqa: S311  invention, not secrecy
+    sites: list[Site] = [stage.cast.sites[code] for code in sorted(stage.cast.sites)]
+    days = sorted(drawn.randrange(stage.profile.recruitment_days) for _participant in range(participants))
+    for number, day in enumerate(days, start=1):
+        yield Story(stage, number, drawn.choice(sites), begin + datetime.timedelta(days=day))
+
+
+def _tell(stories: list[Story], span: Span, report: Callable[[Progress], None]) -> None:
+    """Always the step of the earliest day next, each on the day it names; many steps share one transaction."""
+    lives = [story.life() for story in stories]
+    waiting = [(next(life), number) for number, life in enumerate(lives)]
+    heapq.heapify(waiting)
+    finished = 0
+    while waiting and waiting[0][0] <= span.end:
+        with transaction.atomic():
+            for _step in range(STEPS_A_TRANSACTION):
+                if not waiting or waiting[0][0] > span.end:
+                    break
+                day, number = heapq.heappop(waiting)
+                with pretend(day):
+                    following = next(lives[number], None)
+                if following is None:
+                    finished += 1
+                else:
+                    heapq.heappush(waiting, (following, number))
+        registered = sum(hasattr(story, "participant") for story in stories)
+        report(Progress(day, span.begin, span.end, registered, finished))
+
+
+def counts() -> dict[str, int]:
+    """Participants by state, and allocations."""
+    states = list(Participant.objects.values_list("status", flat=True))
+    return {state: states.count(state) for state in sorted(set(states))} | {"allocations": Allocation.objects.count()}

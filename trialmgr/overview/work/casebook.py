@@ -1,0 +1,170 @@
+"""Duties in the casebook: forms to fill in, queries to answer or close, signatures that are wanting."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, Value, When
+from django.db.models.functions import Coalesce
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from crf.models import EntryQuerySet, EntryStatus, FormEntry, Freeze, Query, QueryStatus, Signature, Visit, VisitQuerySet
+from trialmgr.overview.work.desk import Desk, Duty, Link, Task, within
+from trialmgr.participants.models import Consent
+from trialmgr.participants.states import Status
+from trialmgr.people.models import Site
+
+_ACTIVE = (Status.SCREENING.value, Status.ON_STUDY.value)
+_FROM_VISIT = {"participant": OuterRef("participant")}
+
+
+def forms(desk: Desk) -> Duty:
+    """Visits that have come or taken place and still lack a required form that this person enters."""
+    waiting = visits_with_open_forms(desk)
+    visits = list(waiting.select_related("participant")[: desk.limit])
+    complete = _complete_forms(visits)
+    tasks = [_visit_task(desk, visit, complete[visit.pk]) for visit in visits]
+    return Duty("forms", _("Visits and forms to fill in"), waiting.count(), tasks)
+
+
+def visits_with_open_forms(desk: Desk) -> VisitQuerySet:
+    cases, done = [], Q(pk__in=[])
+    for place, wanted in _wanted_forms(desk):
+        cases.append(When(place, then=Value(len(wanted))))
+        done |= place & Q(entries__form_key__in=wanted)
+    rows: VisitQuerySet = Visit.objects.for_user(desk.user).filter(not_done_reason="")
+    rows = rows.filter(
+        Q(took_place_on__isnull=False) | Q(earliest_on__lte=desk.today, participant__status__in=_ACTIVE),
+        Exists(Consent.objects.filter(**_FROM_VISIT)),
+        ~Exists(Freeze.objects.filter(**_FROM_VISIT, thawed_at=None)),
+    )
+    complete = Q(entries__status=EntryStatus.COMPLETE.value, entries__occurrence=1)
+    return rows.annotate(
+        wanted=Case(*cases, default=Value(0), output_field=IntegerField()),
+        done=Count("entries", filter=done & complete),
+    ).filter(done__lt=F("wanted")).order_by(Coalesce("latest_on", "took_place_on"), "participant__number", "pk")
+
+
+def _wanted_forms(desk: Desk) -> Iterator[tuple[Q, list[str]]]:
+    """Which required forms this person enters, by site and visit."""
+    for sites, entered in desk.entered:
+        by_forms: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for visit in desk.definition.visits:
+            by_forms[tuple(form for form in visit.must_complete if form in entered)].append(visit.key)
+        for wanted, keys in by_forms.items():
+            if wanted:
+                yield within(sites, "participant__site") & Q(key__in=keys), list(wanted)
+
+
+def _complete_forms(visits: Iterable[Visit]) -> dict[int, set[str]]:
+    rows = FormEntry.objects.filter(visit__in=list(visits), occurrence=1, status=EntryStatus.COMPLETE.value)
+    found: dict[int, set[str]] = defaultdict(set)
+    for visit, form in rows.values_list("visit_id", "form_key"):
+        found[visit].add(form)
+    return found
+
+
+def _visit_task(desk: Desk, visit: Visit, complete: set[str]) -> Task:
+    entered = {form for sites, forms in desk.entered for form in forms if _covers(sites, visit)}
+    open_forms = [form for form in visit.definition.must_complete if form in entered and form not in complete]
+    place = [visit.participant.number, visit.slug]
+    status, kind = _visit_status(desk, visit)
+    took_place = visit.took_place_on is not None
+    return Task(
+        about=desk.at(visit),
+        link=Link(_("Open the visit"), reverse("crf:visit", args=place)),
+        status=status,
+        kind=kind,
+        day=visit.latest_on or visit.took_place_on,
+        more=tuple(
+            Link(desk.form_label(form), reverse("crf:entry", args=[*place, form]) if took_place else "")
+            for form in open_forms
+        ),
+    )
+
+
+def _covers(sites: list[Site | None], visit: Visit) -> bool:
+    return None in sites or visit.participant.site_id in {site.pk for site in sites if site is not None}
+
+
+def _visit_status(desk: Desk, visit: Visit) -> tuple[str, str]:
+    if visit.latest_on is not None and visit.latest_on < desk.today:
+        return _("Overdue"), "late"
+    if visit.took_place_on is not None:
+        return _("Forms open"), "progress"
+    return _("In its window"), "due"
+
+
+def queries_to_answer(desk: Desk) -> Duty:
+    """Open queries on forms that this person enters."""
+    rows = Query.objects.for_user(desk.user).filter(status=QueryStatus.OPEN.value)
+    mine = Q(pk__in=[])
+    for sites, entered in desk.entered:
+        mine |= within(sites, "entry__visit__participant__site") & Q(entry__form_key__in=entered)
+    return _queries(desk, "answer", _("Queries to answer"), rows.filter(mine), _("Answer the query"))
+
+
+def queries_to_close(desk: Desk) -> Duty:
+    """Answered queries, for whoever judges the answers."""
+    rows = Query.objects.for_user(desk.user).filter(
+        within(desk.sites_with("queries.close"), "entry__visit__participant__site"),
+        status=QueryStatus.ANSWERED.value,
+    )
+    return _queries(desk, "close", _("Answered queries to close"), rows, _("Read the answer"))
+
+
+def _queries(desk: Desk, key: str, heading: str, rows: EntryQuerySet, act: str) -> Duty:
+    found = rows.select_related("entry__visit__participant").order_by("raised_at", "pk")[: desk.limit]
+    tasks = [
+        Task(
+            about=f"{desk.at(query.entry.visit)} · {desk.form_label(query.entry.form_key)}",
+            link=Link(act, _query_url(query)),
+            status=query.get_status_display(),
+            kind="query",
+            day=query.raised_at.date(),
+        )
+        for query in found
+    ]
+    return Duty(key, heading, rows.count(), tasks)
+
+
+def _query_url(query: Query) -> str:
+    entry = query.entry
+    place = [entry.visit.participant.number, entry.visit.slug, entry.form_key, entry.occurrence, query.number]
+    return reverse("crf:query", args=place)
+
+
+def signatures(desk: Desk) -> Duty:
+    """Complete forms that want this person's signature and carry none that stands.
+
+    Not the eligibility form of somebody in screening: judging eligibility signs it.
+    """
+    roles = desk.user.roles
+    keys = [form.key for form in desk.definition.forms if form.signed_by in roles]
+    judged = [form.key for form in desk.definition.forms if form.eligibility]
+    rows = (
+        FormEntry.objects.for_user(desk.user)
+        .filter(
+            within(desk.sites_with("entries.sign"), "visit__participant__site"),
+            form_key__in=keys,
+            status=EntryStatus.COMPLETE.value,
+        )
+        .exclude(Exists(Signature.objects.filter(entry=OuterRef("pk"), lapsed_at=None)))
+        .exclude(form_key__in=judged, visit__participant__status=Status.SCREENING.value)
+    )
+    found = rows.select_related("visit__participant").order_by("visit__took_place_on", "pk")[: desk.limit]
+    tasks = [_signature_task(desk, entry) for entry in found]
+    return Duty("signatures", _("Signatures wanting"), rows.count(), tasks)
+
+
+def _signature_task(desk: Desk, entry: FormEntry) -> Task:
+    place = [entry.visit.participant.number, entry.visit.slug, entry.form_key, entry.occurrence]
+    return Task(
+        about=f"{desk.at(entry.visit)} · {desk.form_label(entry.form_key)}",
+        link=Link(_("Sign"), reverse("crf:sign", args=place)),
+        status=_("Not signed"),
+        kind="todo",
+        day=entry.visit.took_place_on,
+    )

@@ -1,0 +1,55 @@
+"""Duties around the randomisation list, for those who make or activate it."""
+
+from __future__ import annotations
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from randomization.models import ListStatus, RandomizationList
+from randomization.policies import active_list, purpose_here
+from randomization.queries import strata_running_low
+from trialmgr.overview.work.desk import Desk, Duty, Link, Task
+
+
+def activation(desk: Desk) -> Duty:
+    """Lists that somebody else made and that wait for a second person."""
+    tasks = [
+        Task(
+            about=_("List %(number)s") % {"number": listed.number},
+            link=Link(_("Activate the list"), reverse("randomization:activate", args=[listed.number])),
+            status=_("Made"),
+            kind="due",
+            day=listed.made_at.date(),
+        )
+        for listed in _made_by_others(desk)
+    ]
+    return Duty("activation", _("Lists to activate"), len(tasks), tasks)
+
+
+def _made_by_others(desk: Desk) -> list[RandomizationList]:
+    if not desk.user.may("lists.activate"):
+        return []
+    made = RandomizationList.objects.filter(status=ListStatus.MADE.value, purpose=purpose_here().value)
+    return list(made.exclude(made_by=desk.user))
+
+
+def supply(desk: Desk) -> Duty:
+    """No list in force, or strata with few rows left: only who may see lists is told."""
+    tasks = _supply_tasks() if desk.user.may("lists.view") else []
+    return Duty("supply", _("Randomisation list"), len(tasks), tasks[: desk.limit])
+
+
+def _supply_tasks() -> list[Task]:
+    listed, url = active_list(), reverse("randomization:lists")
+    if listed is None:
+        wanting = _("No randomisation list is active.")
+        return [Task(about=wanting, link=Link(_("Open the lists"), url), status=_("None active"), kind="late")]
+    return [
+        Task(
+            about=stratum.key,
+            link=Link(_("Open the lists"), url),
+            status=_("%(left)s of %(length)s left") % {"left": stratum.left, "length": stratum.length},
+            kind="late",
+        )
+        for stratum in strata_running_low(listed)
+    ]

@@ -1,0 +1,145 @@
+"""Duties on the way into the trial: consent, eligibility, randomisation, the decision on a phase, and the end."""
+
+from __future__ import annotations
+
+from django.db.models import Exists, OuterRef, Q
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from crf.models import EntryStatus, FormEntry, Freeze, GateDecision, Visit
+from randomization.queries import ready_to_randomise
+from trialmgr.overview.work.desk import Desk, Duty, Link, Task, within
+from trialmgr.participants.models import Consent, Participant, ParticipantQuerySet
+from trialmgr.participants.states import Status
+from trialmgr.protocol.model import Gate
+
+_OF_PARTICIPANT = {"participant": OuterRef("pk")}
+
+
+def consent(desk: Desk) -> Duty:
+    rows = desk.participants("participants.consent").filter(status=Status.SCREENING.value)
+    rows = rows.exclude(Exists(Consent.objects.filter(**_OF_PARTICIPANT, withdrawn_on=None)))
+    tasks = [
+        Task(
+            about=participant.number,
+            link=Link(_("Record consent"), reverse("participants:consent", args=[participant.number])),
+            status=_("No consent"),
+            kind="late",
+            day=participant.registered_on,
+        )
+        for participant in rows.order_by("registered_on", "number")[: desk.limit]
+    ]
+    return Duty("consent", _("Consent to record"), rows.count(), tasks)
+
+
+def eligibility(desk: Desk) -> Duty:
+    where = desk.sites_with("participants.judge")
+    waiting = [
+        each.participant
+        for each in desk.screening
+        if each.to_be_judged and (None in where or each.participant.site in where)
+    ]
+    tasks = [
+        Task(
+            about=participant.number,
+            link=Link(_("Judge eligibility"), reverse("crf:eligibility", args=[participant.number])),
+            status=_("To be judged"),
+            kind="due",
+            day=participant.registered_on,
+        )
+        for participant in waiting[: desk.limit]
+    ]
+    return Duty("eligibility", _("Eligibility to judge"), len(waiting), tasks)
+
+
+def randomise(desk: Desk) -> Duty:
+    where = desk.sites_with("participants.randomise")
+    ready = ready_to_randomise(desk.screening) if where else []
+    waiting = [each for each in ready if None in where or each.site in where]
+    tasks = [
+        Task(
+            about=participant.number,
+            link=Link(_("Randomise"), reverse("randomization:randomise", args=[participant.number])),
+            status=_("Ready"),
+            kind="due",
+            day=participant.registered_on,
+        )
+        for participant in waiting[: desk.limit]
+    ]
+    return Duty("randomise", _("Ready to randomise"), len(waiting), tasks)
+
+
+def decisions(desk: Desk) -> Duty:
+    """Participants for whom the decision on a phase can be taken: the visit it rests on is complete."""
+    tasks, count = [], 0
+    for phase in desk.definition.phases:
+        if phase.gate is not None:
+            rows = to_be_decided(desk.participants("participants.gate"), phase.key, phase.gate, desk)
+            count += rows.count()
+            tasks += [
+                Task(
+                    about=participant.number,
+                    link=Link(phase.gate.label(desk.language), reverse("crf:gate", args=[participant.number, phase.key])),
+                    status=_("To be decided"),
+                    kind="due",
+                    day=participant.enrolled_on,
+                )
+                for participant in rows.order_by("enrolled_on", "number")[: desk.limit]
+            ]
+    return Duty("decisions", _("Decisions to take"), count, tasks)
+
+
+def to_be_decided(rows: ParticipantQuerySet, phase: str, gate: Gate, desk: Desk) -> ParticipantQuerySet:
+    rows = rows.filter(status=Status.ON_STUDY.value)
+    rows = rows.exclude(Exists(GateDecision.objects.filter(**_OF_PARTICIPANT, phase=phase)))
+    for form in desk.definition.visit(gate.visit).must_complete:
+        complete = FormEntry.objects.filter(
+            visit__participant=OuterRef("pk"),
+            visit__key=gate.visit,
+            form_key=form,
+            status=EntryStatus.COMPLETE.value,
+        )
+        rows = rows.filter(Exists(complete))
+    return rows
+
+
+def ending(desk: Desk) -> Duty:
+    """Participants with nothing planned any more, or found not eligible, whose end is not recorded."""
+    rows = _at_the_end(desk)
+    tasks = [
+        Task(
+            about=participant.number,
+            link=Link(_("Record the end of participation"), reverse("participants:detail", args=[participant.number])),
+            status=_("Not eligible") if participant.state is Status.SCREENING else _("All visits done"),
+            kind="due",
+            day=participant.enrolled_on or participant.registered_on,
+        )
+        for participant in rows.order_by("registered_on", "number")[: desk.limit]
+    ]
+    return Duty("ending", _("Participation to end"), rows.count(), tasks)
+
+
+def _at_the_end(desk: Desk) -> ParticipantQuerySet:
+    keys = {form.key for form in desk.definition.forms if form.ends_participation is not None}
+    places = [within(sites, "site") for sites, forms in desk.entered if forms & keys]
+    rows: ParticipantQuerySet = Participant.objects.for_user(desk.user)
+    if not places:
+        return rows.none()
+    planned = Visit.objects.filter(**_OF_PARTICIPANT, target_on__isnull=False, took_place_on=None, not_done_reason="")
+    refused = [each.participant.pk for each in desk.screening if each.judged is not None and not each.judged.eligible]
+    undecided = [
+        to_be_decided(rows, phase.key, phase.gate, desk).values("pk")
+        for phase in desk.definition.phases
+        if phase.gate is not None
+    ]
+    rows = rows.filter(_any(places)).exclude(Exists(Freeze.objects.filter(**_OF_PARTICIPANT, thawed_at=None)))
+    for waiting in undecided:
+        rows = rows.exclude(pk__in=waiting)
+    return rows.filter(Q(pk__in=refused) | Q(~Exists(planned), status=Status.ON_STUDY.value))
+
+
+def _any(conditions: list[Q]) -> Q:
+    found = Q(pk__in=[])
+    for condition in conditions:
+        found |= condition
+    return found

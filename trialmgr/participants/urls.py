@@ -1,0 +1,14 @@
+"""Addresses of consent and contact. ``crf.urls`` joins them with the casebook under the name ``participants``."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from trialmgr.participants import views
+
+urlpatterns = [
+    path("participants/<str:number>/consent/", views.consent, name="consent"),
+    path("participants/<str:number>/consent/<str:version>/withdraw/", views.withdraw, name="withdraw"),
+    path("participants/<str:number>/contact/", views.contact, name="contact"),
+    path("participants/<str:number>/contact/erase/", views.erase_contact, name="erase_contact"),
+]

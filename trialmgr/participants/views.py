@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from audit.acts import ActionRefused
+from trialmgr.participants import actions
+from trialmgr.participants.forms import ConsentForm, ContactForm, ReasonForm, WithdrawalForm, bound, status_of
+from trialmgr.participants.models import Consent, ContactDetails, Participant
+from trialmgr.participants.queries import participant_for
+from trialmgr.people.guards import permitted, person
+from trialmgr.protocol.model import StudyDefinition
+from trialmgr.studies.queries import current_definition
+
+
+@permitted("participants.view")
+def consent(request: HttpRequest, number: str) -> HttpResponse:
+    """The consents of a participant, and a form to record one."""
+    participant, user = participant_for(person(request), number), person(request)
+    definition = current_definition()
+    form = bound(ConsentForm, request, versions=_versions(definition))
+    if request.method == "POST":
+        user.check_may("participants.consent", site=participant.site)
+        if form.is_valid() and _recorded(request, participant, form):
+            return redirect("participants:consent", number=number)
+    may = user.may("participants.consent", site=participant.site)
+    context = {"form": form if may else None, "columns": _consent_columns(), "rows": _rows(participant, definition, may)}
+    return render(request, "participants/consent.html", _frame(participant, _("Consent"), **context), status=status_of(form))
+
+
+@permitted("participants.consent")
+def withdraw(request: HttpRequest, number: str, version: str) -> HttpResponse:
+    participant = participant_for(person(request), number, permission="participants.consent")
+    given = get_object_or_404(Consent, participant=participant, version=version, withdrawn_on=None)
+    form = bound(WithdrawalForm, request)
+    if request.method == "POST" and form.is_valid():
+        try:
+            actions.withdraw_consent(by=person(request), consent=given, **form.cleaned_data)
+        except ActionRefused as refusal:
+            form.refuse(refusal)
+        else:
+            messages.success(request, _("The withdrawal of consent is recorded."))
+            return redirect("participants:consent", number=number)
+    context = _frame(participant, _("Withdraw consent"), form=form, given=given)
+    return render(request, "participants/withdraw.html", context, status=status_of(form))
+
+
+@permitted("participants.contact")
+def contact(request: HttpRequest, number: str) -> HttpResponse:
+    """Contact details in clear, for the own site; each reading stands in the audit trail."""
+    user = person(request)
+    participant = participant_for(user, number, permission="participants.contact")
+    if request.method == "POST":
+        form = ContactForm(request.POST)
+        if form.is_valid() and _saved(request, participant, form):
+            return redirect("participants:detail", number=number)
+    else:
+        form = ContactForm(initial=actions.read_contact(by=user, participant=participant))
+    kept = ContactDetails.objects.filter(participant=participant).exists()
+    context = _frame(participant, _("Contact details"), form=form, kept=kept)
+    return render(request, "participants/contact.html", context, status=status_of(form))
+
+
+@permitted("participants.contact")
+def erase_contact(request: HttpRequest, number: str) -> HttpResponse:
+    participant = participant_for(person(request), number, permission="participants.contact")
+    if not ContactDetails.objects.filter(participant=participant).exists():
+        raise Http404
+    form = bound(ReasonForm, request)
+    if request.method == "POST" and form.is_valid():
+        actions.erase_contact(by=person(request), participant=participant, reason=form.cleaned_data["reason"])
+        messages.success(request, _("The contact details are erased."))
+        return redirect("participants:detail", number=number)
+    context = _frame(participant, _("Erase contact details"), form=form)
+    return render(request, "participants/erase_contact.html", context, status=status_of(form))
+
+
+def _recorded(request: HttpRequest, participant: Participant, form: ConsentForm) -> bool:
+    try:
+        actions.record_consent(by=person(request), participant=participant, **form.cleaned_data)
+    except ActionRefused as refusal:
+        form.refuse(refusal)
+        return False
+    messages.success(request, _("Consent is recorded."))
+    return True
+
+
+def _saved(request: HttpRequest, participant: Participant, form: ContactForm) -> bool:
+    try:
+        actions.save_contact(by=person(request), participant=participant, details=form.cleaned_data)
+    except ActionRefused as refusal:
+        form.refuse(refusal)
+        return False
+    messages.success(request, _("The contact details are saved."))
+    return True
+
+
+def _versions(definition: StudyDefinition) -> list[tuple[str, str]]:
+    language = get_language() or "nl"
+    return [(version.key, version.label(language)) for version in reversed(definition.consents)]
+
+
+def _consent_columns() -> list[dict[str, str]]:
+    labels = (_("Version"), _("Given on"), _("Taken by"), _("Withdrawn on"), _("What you can do"))
+    return [{"label": label} for label in labels]
+
+
+def _rows(participant: Participant, definition: StudyDefinition, may: bool) -> list[list[dict[str, Any]]]:
+    labels = dict(_versions(definition))
+    return [_row(participant, given, labels.get(given.version, given.version), may) for given in participant.consents.all()]
+
+
+def _row(participant: Participant, given: Consent, label: str, may: bool) -> list[dict[str, Any]]:
+    cells: list[dict[str, Any]] = [{"text": label}, {"text": date_format(given.given_on)}, {"text": given.taken_by}]
+    if given.withdrawn_on:
+        return [*cells, {"text": date_format(given.withdrawn_on)}, {"text": None}]
+    if not may:
+        return [*cells, {"text": None}, {"text": None}]
+    url = reverse("participants:withdraw", args=[participant.number, given.version])
+    return [*cells, {"text": None}, {"text": _("Record withdrawal"), "url": url, "about": label}]
+
+
+def _frame(participant: Participant, heading: str, **context: Any) -> dict[str, Any]:
+    back = reverse("participants:detail", args=[participant.number])
+    crumbs = [
+        {"label": _("Participants"), "url": reverse("participants:list")},
+        {"label": participant.number, "url": back},
+        {"label": heading},
+    ]
+    return {"participant": participant, "heading": heading, "breadcrumbs": crumbs, "back": back, **context}
