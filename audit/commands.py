@@ -17,6 +17,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import OperationalError, ProgrammingError
 from django.utils.translation import override
 
 from audit.acts import ActionRefused
@@ -61,7 +62,7 @@ class RoomCommand(BaseCommand):
             own.set_defaults(subcommand=subcommand)
             own.add_argument("--json", action="store_true", dest="as_json", help="answer in JSON on standard output")
             if subcommand.as_user:
-                own.add_argument("--as", required=True, dest="username", metavar="USERNAME", help="the person who acts")
+                own.add_argument("--as", required=True, dest="as_username", metavar="USERNAME", help="the person who acts")
             subcommand.arguments(own)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -74,13 +75,18 @@ class RoomCommand(BaseCommand):
             self._stop([str(wrong)], as_json, code=2)
         except (ActionRefused, PermissionDenied, *self.refusals) as refusal:
             self._stop(list(_reasons(refusal)), as_json, code=1)
+        except (OperationalError, ProgrammingError) as error:
+            if options["traceback"]:
+                raise
+            reason = f"The database refuses ({error}). Is DATABASE_URL right, and has “manage.py migrate” been run?"
+            self._stop([reason], as_json, code=1)
         self.stdout.write(_document(answer.data) if as_json else "\n".join(answer.lines))
         if not answer.done:
             sys.exit(1)
 
     def _run(self, subcommand: Subcommand, options: dict[str, Any]) -> Answer:
         if subcommand.as_user:
-            options["by"] = acting_user(options.pop("username"))
+            options["by"] = acting_user(options.pop("as_username"))
         return subcommand.run(**options)
 
     def _stop(self, reasons: list[str], as_json: bool, *, code: int) -> NoReturn:

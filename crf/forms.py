@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -97,6 +97,11 @@ class ChangeReasonForm(forms.Form):
     reason_text = forms.CharField(
         label=_("Explanation"), required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 2})
     )
+
+    def take_focus(self) -> Self:
+        """The page opens at this question."""
+        self.fields["reason_choice"].widget.attrs |= {"autofocus": True, "aria-describedby": "reason-error"}
+        return self
 
     def reason(self) -> str:
         """In one line; empty where none was given, or "other" without words."""

@@ -121,6 +121,25 @@ class Sheet:
             return place.url
         return place.row_url("row", self.row) if self.row else f"{place.url}rows/new/"
 
+    @property
+    def links(self) -> dict[str, str]:
+        """Pages about the saved row that this person may open, by name."""
+        if self.entry is None:
+            return {}
+        place, row = self.place, self.entry.occurrence
+        complete = self.entry.status == EntryStatus.COMPLETE
+        allowed = {
+            "history": True,
+            "sign": complete and not self.is_signed and place.may("entries.sign"),
+            "verify": self.has_values and place.may("entries.verify"),
+            "remove": self.form.repeating and self.can_write,
+        }
+        return {page: place.row_url(page, row) for page, is_allowed in allowed.items() if is_allowed}
+
+    @property
+    def recall_period(self) -> str:
+        return self.form.recall_period(spoken()) if self.form.recall_period else ""
+
     def sections(
         self,
         values: Mapping[str, str] | None = None,

@@ -323,8 +323,6 @@ _OF_CHAIN = (
 
 def _audit_trail(with_allocation: bool) -> Table:
     """Without the allocation lines are numbered anew: gaps would tell how much was left out between two lines."""
-    if with_allocation:
-        columns = (_column("seq", "integer", "Nummer", "Number"), *_OF_LEDGER, *_OF_CHAIN)
-    else:
-        columns = (_column("line", "integer", "Regel", "Line"), *_OF_LEDGER)
+    number = ("seq", "integer", "Nummer", "Number") if with_allocation else ("line", "integer", "Regel", "Line")
+    columns = (_column(*number), *_OF_LEDGER, *(_OF_CHAIN if with_allocation else ()))
     return Table(AUDIT_TRAIL, Text(nl="Audit trail", en="Audit trail"), columns)

@@ -89,10 +89,9 @@ def allocate(*, by: User, participant: Participant, idempotency_key: str) -> All
     Asking again with the same key returns the same allocation. Raises ActionRefused with every reason; nothing is
     consumed then. The stratum's row is locked before anything is checked.
     """
-    before: Allocation | None = Allocation.objects.filter(
-        idempotency_key=idempotency_key, participant=participant
-    ).first()
+    before: Allocation | None = Allocation.objects.filter(idempotency_key=idempotency_key).first()
     if before is not None:
+        policies.check_asked_for(before, participant)
         record(object_type="participant", object_id=participant.number, **_place(participant), new="asked again")
         return before
     listed, stratum, levels = _locked_stratum(participant)

@@ -53,6 +53,12 @@ def check_allocatable(participant: Participant) -> None:
         raise ActionRefused(*reasons)
 
 
+def check_asked_for(allocation: Allocation, participant: Participant) -> None:
+    """One key stands for one request, and so for one participant."""
+    if allocation.participant_id != participant.pk:
+        raise ActionRefused(_("This request key has been used for another participant: choose a new one."))
+
+
 def can_allocate(participant: Participant) -> bool:
     return not reasons_not_allocatable(participant)
 

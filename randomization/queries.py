@@ -45,7 +45,7 @@ def strata_running_low(listed: RandomizationList) -> QuerySet[Stratum]:
 
 @dataclass(frozen=True, slots=True)
 class Screening:
-    """Where one participant in screening stands. ``judged``: the newest decision, while the form still says the same."""
+    """How far one participant in screening is. ``judged``: the newest decision, while the form says the same."""
 
     participant: Participant
     form: FormEntry | None

@@ -29,6 +29,8 @@ TEMPLATES[0]["OPTIONS"]["debug"] = True
 # Static files are served as they stand; collecting them belongs to an installation.
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 
+WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True
+
 # Argon2 is slow by design; the tests sign in thousands of times.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import dj_database_url
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -33,7 +34,11 @@ TRIALMGR_STUDIES = BASE_DIR / "trialmgr" / "protocol" / "studies"
 TRIALMGR_RELEASES = Path(os.environ.get("TRIALMGR_RELEASES", BASE_DIR / "var" / "releases"))
 HTTPS = flag("TRIALMGR_HTTPS", not TRIALMGR_DEMO)
 
-SECRET_KEY = os.environ["TRIALMGR_SECRET_KEY"]
+SECRET_KEY = os.environ.get("TRIALMGR_SECRET_KEY", "")
+if not SECRET_KEY:
+    raise ImproperlyConfigured(
+        "TRIALMGR_SECRET_KEY is not set. Make one with: openssl rand -base64 48. To look around first: make demo"
+    )
 DEBUG = False
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "127.0.0.1,localhost").split(",")
 

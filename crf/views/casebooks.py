@@ -13,16 +13,15 @@ from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from audit.acts import ActionRefused
 from crf import policies
 from crf.actions import register_participant
-from crf.casebook import casebook, due_line, randomise_url
-from crf.due import Due
+from crf.casebook import DueLine, casebook, due_line, randomise_url
 from crf.forms import ParticipantFilter, RegisterForm, sites_of
 from crf.models import GateDecision
 from crf.places import CasebookPlace, casebook_place, spoken
 from crf.queries import due_for, open_query_counts
 from crf.views.frames import frame, show
-from audit.acts import ActionRefused
 from trialmgr.participants.forms import bound
 from trialmgr.participants.models import Participant, ParticipantQuerySet
 from trialmgr.participants.states import Status
@@ -50,7 +49,7 @@ def participants(request: HttpRequest) -> HttpResponse:
         "filter_form": filter_form,
         "page_obj": page,
         "rows": participant_rows(user, list(page.object_list)),
-        "columns": [{"label": label} for label in _columns(user)],
+        "columns": list(_columns(user)),
         "may_register": bool(sites_of(user, "participants.register")),
     }
     return render(request, "crf/participants.html", context)
@@ -104,17 +103,110 @@ def participant_rows(user: User, participants: Sequence[Participant]) -> list[li
             {"text": one.site.code},
             {"text": one.get_status_display(), "kind": STATUS_KINDS[one.state]},
             {"text": phases.get(one.phase, one.phase)},
-            *_due_cells(user, one, due[one.pk]),
+            *_due_cells(due_line(user, definition, one, due[one.pk])),
             *([{"text": queries.get(one.pk, 0), "numeric": True}] if sees_queries else []),
         ]
         for one in participants
     ]
 
 
-def _due_cells(user: User, participant: Participant, due: Due | None) -> list[dict[str, Any]]:
-    line = due_line(user, current_definition_of(participant), participant, due) if due else None
-    return []
+def _due_cells(line: DueLine | None) -> list[dict[str, Any]]:
+    if line is None:
+        return [{"text": None}, {"text": None}]
+    day = date_format(line.day, "j M Y") if line.day else None
+    when = {"text": _("Overdue, %(day)s") % {"day": day}, "kind": "late"} if line.late else {"text": day}
+    return [{"text": line.text}, when]
+
+
+def _columns(user: User) -> Iterator[dict[str, Any]]:
+    for label in (_("Number"), _("Site"), _("Status"), _("Phase"), _("Due next"), _("Planned for")):
+        yield {"label": label}
+    if user.may("queries.view"):
+        yield {"label": _("Open queries"), "numeric": True}
 
 
 def _filtered(rows: ParticipantQuerySet, chosen: ParticipantFilter) -> ParticipantQuerySet:
-    return rows
+    """What the filter asks for; everything where it asks for nothing it knows."""
+    wanted = chosen.cleaned_data if chosen.is_valid() else {}
+    lookups = {"number": "number__icontains", "site": "site__code", "status": "status"}
+    return rows.filter(**{lookup: wanted[name] for name, lookup in lookups.items() if wanted.get(name)})
+
+
+def _facts(place: CasebookPlace) -> Iterator[dict[str, Any]]:
+    """Rows of the summary on top of the casebook."""
+    participant = place.participant
+    phase = place.phase(participant.phase)
+    yield {"key": _("Status"), "value": participant.get_status_display(), "kind": STATUS_KINDS[participant.state]}
+    yield {"key": _("Phase"), "value": phase.label(spoken())}
+    yield {"key": _("Site"), "value": participant.site.name}
+    yield {"key": _("Registered on"), "value": date_format(participant.registered_on)}
+    yield _consent_fact(place)
+    if any(form.eligibility and place.sees_form(form.key) for form in place.definition.forms):
+        yield _eligibility_fact(place)
+    if participant.enrolled_on:
+        yield {"key": _("Randomised on"), "value": date_format(participant.enrolled_on)}
+    yield from _gate_facts(place)
+    if participant.ended_on:
+        yield {"key": _("Ended on"), "value": date_format(participant.ended_on)}
+    if policies.is_frozen(participant):
+        yield {"key": _("Casebook"), "value": _("Frozen"), "kind": "locked"}
+
+
+def _consent_fact(place: CasebookPlace) -> dict[str, Any]:
+    newest = place.participant.consents.last()
+    url = reverse("participants:consent", args=[place.participant.number])
+    fact = {"key": _("Consent"), "url": url, "action": _("Show")}
+    if newest is None:
+        return fact | {"value": _("Not recorded"), "kind": "todo"}
+    if newest.withdrawn_on:
+        return fact | {"value": _("Withdrawn on %(day)s") % {"day": date_format(newest.withdrawn_on)}, "kind": "stop"}
+    return fact | {"value": _("Given on %(day)s") % {"day": date_format(newest.given_on)}, "kind": "done"}
+
+
+def _eligibility_fact(place: CasebookPlace) -> dict[str, Any]:
+    decision = policies.standing_eligibility(place.participant)
+    url = reverse("crf:eligibility", args=[place.participant.number])
+    fact = {"key": _("Eligibility"), "url": url, "action": _("Show")}
+    if decision is None:
+        return fact | {"value": _("Not judged"), "kind": "todo"}
+    return fact | ({"value": _("Eligible"), "kind": "done"} if decision.eligible else {"value": _("Not eligible"), "kind": "stop"})
+
+
+def _gate_facts(place: CasebookPlace) -> Iterator[dict[str, Any]]:
+    decided = {row.phase: row for row in GateDecision.objects.filter(participant=place.participant)}
+    for phase in place.definition.phases:
+        if phase.gate and phase.key in decided:
+            opened = decided[phase.key].opened
+            text = phase.gate.if_true if opened else phase.gate.if_false
+            yield {"key": phase.gate.label(spoken()), "value": text(spoken()), "kind": "done" if opened else "stop"}
+
+
+def _actions(place: CasebookPlace) -> Iterator[dict[str, str]]:
+    """Links to what this person may do with this participant as it stands."""
+    participant, number = place.participant, place.participant.number
+    on_study, screening = participant.state is Status.ON_STUDY, participant.state is Status.SCREENING
+    if place.may("participants.consent"):
+        yield {"label": _("Consent"), "url": reverse("participants:consent", args=[number])}
+    if place.may("participants.contact"):
+        yield {"label": _("Contact details"), "url": reverse("participants:contact", args=[number])}
+    if screening and place.may("participants.judge"):
+        yield {"label": _("Judge eligibility"), "url": reverse("crf:eligibility", args=[number])}
+    if screening and place.may("participants.randomise"):
+        yield {"label": _("Randomise"), "url": randomise_url(participant)}
+    if participant.enrolled_on and place.may("allocation.view") and not place.sight.blinded:
+        yield {"label": _("Allocation"), "url": f"{place.url}allocation/"}
+    if participant.is_active and place.may("visits.plan"):
+        yield {"label": _("Add an unscheduled visit"), "url": reverse("crf:add_visit", args=[number])}
+    if on_study and place.may("participants.gate"):
+        yield from _gate_actions(place)
+    if place.may("entries.freeze"):
+        frozen = policies.is_frozen(participant)
+        label = _("Thaw the casebook") if frozen else _("Freeze the casebook")
+        yield {"label": label, "url": reverse("crf:freeze", args=[number])}
+
+
+def _gate_actions(place: CasebookPlace) -> Iterator[dict[str, str]]:
+    number = place.participant.number
+    for phase in place.definition.phases:
+        if phase.gate:
+            yield {"label": phase.gate.label(spoken()), "url": reverse("crf:phase", args=[number, phase.key])}

@@ -9,6 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from trialmgr.protocol.scoring import FUNCTIONS, ScoreFunction
+from trialmgr.protocol.scoring.bands import band
 
 
 def score(name: str, *answers: int | None) -> Decimal | None:
@@ -183,15 +184,37 @@ LIMITS: dict[str, tuple[Decimal | int, Decimal | int]] = {
     "madrs_total": (0, 60),
     "hdrs17_total": (0, 52),
     "ids_sr_total": (0, 84),
+    "qids_sr16_total": (0, 27),
     "qids_from_ids": (0, 27),
     "cssrs_ideation": (0, 5),
+    "cssrs_intensity": (2, 25),
+    "cgi_rating": (1, 7),
+    "cgi_efficacy_index": (1, 16),
+    "ymrs_total": (0, 60),
+    "bprs18_total": (1, 126),
+    "bprs_psychosis": (1, 28),
     "eq5d5l_nl_index": (Decimal("-0.446"), 1),
+    "whodas36_simple": (0, 144),
+    "whodas32_simple": (0, 128),
+    "whodas12_simple": (0, 48),
+    "cadss23_total": (0, 92),
     "cadss6_total": (0, 24),
-}
+    "moca_total": (0, 30),
+    "audit_total": (0, 40),
+    "audit_c_total": (0, 12),
+    "msm_total": (3, 15),
+} | {name: (0, 100) for name in FUNCTIONS if name.startswith("whodas") and not name.endswith("simple")}
+
+# Here 0 stands for "not assessed", so a complete questionnaire begins at 1.
+FROM_ONE = {"cgi_rating", "bprs18_total", "bprs_psychosis"}
+ORDER_MATTERS_NOT = {"madrs_total", "cadss23_total", "audit_c_total", "bprs18_total", "whodas12_simple"}
 
 
 def answers_of(function: ScoreFunction) -> st.SearchStrategy[list[int]]:
-    return st.tuples(*(st.integers(lowest, highest) for lowest, highest in function.bounds)).map(list)
+    from_one = function.name in FROM_ONE
+    return st.tuples(*(st.integers(max(lowest, int(from_one)), highest) for lowest, highest in function.bounds)).map(
+        list
+    )
 
 
 @given(st.data())
@@ -215,4 +238,156 @@ def test_a_worse_answer_never_gives_a_better_score(data: st.DataObject) -> None:
     before, after = score(function.name, *answers), score(function.name, *worse)
     assert before is not None
     assert after is not None
-    assert after <= before if function.name == "eq5d5l_nl_index" else after >= before
+    falls = function.name == "eq5d5l_nl_index" or (function.name == "moca_total" and place == 1)
+    assert after <= before if falls else after >= before
+
+
+@given(st.data())
+def test_where_items_weigh_the_same_their_order_is_nothing(data: st.DataObject) -> None:
+    function = FUNCTIONS[data.draw(st.sampled_from(sorted(ORDER_MATTERS_NOT)))]
+    answers = data.draw(answers_of(function))
+    assert score(function.name, *data.draw(st.permutations(answers))) == score(function.name, *answers)
+
+
+@pytest.mark.parametrize(
+    ("q", "total"),
+    [
+        ([0] * 16, 0),
+        ([3] * 16, 27),
+        ([2, 0, 1, 0, 2, 1, 0, 0, 2, 1, 2, 1, 2, 2, 0, 1], 15),
+        ([0, 3, 1, 0, 3, 0, 2, 0, 1, 2, 3, 2, 3, 3, 1, 2], 23),
+        ([1, 1, 1, 1, 1, 1, 0, 1, 0, 1, 1, 1, 1, 1, 1, 1], 9),
+    ],
+)
+def test_the_vectors_of_the_qids_hold(q: list[int], total: int) -> None:
+    assert score("qids_sr16_total", *q) == total
+
+
+def test_a_qids_without_an_answer_about_sadness_has_no_total_and_one_of_each_pair_may_be_blank() -> None:
+    assert score("qids_sr16_total", *[1] * 4, None, *[1] * 11) is None
+    assert score("qids_sr16_total", *[1] * 5, None, 2, 1, None, *[1] * 7) == 10
+
+
+def test_what_was_not_assessed_counts_for_nothing() -> None:
+    assert score("cgi_rating", 0) is None
+    assert score("cgi_rating", 4) == 4
+    assert score("bprs18_total", *[1] * 18) == 18
+    assert score("bprs18_total", *[7] * 18) == 126
+    assert score("bprs18_total", 0, *[1] * 17) == 17
+    assert score("bprs18_total", *[0] * 18) is None
+    assert score("bprs18_total", None, *[1] * 17) is None
+
+
+def test_the_efficacy_index_counts_effect_in_fours() -> None:
+    assert [score("cgi_efficacy_index", effect, side) for effect, side in ((1, 1), (2, 3), (4, 4))] == [1, 7, 16]
+    assert score("cgi_efficacy_index", 1, None) is None
+    assert score("cgi_efficacy_index", None, 1) is None
+
+
+WHODAS = {
+    "d1": (2, 1, 2, 1, 0, 1),
+    "d2": (1, 0, 0, 2, 2),
+    "d3": (0, 1, 0, 1),
+    "d4": (2, 1, 0, 2, 3),
+    "d5_household": (2, 2, 3, 3),
+    "d5_work": (3, 3, 3, 4),
+    "d6": (2, 1, 1, 2, 4, 1, 2, 3),
+}
+ALL_36 = [answer for part in WHODAS.values() for answer in part]
+ALL_32 = [answer for domain, part in WHODAS.items() if domain != "d5_work" for answer in part]
+
+
+def places(value: Decimal | None) -> str:
+    return "missing" if value is None else f"{value:.2f}"
+
+
+def test_the_mixed_vector_of_the_whodas_holds_in_every_domain_and_total() -> None:
+    domains = {domain: places(score(f"whodas_{domain}", *part)) for domain, part in WHODAS.items()}
+    assert domains == {
+        "d1": "35.00",
+        "d2": "31.25",
+        "d3": "20.00",
+        "d4": "50.00",
+        "d5_household": "70.00",
+        "d5_work": "85.71",
+        "d6": "58.33",
+    }
+    assert places(score("whodas36_complex", *ALL_36)) == "50.00"
+    assert places(score("whodas32_complex", *ALL_32)) == "44.57"
+    assert score("whodas36_simple", *ALL_36) == 61
+    assert score("whodas32_simple", *ALL_32) == 48
+
+
+@pytest.mark.parametrize(
+    ("answer", "with_work", "without"),
+    [(0, "0.00", "0.00"), (1, "33.96", "34.78"), (2, "50.00", "50.00"), (3, "83.96", "84.78"), (4, "100.00", "100.00")],
+)
+def test_the_even_vectors_of_the_whodas_hold(answer: int, with_work: str, without: str) -> None:
+    assert places(score("whodas36_complex", *[answer] * 36)) == with_work
+    assert places(score("whodas32_complex", *[answer] * 32)) == without
+
+
+def test_one_missing_answer_a_domain_takes_the_mean_of_the_domain_and_two_leave_no_score() -> None:
+    one: list[int | None] = [None, *[2] * 35]
+    assert score("whodas36_simple", *one) == 72
+    assert score("whodas36_complex", *one) == 50
+    two: list[int | None] = [None, None, *[2] * 34]
+    assert score("whodas36_simple", *two) is None
+    assert score("whodas36_complex", *two) is None
+    spread: list[int | None] = [None, *[2] * 5, None, *[2] * 29]
+    assert score("whodas36_complex", *spread) == 50
+
+
+def test_a_participant_without_work_has_the_score_of_32_items() -> None:
+    not_asked = [*ALL_36[:24], *[None] * 4, *ALL_36[28:]]
+    assert score("whodas36_complex", *not_asked) is None
+    assert places(score("whodas32_complex", *ALL_32)) == "44.57"
+
+
+def test_the_moca_gives_a_point_for_little_education_and_never_exceeds_thirty() -> None:
+    assert [score("moca_total", *pair) for pair in ((25, 12), (25, 13), (30, 8))] == [26, 25, 30]
+    assert score("moca_total", 25, None) is None
+    assert score("moca_total", None, 12) is None
+
+
+@pytest.mark.parametrize(
+    ("answers", "total"),
+    [
+        ((30, 4, 8, 1, 0), 12),
+        ((1, 1, 1, 0, 0), 3),
+        ((25, 5, 11, 1, 1), 15),
+        ((12, 1, 2, 0, 0), 3),
+        ((13, 1, 3, 0, 0), 5),
+    ],
+)
+def test_the_vectors_of_the_maudsley_staging_hold(answers: tuple[int, ...], total: int) -> None:
+    assert score("msm_total", *answers) == total
+    assert score("msm_total", None, *answers[1:]) is None
+
+
+@pytest.mark.parametrize(
+    ("instrument", "total", "name"),
+    [
+        ("madrs", 30, "moderate"),
+        ("madrs", 6, "none"),
+        ("madrs", 7, "mild"),
+        ("madrs", 35, "severe"),
+        ("hdrs17", 17, "moderate"),
+        ("hdrs17", 23, "very_severe"),
+        ("ids_sr", 84, "very_severe"),
+        ("ids_sr", 28, "moderate"),
+        ("ids_sr", 42, "severe"),
+        ("qids_sr", 0, "none"),
+        ("qids_sr", 27, "very_severe"),
+        ("qids_sr", 15, "moderate"),
+        ("qids_sr", 9, "mild"),
+        ("msm", 12, "severe"),
+    ],
+)
+def test_a_total_falls_in_its_published_band(instrument: str, total: int, name: str) -> None:
+    assert band(instrument, Decimal(total)) == name
+
+
+def test_a_total_above_the_highest_has_no_band() -> None:
+    with pytest.raises(ValueError, match="above the highest total"):
+        band("madrs", Decimal(61))

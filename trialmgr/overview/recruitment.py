@@ -63,7 +63,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """``reasons``: criteria that were not met; one participant may stand under several. ``arms`` is empty when blinded."""
+    """``reasons``: criteria not met; one participant may stand under several. ``arms``: none for the blinded."""
 
     assessed: int
     excluded: int

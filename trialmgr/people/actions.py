@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime
 
 from django.conf import settings
+from django.contrib.auth.tokens import default_token_generator
 from django.utils.translation import gettext as _
 from rest_framework.authtoken.models import Token
 
@@ -68,6 +69,15 @@ def create_user(
     user.save()
     record(object_type="user", object_id=username, new=user.actor_name)
     return user
+
+
+@action("user.password_link", permission="people.manage", works_when_locked=True)
+def make_password_link(*, by: Actor, user: User) -> str:
+    """A token with which this person, once and within three days, sets a password that nobody else learns."""
+    if not user.is_active:
+        raise ActionRefused(_("This account is deactivated."))
+    record(object_type="user", object_id=user.username, item="password", new="link made")
+    return default_token_generator.make_token(user)
 
 
 @action("user.deactivated", permission="people.manage", works_when_locked=True)

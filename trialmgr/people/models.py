@@ -51,7 +51,7 @@ class Site(TrackedModel):
 class PersonManager(UserManager["User"].from_queryset(TrackedQuerySet["User"])):  # type: ignore[misc]  # made at run time
     """Users are made by ``people.actions.create_user`` only."""
 
-    use_in_migrations = True
+    use_in_migrations = False  # migrations of other applications write user rows in bulk
 
     def create_superuser(self, *args: Any, **kwargs: Any) -> User:
         raise TypeError("make the first administrator with: python manage.py people create-administrator")

@@ -21,7 +21,7 @@ class Command(RoomCommand):
 
 def _out(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--out", required=True, type=Path, metavar="FILE", help="where to write; .ndjson and .csv are put in place of its ending"
+        "--out", required=True, type=Path, metavar="FILE", help="where to write; its ending becomes .ndjson and .csv"
     )
 
 
@@ -41,4 +41,5 @@ def _told(report: Report) -> Iterable[str]:
 def export(*, out: Path) -> Answer:
     written = write_trail(out)
     names = [str(path) for path in written.files]
-    return Answer((f"{written.entries} entries written to {' and '.join(names)}",), {"entries": written.entries, "files": names})
+    line = f"{written.entries} entries written to {' and '.join(names)}"
+    return Answer((line,), {"entries": written.entries, "files": names})

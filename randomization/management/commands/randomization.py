@@ -7,7 +7,7 @@ from typing import Any
 from audit.commands import Answer, RoomCommand, Subcommand, WrongUsage
 from randomization.actions import activate_list, make_list
 from randomization.findings import DesignRefused
-from randomization.models import Allocation, ListStatus, RandomizationList
+from randomization.models import Allocation, RandomizationList
 from randomization.queries import list_findings
 from randomization.sealing import KeyUnusable, SealBroken
 from trialmgr.studies.queries import NoStudyPublished

@@ -46,9 +46,7 @@ class Inventor:
     definition: StudyDefinition
     persona: Persona
 
-    def fill(
-        self, form: Form, occasion: Occasion, lookup: Lookup, given: Mapping[str, str] | None = None
-    ) -> Answers:
+    def fill(self, form: Form, occasion: Occasion, lookup: Lookup, given: Mapping[str, str] | None = None) -> Answers:
         """Answers that the form accepts; ``given`` ones stand. Raises Stuck."""
         drawn = self.persona.stream(f"answers/{occasion.purpose}")
         for _attempt in range(ATTEMPTS):
@@ -64,7 +62,8 @@ class Inventor:
         """Another answer to one item, within what is usual."""
         drawn = self.persona.stream(f"other/{occasion.purpose}/{item.key}")
         scope = Scope(self.definition, form, lookup)
-        scope.known = {key: read(self.definition, form.item(key), raw) for key, raw in held.items() if form.has_item(key)}
+        known = {key: raw for key, raw in held.items() if form.has_item(key)}
+        scope.known = {key: read(self.definition, form.item(key), raw) for key, raw in known.items()}
         return _Filling(self, form, occasion, drawn, scope, {}).invent(item, surprising=False)
 
 
@@ -154,15 +153,15 @@ class _Filling:
         if (rise := chosen(profile.rises, form, item.key)) is not None:
             first, step, highest = rise
             return min(highest, first + step * ((self.occasion.ordinal - 1) // 2))
-        low, high = chosen(profile.typical, form, item.key) or _typical(item)
         if form in profile.course.forms and item.type is ItemType.INTEGER:
             return self._by_severity(item, *_bounds(item))
+        low, high = chosen(profile.typical, form, item.key) or _typical(item)
         place = self.inventor.persona.trait(item.key) + self.drawn.gauss(0, 0.08)
         return low + (high - low) * max(0.0, min(1.0, place))
 
     def _by_severity(self, item: Item, low: float, high: float) -> float:
         persona = self.inventor.persona
-        severity = persona.severity(self.occasion.since) + (persona.trait(item.key) - 0.48) * 0.3
+        severity = persona.severity(self.occasion.since) + (persona.trait(item.key) - 0.48) * 0.5
         return low + (high - low) * (severity + self.drawn.gauss(0, persona.profile.course.noise))
 
     def _code(self, item: Item) -> str:

@@ -20,7 +20,7 @@ class Stage:
 
     @cached_property
     def decisive(self) -> dict[tuple[str, str], frozenset[str]]:
-        """(visit, form) -> the items that a gate or a criterion reads: these visits happen and these forms are whole."""
+        """(visit, form) -> the items that a gate or a criterion reads: such visits happen, such forms are whole."""
         rules = [phase.gate.rule for phase in self.definition.phases if phase.gate is not None]
         rules += [rule.rule for version in self.definition.eligibility for rule in version.criteria if rule.rule]
         found: dict[tuple[str, str], frozenset[str]] = {}

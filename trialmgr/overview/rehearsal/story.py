@@ -24,8 +24,8 @@ from crf.models import EntryStatus, Visit
 from crf.participant_forms import criteria_for
 from crf.policies import eligibility_entry
 from randomization.actions import allocate
-from trialmgr.overview.rehearsal.desk import Desk
 from trialmgr.overview.rehearsal.diary import Diary, Kind
+from trialmgr.overview.rehearsal.paperwork import Paperwork
 from trialmgr.overview.rehearsal.persona import Persona
 from trialmgr.overview.rehearsal.stage import Stage
 from trialmgr.participants.actions import record_consent, save_contact, withdraw_consent
@@ -41,7 +41,7 @@ COMPLETED, NOT_OPENED, FAILED = "completed", "not_responder", "screen_failure"
 class Story:
     """``life()`` is the story; ``participant`` stands once its first step is done."""
 
-    desk: Desk
+    paperwork: Paperwork
     participant: Participant
 
     def __init__(self, stage: Stage, number: int, site: Site, begin: datetime.date) -> None:
@@ -59,7 +59,7 @@ class Story:
             yield from self._be_treated()
         yield from self.diary.until_none(*Kind)
         yield from self.diary.wait(7)
-        self.desk.close_casebook()
+        self.paperwork.close_casebook()
 
     def _who(self, permission: str) -> User:
         return self.stage.cast.who_may(permission, self.site.code)
@@ -72,7 +72,7 @@ class Story:
     def _enter(self) -> None:
         by, on = self._who("participants.register"), self.diary.day
         self.participant = register_participant(by=by, site=self.site, on=on)
-        self.desk = Desk(self.stage, self.persona, self.diary, self.participant)
+        self.paperwork = Paperwork(self.stage, self.persona, self.diary, self.participant)
         name = f"Proefpersoon {self.persona.number}"
         details = {"name": name, "email": f"{self.participant.number.lower()}@example.org"}
         save_contact(by=self._who("participants.contact"), participant=self.participant, details=details)
@@ -180,8 +180,7 @@ class Story:
         off = round(drawn.triangular(-min(window.before, 5), min(window.after, 5), 0))
         if drawn.random() < self.stage.profile.visit_outside_window and not visit.definition.before_allocation:
             off = window.after + drawn.randint(1, 4)
-        assert visit.target_on is not None, "a scheduled visit has a planned day"
-        return max(visit.target_on + datetime.timedelta(days=off), self.diary.day)
+        return max((visit.target_on or self.diary.day) + datetime.timedelta(days=off), self.diary.day)
 
     def _attend(self, visit: Visit, on: datetime.date) -> None:
         set_visit_day(by=self._who("visits.plan"), visit=visit, on=on)
@@ -193,7 +192,7 @@ class Story:
         for key in visit.definition.forms:
             form = self.stage.definition.form(key)
             if form.ends_participation is None:
-                self.desk.fill(visit, key, given=self._criteria_answers() if form.eligibility else None)
+                self.paperwork.fill(visit, key, given=self._criteria_answers() if form.eligibility else None)
 
     def _miss(self, visit: Visit) -> None:
         reason = self.persona.stream(f"missed/{visit.slug}").choice(self.stage.profile.texts.not_done)
@@ -221,7 +220,7 @@ class Story:
     def _add_row(self, form_key: str) -> None:
         for visit in self.participant.visits.select_related("participant__site", "participant__study_version"):
             if visit.definition.kind == "log" and form_key in visit.definition.forms:
-                self.desk.fill(visit, form_key, row=True)
+                self.paperwork.fill(visit, form_key, row=True)
                 return
 
     def _add_visit(self, definition: VisitDefinition) -> None:
@@ -262,7 +261,7 @@ class Story:
         known = code if code in self._end_codes() else COMPLETED
         visits = self.participant.visits.select_related("participant__site", "participant__study_version")
         visit = next(visit for visit in visits if form.key in visit.definition.forms)
-        self.desk.fill(visit, form.key, given={self._end_item(): known})
+        self.paperwork.fill(visit, form.key, given={self._end_item(): known})
         self._reread()
 
     def _reread(self) -> None:

@@ -10,7 +10,17 @@ from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from crf.models import EntryQuerySet, EntryStatus, FormEntry, Freeze, Query, QueryStatus, Signature, Visit, VisitQuerySet
+from crf.models import (
+    EntryQuerySet,
+    EntryStatus,
+    FormEntry,
+    Freeze,
+    Query,
+    QueryStatus,
+    Signature,
+    Visit,
+    VisitQuerySet,
+)
 from trialmgr.overview.work.desk import Desk, Duty, Link, Task, within
 from trialmgr.participants.models import Consent
 from trialmgr.participants.states import Status

@@ -79,7 +79,9 @@ def decisions(desk: Desk) -> Duty:
             tasks += [
                 Task(
                     about=participant.number,
-                    link=Link(phase.gate.label(desk.language), reverse("crf:gate", args=[participant.number, phase.key])),
+                    link=Link(
+                        phase.gate.label(desk.language), reverse("crf:phase", args=[participant.number, phase.key])
+                    ),
                     status=_("To be decided"),
                     kind="due",
                     day=participant.enrolled_on,
@@ -109,7 +111,7 @@ def ending(desk: Desk) -> Duty:
     tasks = [
         Task(
             about=participant.number,
-            link=Link(_("Record the end of participation"), reverse("participants:detail", args=[participant.number])),
+            link=Link(_("Record the end of participation"), _end_url(desk, participant)),
             status=_("Not eligible") if participant.state is Status.SCREENING else _("All visits done"),
             kind="due",
             day=participant.enrolled_on or participant.registered_on,
@@ -117,6 +119,12 @@ def ending(desk: Desk) -> Duty:
         for participant in rows.order_by("registered_on", "number")[: desk.limit]
     ]
     return Duty("ending", _("Participation to end"), rows.count(), tasks)
+
+
+def _end_url(desk: Desk, participant: Participant) -> str:
+    ends = {form.key for form in desk.definition.forms if form.ends_participation is not None}
+    places = ((visit.key, form) for visit in desk.definition.visits for form in visit.forms if form in ends)
+    return reverse("crf:entry", args=[participant.number, *next(places)])
 
 
 def _at_the_end(desk: Desk) -> ParticipantQuerySet:

@@ -7,7 +7,6 @@ import simple_history.models
 from django.conf import settings
 from django.db import migrations, models
 
-import trialmgr.people.models
 
 
 class Migration(migrations.Migration):
@@ -213,9 +212,6 @@ class Migration(migrations.Migration):
                 "verbose_name": "user",
                 "ordering": ["username"],
             },
-            managers=[
-                ("objects", trialmgr.people.models.PersonManager()),
-            ],
         ),
         migrations.CreateModel(
             name="Membership",

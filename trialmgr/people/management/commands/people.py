@@ -52,7 +52,7 @@ def _role(parser: ArgumentParser) -> None:
 
 def create_administrator(*, username: str, no_input: bool, **names: str) -> Answer:
     if Membership.objects.filter(role=Role.ADMINISTRATOR.value).in_force(today()).exists():
-        raise ActionRefused("There is an administrator already, who makes further accounts: people create --as USERNAME")
+        raise ActionRefused("There is an administrator, who makes further accounts: people create --as USERNAME")
     user = create_user(by=SYSTEM, username=username, password=_password(username, no_input), **names)
     grant_role(by=SYSTEM, user=user, role=Role.ADMINISTRATOR)
     return Answer((f"{username} is the administrator.",), {"username": username, "role": Role.ADMINISTRATOR.value})

@@ -50,7 +50,7 @@ def publish(*, folder: str, reason: str, by: Any) -> Answer:
     if not report.is_sound:
         return Answer(tuple(_told(report)), {"refused": [str(failure) for failure in report.failures]}, done=False)
     version = publish_study(by=by, definition=report.definition, reason=reason)
-    line = f"{version.definition.short_title} {version.label} is in force as version {version.number} ({version.sha256})"
+    line = f"{report.definition.short_title} {version.label} is in force as version {version.number} ({version.sha256})"
     return Answer((line,), {"number": version.number, "sha256": version.sha256})
 
 
@@ -90,7 +90,7 @@ def _facts(definition: StudyDefinition) -> dict[str, Any]:
 
 def _told(report: CheckReport) -> Iterator[str]:
     facts = _facts(report.definition)
-    yield f"{facts['title']} {facts['version']}: {facts['forms']} forms, {facts['items']} items, {facts['visits']} visits"
+    yield "{title} {version}: {forms} forms, {items} items, {visits} visits".format(**facts)
     yield f"{report.examples_run} examples run, {len(report.failures)} failed"
     yield from (f"  {failure}" for failure in report.failures)
     yield f"{len(report.rules_without_examples)} rules have no example"

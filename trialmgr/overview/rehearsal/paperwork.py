@@ -38,7 +38,7 @@ _NUMBERS = (ItemType.INTEGER, ItemType.DECIMAL)
 
 
 @dataclass
-class Desk:
+class Paperwork:
     stage: Stage
     persona: Persona
     diary: Diary
@@ -53,7 +53,9 @@ class Desk:
     def who_may(self, permission: str) -> User:
         return self.stage.cast.who_may(permission, self.site)
 
-    def fill(self, visit: Visit, form_key: str, *, given: Mapping[str, str] | None = None, row: bool = False) -> FormEntry:
+    def fill(
+        self, visit: Visit, form_key: str, *, given: Mapping[str, str] | None = None, row: bool = False
+    ) -> FormEntry:
         """Fill in a form as people do, mostly at once and whole; what is to follow is planned. ``row``: a new row."""
         form = self._form(form_key)
         self._filled[f"{visit.slug}/{form_key}"] += 1
@@ -172,7 +174,8 @@ class Desk:
 
     def _correct(self, pk: int, purpose: str) -> None:
         entry = self._entry(pk)
-        numbers = [key for key in entry.data if entry.form.item(key).type in _NUMBERS and not entry.form.item(key).is_derived]
+        entered = [item for item in entry.form.items if item.key in entry.data and not item.is_derived]
+        numbers = [item.key for item in entered if item.type in _NUMBERS]
         if numbers and entry.status != EntryStatus.REMOVED:
             self._correct_item(entry, self.persona.stream(f"corrected/{purpose}").choice(numbers))
 

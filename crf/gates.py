@@ -1,0 +1,57 @@
+"""The gate of a phase as a page shows it: the rule, the values it reads, and what comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from crf.fields import shown_value
+from crf.lookup import StoredValues
+from crf.models import GateDecision
+from crf.places import CasebookPlace, spoken
+from trialmgr.protocol.evaluation import gate_outcome
+from trialmgr.protocol.model import Gate
+
+
+@dataclass(frozen=True, slots=True)
+class GateView:
+    """``outcome``: what the rule says now, None while a value is missing. ``decision``: if it was taken."""
+
+    label: str
+    rule: str
+    if_true: str
+    if_false: str
+    inputs: tuple[dict[str, str], ...]
+    outcome: bool | None
+    decision: GateDecision | None
+
+    @property
+    def consequence(self) -> str:
+        if self.outcome is None:
+            return _("The rule cannot be decided yet: a value is missing.")
+        return self.if_true if self.outcome else self.if_false
+
+
+def gate_view(place: CasebookPlace, phase: str, gate: Gate) -> GateView:
+    stored = StoredValues(place.participant)
+    decision = GateDecision.objects.filter(participant=place.participant, phase=phase).first()
+    outcome = gate_outcome(place.definition, gate, stored)
+    asked = decision.inputs if decision else stored.asked
+    return GateView(
+        label=gate.label(spoken()),
+        rule=decision.rule if decision else gate.rule,
+        if_true=gate.if_true(spoken()),
+        if_false=gate.if_false(spoken()),
+        inputs=tuple(_input(place, path, value) for path, value in asked.items()),
+        outcome=decision.opened if decision else outcome,
+        decision=decision,
+    )
+
+
+def _input(place: CasebookPlace, path: str, value: str | None) -> dict[str, str]:
+    """A row of a summary list: where the value stands, and the value in words."""
+    visit, form_key, item_key = path.split(".")
+    form = place.definition.form(form_key)
+    label = f"{place.definition.visit(visit.partition('-')[0]).label(spoken())}, {form.item(item_key).label(spoken())}"
+    return {"key": label, "value": shown_value(place.definition, form.item(item_key), value or "", spoken())}

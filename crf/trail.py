@@ -1,0 +1,77 @@
+"""The audit trail of one saved form, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.dateformat import format as format_time
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from audit.models import LedgerEntry
+from crf.fields import shown_value
+from crf.places import FormPlace, spoken
+from trialmgr.people.permissions import ROLE_LABELS, Role
+
+ACTS = {
+    "entry.saved": gettext_lazy("Saved"),
+    "entry.removed": gettext_lazy("Row removed"),
+    "entry.signed": gettext_lazy("Signed"),
+    "signature.lapsed": gettext_lazy("Signature lapsed"),
+    "items.verified": gettext_lazy("Verified"),
+    "verification.fell": gettext_lazy("Verification fell"),
+    "query.raised": gettext_lazy("Query raised"),
+    "query.answered": gettext_lazy("Query answered"),
+    "query.closed": gettext_lazy("Query closed"),
+    "query.reopened": gettext_lazy("Query reopened"),
+}
+
+
+def trail_of(place: FormPlace, row: int, item: str = "") -> QuerySet[LedgerEntry]:
+    """Ledger entries of one saved form, or of one item of it; what reveals the allocation for the unblinded only."""
+    lines = LedgerEntry.objects.filter(
+        participant=place.participant.number, visit=place.visit.slug, form=place.form.key, occurrence=str(row)
+    )
+    if place.sight.blinded:
+        lines = lines.open_part()
+    return lines.filter(item=item) if item else lines
+
+
+def trail_columns() -> list[dict[str, str]]:
+    labels = (_("Time"), _("Who"), _("Role"), _("Act"), _("Item"), _("Old value"), _("New value"), _("Reason"))
+    return [{"label": label} for label in labels]
+
+
+def trail_rows(place: FormPlace, row: int, item: str = "") -> list[list[dict[str, Any]]]:
+    return [_cells(place, line) for line in trail_of(place, row, item)]
+
+
+def _cells(place: FormPlace, line: LedgerEntry) -> list[dict[str, Any]]:
+    known = place.form.has_item(line.item)
+    texts = (
+        format_time(localtime(line.at), "j M Y H:i:s T"),
+        line.actor,
+        _roles(line.roles),
+        ACTS.get(line.action, line.action),
+        place.form.item(line.item).label(spoken()) if known else line.item,
+        _value(place, line, line.old, "missing_old"),
+        _value(place, line, line.new, "missing_new"),
+        line.reason,
+    )
+    return [{"text": text or None} for text in texts]
+
+
+def _roles(names: str) -> str:
+    labels = {role.value: str(label) for role, label in ROLE_LABELS.items()}
+    return ", ".join(labels[Role(name)] for name in names.split(",") if name)
+
+
+def _value(place: FormPlace, line: LedgerEntry, value: str | None, reason: str) -> str:
+    """A value of an item in words, or the reason why there is none; anything else as it stands."""
+    if line.action != "entry.saved" or not place.form.has_item(line.item):
+        return value or ""
+    reasons = {entry.code: entry.label(spoken()) for entry in place.definition.missing_reasons.items}
+    code = line.detail.get(reason) or ""
+    return shown_value(place.definition, place.form.item(line.item), value or "", spoken()) or reasons.get(code, code)

@@ -1,0 +1,58 @@
+"""Addresses of the casebook. Natural keys only: a gap in database ids could tell the arm.
+
+The list and the casebook belong under the name ``participants``, together with consent and contact of that room.
+"""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+from crf.views import casebooks, decisions, entries, review, rows, threads, visits
+from trialmgr.participants.urls import urlpatterns as of_participants
+
+_participants = [
+    path("participants/", casebooks.participants, name="list"),
+    path("participants/register/", casebooks.register, name="register"),
+    path("participants/<str:number>/", casebooks.detail, name="detail"),
+    *of_participants,
+]
+
+_row = [
+    path("", entries.row, name="row"),
+    path("history/", review.history, name="history"),
+    path("history/<str:item>/", review.item_history, name="item_history"),
+    path("sign/", review.sign, name="sign"),
+    path("verify/", review.verify, name="verify"),
+    path("remove/", rows.remove, name="remove"),
+    path("queries/raise/<str:item>/", threads.raise_one, name="raise_query"),
+    path("queries/<int:n>/", threads.thread, name="query"),
+]
+
+_form = [
+    path("", entries.entry, name="entry"),
+    path("not-done/", entries.form_not_done, name="form_not_done"),
+    path("rows/", rows.rows, name="rows"),
+    path("rows/new/", entries.new_row, name="new_row"),
+    path("rows/<int:row>/", include(_row)),
+]
+
+_casebook = [
+    path("visits/add/", visits.add_visit, name="add_visit"),
+    path("visits/<str:slug>/", visits.visit, name="visit"),
+    path("visits/<str:slug>/not-done/", visits.visit_not_done, name="visit_not_done"),
+    path("visits/<str:slug>/forms/<str:form>/", include(_form)),
+    path("eligibility/", decisions.eligibility, name="eligibility"),
+    path("eligibility/judge/", decisions.judge, name="judge"),
+    path("phases/<str:phase>/", decisions.phase, name="phase"),
+    path("freeze/", review.freeze, name="freeze"),
+]
+
+_crf = [
+    path("participants/<str:number>/", include(_casebook)),
+    path("queries/", threads.queries, name="queries"),
+]
+
+urlpatterns = [
+    path("", include((_participants, "participants"))),
+    path("", include((_crf, "crf"))),
+]

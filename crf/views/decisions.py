@@ -1,0 +1,75 @@
+"""The decisions that carry a participant on: eligibility, and the gate of a phase."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+
+from crf import policies
+from crf.actions import decide_gate, judge_eligibility
+from crf.eligibility import Assessment, assess
+from crf.forms import ConfirmForm
+from crf.gates import GateView, gate_view
+from crf.places import CasebookPlace, casebook_place
+from crf.views.frames import acted, frame, show
+from trialmgr.participants.forms import bound
+from trialmgr.people.guards import permitted, person, signed_in_again
+
+
+@permitted("entries.view")
+def eligibility(request: HttpRequest, number: str) -> HttpResponse:
+    """The criteria in force for this participant, the answers, what the rules say, and the judgement if there is one."""
+    place, assessment = _assessed(request, number)
+    decision = policies.standing_eligibility(place.participant)
+    may_judge = assessment.is_complete and decision is None and place.may("participants.judge")
+    context = frame(place, _("Eligibility"), assessment=assessment, decision=decision, may_judge=may_judge)
+    return render(request, "crf/eligibility.html", context)
+
+
+@permitted("participants.judge")
+@signed_in_again
+def judge(request: HttpRequest, number: str) -> HttpResponse:
+    """Check the answers, sign in again, judge."""
+    place, assessment = _assessed(request, number)
+    place.check_may("participants.judge")
+    confirm = bound(ConfirmForm, request)
+    if acted(request, confirm, judge_eligibility, by=place.user, participant=place.participant):
+        messages.success(request, _("The judgement on eligibility is recorded and signed."))
+        return redirect("crf:eligibility", number=number)
+    return show(request, "judge", frame(place, _("Judge eligibility"), form=confirm, assessment=assessment))
+
+
+@permitted("participants.gate")
+@signed_in_again
+def phase(request: HttpRequest, number: str, phase: str) -> HttpResponse:
+    """The rule of a gate in words, the values it reads, what comes of it; and the decision."""
+    place = casebook_place(person(request), number)
+    place.check_may("participants.gate")
+    view = _gate(place, phase)
+    confirm = bound(ConfirmForm, request)
+    if acted(request, confirm, decide_gate, by=place.user, participant=place.participant, phase=phase):
+        messages.success(request, view.consequence)
+        return redirect(place.url)
+    return show(request, "phase", frame(place, view.label, form=confirm, view=view))
+
+
+def _assessed(request: HttpRequest, number: str) -> tuple[CasebookPlace, Assessment]:
+    place = casebook_place(person(request), number)
+    assessment = assess(place)
+    if assessment is None:
+        raise PermissionDenied(_("Your role does not give access to this form."))
+    return place, assessment
+
+
+def _gate(place: CasebookPlace, key: str) -> GateView:
+    gate = place.phase(key).gate
+    if gate is None:
+        raise Http404
+    return gate_view(place, key, gate)
+
+

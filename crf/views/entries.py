@@ -1,0 +1,180 @@
+"""Entering a form: the whole form on one page, judged by the server, with nothing that was typed ever lost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+
+from audit.acts import ActionRefused
+from crf.actions import EntryRefused, Saved, mark_not_done, save_entry
+from crf.actions.entries import ReasonWanted
+from crf.fields import ErrorLink, error_links, read_submission
+from crf.forms import ChangeReasonForm, NotDoneForm
+from crf.models import Query, QueryStatus
+from crf.places import FormPlace, form_place, spoken
+from crf.sheets import Sheet, open_sheet
+from crf.views.frames import acted, frame, show
+from trialmgr.participants.forms import bound
+from trialmgr.people.guards import permitted, person
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What came in with a POST, and what was wrong with it."""
+
+    values: Mapping[str, str]
+    missing: Mapping[str, str]
+    errors: Mapping[str, str] = field(default_factory=dict)
+    of_page: tuple[str, ...] = ()
+    reason_wanted: bool = False
+
+
+@permitted("entries.view")
+def entry(request: HttpRequest, number: str, slug: str, form: str) -> HttpResponse:
+    """The one row of a form; the list of rows of a repeating one."""
+    place = form_place(person(request), number, slug, form)
+    if place.form.repeating:
+        return redirect("crf:rows", number, slug, form)
+    return _page(request, open_sheet(place, 1))
+
+
+@permitted("entries.view")
+def row(request: HttpRequest, number: str, slug: str, form: str, row: int) -> HttpResponse:
+    place = form_place(person(request), number, slug, form)
+    if not place.form.repeating:
+        raise Http404
+    return _page(request, open_sheet(place, row))
+
+
+@permitted("entries.enter")
+def new_row(request: HttpRequest, number: str, slug: str, form: str) -> HttpResponse:
+    place = form_place(person(request), number, slug, form)
+    if not place.form.repeating:
+        raise Http404
+    place.check_may("entries.enter")
+    return _page(request, Sheet(place, None, None))
+
+
+@permitted("entries.enter")
+def form_not_done(request: HttpRequest, number: str, slug: str, form: str) -> HttpResponse:
+    """The whole form was not done, for one reason."""
+    place = form_place(person(request), number, slug, form)
+    place.check_may("entries.enter")
+    if place.form.repeating:
+        raise Http404
+    sheet = open_sheet(place, 1)
+    codes = [(item.code, item.label(spoken())) for item in place.definition.missing_reasons.items]
+    why = bound(NotDoneForm, request, codes=codes, changes=sheet.has_values)
+    if acted(request, why, mark_not_done, by=place.user, visit=place.visit, form_key=place.form.key):
+        messages.success(request, _("The form is recorded as not done."))
+        return redirect(place.url)
+    return show(request, "form_not_done", frame(place, _("The whole form was not done"), form=why))
+
+
+def _page(request: HttpRequest, sheet: Sheet) -> HttpResponse:
+    if request.method == "POST":
+        return _save(request, sheet)
+    return _write_page(request, sheet) if sheet.can_write else _read_page(request, sheet)
+
+
+def _read_page(request: HttpRequest, sheet: Sheet) -> HttpResponse:
+    return render(request, "crf/entry_read.html", _context(sheet, sections=sheet.sections()))
+
+
+def _write_page(request: HttpRequest, sheet: Sheet, typed: Typed | None = None) -> HttpResponse:
+    if typed is None:
+        context = _context(
+            sheet, sections=sheet.sections(), revision=sheet.revision, reason_form=ChangeReasonForm()
+        )
+        return render(request, "crf/entry.html", context)
+    reason_form = ChangeReasonForm(request.POST)
+    sections = sheet.sections(typed.values, typed.missing, typed.errors)
+    context = _context(
+        sheet,
+        sections=sections,
+        errors=[*(ErrorLink("", text) for text in typed.of_page), *error_links(sections)],
+        revision=request.POST.get("revision", ""),
+        reason_form=reason_form.take_focus() if typed.reason_wanted else reason_form,
+        reason_wanted=typed.reason_wanted,
+    )
+    return render(request, "crf/entry.html", context, status=422)
+
+
+def _save(request: HttpRequest, sheet: Sheet) -> HttpResponse:
+    values, missing = read_submission(sheet.form, dict(request.POST.lists()), hidden=sheet.hidden)
+    try:
+        saved = save_entry(
+            by=sheet.place.user,
+            visit=sheet.place.visit,
+            form_key=sheet.form.key,
+            values=_whole(sheet, values),
+            missing=_whole(sheet, missing),
+            occurrence=sheet.row,
+            reason=ChangeReasonForm(request.POST).reason(),
+            revision=_revision(request),
+        )
+    except ReasonWanted:
+        return _write_page(request, sheet, Typed(values, missing, reason_wanted=True))
+    except EntryRefused as refusal:
+        return _write_page(request, sheet, _refused(sheet, values, missing, refusal))
+    except ActionRefused as refusal:
+        return _write_page(request, sheet, Typed(values, missing, of_page=refusal.reasons))
+    return _saved(request, sheet.place, saved)
+
+
+def _saved(request: HttpRequest, place: FormPlace, saved: Saved) -> HttpResponse:
+    """Say what was reached, what is still wanting, and which checks now ask something."""
+    row = saved.entry.occurrence
+    sheet = open_sheet(place, row)
+    if sheet.wanting:
+        messages.info(request, _("Saved. Still wanting: %(labels)s.") % {"labels": "; ".join(sheet.wanting)})
+    else:
+        messages.success(request, _("Saved. The form is complete."))
+    for query in _asked(sheet, saved):
+        text = sheet.form.item(query.item).label(spoken())
+        url = place.row_url("query", row, query.number)
+        messages.warning(request, format_html('<a href="{}">{}</a>', url, _("A check asks about “%(item)s”.") % {"item": text}))
+    return redirect(sheet.url)
+
+
+def _asked(sheet: Sheet, saved: Saved) -> list[Query]:
+    """Queries of the soft checks that fire on what was saved, as far as this person sees queries."""
+    firing = {(warning.check_key, warning.item_key) for warning in saved.evaluation.warnings}
+    return [query for query in sheet.queries if query.state is QueryStatus.OPEN and (query.check_key, query.item) in firing]
+
+
+def _refused(
+    sheet: Sheet, values: Mapping[str, str], missing: Mapping[str, str], refusal: EntryRefused
+) -> Typed:
+    """Each problem at its own field; those of no field that is shown on top."""
+    shown = {item.key for item in sheet.form.items} - sheet.hidden
+    errors = {problem.item_key: problem.message(spoken()) for problem in refusal.problems if problem.item_key in shown}
+    of_page = tuple(problem.message(spoken()) for problem in refusal.problems if problem.item_key not in shown)
+    return Typed(values, missing, {key: text for key, text in errors.items() if key is not None}, of_page)
+
+
+def _whole(sheet: Sheet, sent: Mapping[str, str]) -> dict[str, str]:
+    """Every box of the page, the empty ones too: on a whole-form page an empty box means that nothing stands there."""
+    items = [item.key for item in sheet.form.items if not item.is_derived and item.key not in sheet.hidden]
+    return {key: sent.get(key, "") for key in items}
+
+
+def _revision(request: HttpRequest) -> int:
+    """The revision the person saw; one that is no number fits none."""
+    sent = request.POST.get("revision", "")
+    return int(sent) if sent.isdecimal() else -1
+
+
+def _context(sheet: Sheet, **context: Any) -> dict[str, Any]:
+    framed = frame(sheet.place, sheet.place.form_label, sheet=sheet, **context)
+    crumbs = framed["breadcrumbs"][:-1]
+    if sheet.place.form.repeating:
+        crumbs.append({"label": _("Row %(n)s") % {"n": sheet.row} if sheet.row else _("New row")})
+    return framed | {"breadcrumbs": crumbs}

@@ -1,0 +1,136 @@
+"""Queries: the list across participants, raising one, and the thread in which it is answered and closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.urls import reverse
+
+from crf.actions import answer_query, close_query, raise_query, reopen_query
+from crf.forms import MessageForm, QueryFilter, sites_of
+from crf.models import QUERY_TRANSITIONS, Query, QueryStatus
+from crf.participant_forms import form_for
+from crf.places import FormPlace, form_place, spoken
+from crf.queries import unclosed_queries, with_definitions
+from crf.views.frames import acted, frame, show
+from trialmgr.participants.forms import bound
+from trialmgr.people.guards import permitted, person
+from trialmgr.protocol.model import StudyDefinition
+from trialmgr.studies.queries import current_definition
+
+PAGE_SIZE = 50
+KINDS = {QueryStatus.OPEN: "query", QueryStatus.ANSWERED: "progress", QueryStatus.CLOSED: "done"}
+ACTS: dict[str, tuple[str, str, Callable[..., Query]]] = {
+    "answer": ("query.answered", "queries.answer", answer_query),
+    "close": ("query.closed", "queries.close", close_query),
+    "reopen": ("query.reopened", "queries.close", reopen_query),
+}
+
+
+@permitted("queries.view")
+def queries(request: HttpRequest) -> HttpResponse:
+    user = person(request)
+    filter_form = QueryFilter(request.GET or None, sites=sites_of(user, "queries.view"))
+    wanted = filter_form.cleaned_data if filter_form.is_valid() else {}
+    rows: QuerySet[Query] = unclosed_queries(user)
+    if wanted.get("status"):
+        rows = Query.objects.for_user(user).filter(status=wanted["status"])
+    if wanted.get("site"):
+        rows = rows.filter(entry__visit__participant__site__code=wanted["site"])
+    rows = rows.select_related("entry__visit__participant").order_by("raised_at", "pk")
+    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {
+        "filter_form": filter_form,
+        "page_obj": page,
+        "columns": [{"label": label} for label in _columns()],
+        "rows": _rows(current_definition(), list(page.object_list)),
+    }
+    return render(request, "crf/queries.html", context)
+
+
+@permitted("queries.raise")
+def raise_one(request: HttpRequest, number: str, slug: str, form: str, row: int, item: str) -> HttpResponse:
+    place = form_place(person(request), number, slug, form)
+    place.check_may("queries.raise")
+    if not place.sees_item(item):
+        raise PermissionDenied(_("Your role does not give access to this item."))
+    entry = place.entry(row)
+    text = bound(MessageForm, request)
+    if acted(request, text, raise_query, by=place.user, entry=entry, item=item):
+        messages.success(request, _("The query is raised."))
+        return redirect(place.row_url("row", row) if place.form.repeating else place.url)
+    label = place.form.item(item).label(spoken())
+    return show(request, "raise_query", frame(place, _("Raise a query"), form=text, item_label=label))
+
+
+@permitted("queries.view")
+def thread(request: HttpRequest, number: str, slug: str, form: str, row: int, n: int) -> HttpResponse:
+    """One query: what was said, and what this person may say."""
+    place = form_place(person(request), number, slug, form)
+    entry = place.entry(row)
+    query = get_object_or_404(Query.objects.for_user(place.user), entry=entry, number=n)
+    query.entry = entry
+    chosen = request.POST.get("act", "")  # the button that was pressed
+    text = bound(MessageForm, request)
+    if request.method == "POST":
+        if chosen not in ACTS:
+            raise Http404
+        _transition, permission, act = ACTS[chosen]
+        place.check_may(permission)
+        if acted(request, text, act, by=place.user, query=query):
+            messages.success(request, _("Your message is saved."))
+            return redirect(place.row_url("query", row, n))
+    context = frame(
+        place,
+        _("Query %(n)s") % {"n": n},
+        form=text,
+        query=query,
+        kind=KINDS[query.state],
+        item_label=place.form.item(query.item).label(spoken()),
+        acts=_acts(place, query),
+        sheet_url=place.row_url("row", row) if place.form.repeating else place.url,
+        thread=query.messages.all(),
+    )
+    return show(request, "query", context)
+
+
+def _acts(place: FormPlace, query: Query) -> list[str]:
+    return [
+        name
+        for name, (transition, permission, _act) in ACTS.items()
+        if query.state in QUERY_TRANSITIONS[transition][0] and place.may(permission)
+    ]
+
+
+def _columns() -> tuple[str, ...]:
+    return (_("Participant"), _("Visit"), _("Form"), _("Query"), _("Item"), _("Status"), _("Raised on"))
+
+
+def _rows(definition: StudyDefinition, queries: list[Query]) -> list[list[dict[str, Any]]]:
+    with_definitions(definition, (query.entry.visit for query in queries))
+    return [_row(definition, query) for query in queries]
+
+
+def _row(definition: StudyDefinition, query: Query) -> list[dict[str, Any]]:
+    entry, visit = query.entry, query.entry.visit
+    form = form_for(visit.participant, definition, entry.form_key)
+    address = [visit.participant.number, visit.slug, entry.form_key, entry.occurrence, query.number]
+    return [
+        {"text": visit.participant.number},
+        {"text": visit.label(spoken())},
+        {"text": form.label(spoken())},
+        {"text": _("Query %(n)s") % {"n": query.number}, "url": reverse("crf:query", args=address), "about": str(address[0])},
+        {"text": form.item(query.item).label(spoken()) if form.has_item(query.item) else query.item},
+        {"text": query.get_status_display(), "kind": KINDS[query.state]},
+        {"text": date_format(localtime(query.raised_at), "j M Y")},
+    ]

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+
+from crf.actions import add_unscheduled_visit, mark_visit_not_done, set_visit_day
+from crf.casebook import visit_line
+from crf.forms import AddVisitForm, VisitDayForm
+from crf.places import casebook_place, spoken, visit_place
+from crf.views.frames import acted, frame, show
+from trialmgr.participants.forms import ReasonForm, bound
+from trialmgr.people.guards import permitted, person
+
+
+@permitted("entries.view")
+def visit(request: HttpRequest, number: str, slug: str) -> HttpResponse:
+    """One visit: its window, its day, and its forms."""
+    place = visit_place(person(request), number, slug)
+    row = place.visit
+    may_plan = place.may("visits.plan") and row.definition.kind != "log"
+    if request.method == "POST":
+        place.check_may("visits.plan")
+    form = bound(VisitDayForm, request, changes=row.took_place_on is not None or row.is_not_done)
+    if acted(request, form, set_visit_day, by=place.user, visit=row):
+        messages.success(request, _("The day of the visit is saved."))
+        return redirect(place.url)
+    row.refresh_from_db(fields=["took_place_on", "not_done_reason"])
+    context = frame(place, place.label, form=form, may_plan=may_plan, line=visit_line(place, row))
+    return show(request, "visit", context | {"breadcrumbs": context["breadcrumbs"][:-1]})
+
+
+@permitted("visits.plan")
+def visit_not_done(request: HttpRequest, number: str, slug: str) -> HttpResponse:
+    place = visit_place(person(request), number, slug)
+    place.check_may("visits.plan")
+    form = bound(ReasonForm, request)
+    if acted(request, form, mark_visit_not_done, by=place.user, visit=place.visit):
+        messages.success(request, _("The visit is recorded as not done."))
+        return redirect(place.url)
+    return show(request, "visit_not_done", frame(place, _("The visit did not take place"), form=form))
+
+
+@permitted("visits.plan")
+def add_visit(request: HttpRequest, number: str) -> HttpResponse:
+    """A visit that no schedule foresaw, of a kind within the sight of this person."""
+    place = casebook_place(person(request), number)
+    place.check_may("visits.plan")
+    kinds = [
+        (visit.key, visit.label(spoken()))
+        for visit in place.definition.visits
+        if visit.kind == "unscheduled" and place.sight.visit(visit)
+    ]
+    form = bound(AddVisitForm, request, visits=kinds)
+    if acted(request, form, add_unscheduled_visit, by=place.user, participant=place.participant):
+        messages.success(request, _("The visit is added."))
+        return redirect(place.url)
+    return show(request, "add_visit", frame(place, _("Add an unscheduled visit"), form=form))

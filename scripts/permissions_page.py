@@ -1,0 +1,87 @@
+"""Writes docs/permissions.md from trialmgr/people/permissions.py. A test compares the two."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from trialmgr.people.permissions import APART, PERMISSIONS, SITE_ROLES, Role, known_permissions  # noqa: E402
+
+PAGE = ROOT / "docs/permissions.md"
+
+MEANINGS = {
+    "allocation.view": "see the arm of a participant (never a role that the study definition blinds)",
+    "audit.view": "read and export the audit trail",
+    "entries.enter": "enter the forms that the study definition gives to the role",
+    "entries.freeze": "freeze and thaw a casebook",
+    "entries.sign": "sign forms",
+    "entries.verify": "hold values against their source",
+    "entries.view": "read forms, as far as the role sees them",
+    "lists.activate": "put a randomisation list in force, made by somebody else",
+    "lists.make": "make a randomisation list",
+    "lists.view": "see how a randomisation list stands",
+    "overview.view": "see recruitment",
+    "participants.consent": "record and withdraw consent",
+    "participants.contact": "read, save and erase contact details",
+    "participants.end": "end participation",
+    "participants.gate": "decide whether a phase opens",
+    "participants.judge": "judge eligibility",
+    "participants.randomise": "randomise",
+    "participants.register": "register a participant",
+    "participants.view": "see the participants",
+    "people.manage": "make accounts, give and end roles",
+    "people.view": "see accounts and roles",
+    "queries.answer": "answer a query",
+    "queries.close": "close and reopen a query",
+    "queries.raise": "raise a query",
+    "queries.view": "read queries",
+    "releases.make": "make a release of the locked data",
+    "releases.view": "see and download releases",
+    "sites.manage": "make, open and close sites",
+    "study.lock": "lock the study",
+    "study.publish": "put a study definition in force",
+    "study.view": "read the study definition",
+    "visits.plan": "set the day of a visit, add an unscheduled one, record one as not done",
+}
+
+
+def page() -> str:
+    return "\n".join([*_head(), *_table(), *_duties()]) + "\n"
+
+
+def _head() -> Iterator[str]:
+    yield "# Permissions"
+    yield ""
+    yield "Made by `python scripts/permissions_page.py` from `trialmgr/people/permissions.py`; a test compares the two."
+    yield "Which forms a role enters and sees, and whether it is blinded, stands in the study definition:"
+    yield "see [blinding](blinding.md). A role marked *site* is held at one or more sites and works there alone."
+    yield ""
+
+
+def _table() -> Iterator[str]:
+    yield f"| | {' | '.join(_name(role) for role in Role)} |"
+    yield f"|---|{'---|' * len(Role)}"
+    yield f"| held at | {' | '.join('site' if role in SITE_ROLES else 'trial' for role in Role)} |"
+    for permission in sorted(known_permissions()):
+        marks = ("yes" if permission in PERMISSIONS[role] else "" for role in Role)
+        yield f"| `{permission}`: {MEANINGS.get(permission, '')} | {' | '.join(marks)} |"
+    yield ""
+
+
+def _duties() -> Iterator[str]:
+    yield "A monitor may be held at a site too. Duties that one person may not hold together:"
+    yield ""
+    for one, others in APART:
+        names = ", ".join(_name(role) for role in Role if role in others)
+        yield f"- {', '.join(_name(role) for role in Role if role in one)} with any of: {names}"
+
+
+def _name(role: Role) -> str:
+    return role.value.replace("_", " ")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"{PAGE.relative_to(ROOT)} written")

@@ -1,0 +1,420 @@
+"""For each action: the state it needs, made through the actions before it, and the act itself, ready to be done.
+
+A recipe takes the cast and returns the act. The act reads its rows anew each time: it can be tried again.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from django.db import models
+from django.test import override_settings
+
+from crf import actions as crf
+from crf.models import FormEntry, Query, Visit
+from exports import actions as exports
+from randomization import actions as randomization
+from randomization.models import RandomizationList
+from tests import walk
+from trialmgr.overview.rehearsal.cast import Cast
+from trialmgr.participants import actions as participants
+from trialmgr.participants.models import Consent, Participant
+from trialmgr.people import actions as people
+from trialmgr.people.models import SYSTEM, Membership, Site, User
+from trialmgr.people.permissions import Role
+from trialmgr.protocol.model import SiteDefinition
+from trialmgr.studies.actions import publish_study
+from trialmgr.studies.clock import today
+from trialmgr.studies.queries import current_definition
+
+Act = Callable[[], object]
+Recipe = Callable[[Cast], Act]
+M = TypeVar("M", bound=models.Model)
+
+SITE = "UMCG"
+
+
+def again(row: M) -> M:
+    """The same row, read anew."""
+    fresh: M = type(row)._base_manager.get(pk=row.pk)
+    return fresh
+
+
+def the(cast: Cast, role: Role) -> User:
+    return again(cast.at(SITE, role))
+
+
+def vital_signs(cast: Cast) -> FormEntry:
+    participant = walk.consented(cast)
+    visit = walk.visit_of(participant, "screening")
+    crf.set_visit_day(by=the(cast, Role.COORDINATOR), visit=visit, on=participant.registered_on)
+    return walk.fill(cast, again(visit), "vital_signs")
+
+
+def medicine(cast: Cast) -> FormEntry:
+    """One row of a form with many rows."""
+    return walk.fill(cast, walk.visit_of(walk.consented(cast), "log"), "concomitant_medication")
+
+
+def query_on(entry: FormEntry, cast: Cast) -> Query:
+    return crf.raise_query(by=the(cast, Role.MONITOR), entry=entry, item="systolic", text="Is this right?")
+
+
+def _frozen(cast: Cast) -> Act:
+    participant = walk.registered(cast)
+    return lambda: crf.freeze(by=the(cast, Role.DATA_MANAGER), participant=again(participant))
+
+
+def _opened(cast: Cast) -> Act:
+    return lambda: crf.register_participant(
+        by=the(cast, Role.COORDINATOR), site=Site.objects.get(code=SITE), on=today()
+    )
+
+
+def _thawed(cast: Cast) -> Act:
+    participant = walk.registered(cast)
+    crf.freeze(by=the(cast, Role.DATA_MANAGER), participant=participant)
+    return lambda: crf.thaw(by=the(cast, Role.DATA_MANAGER), participant=again(participant), reason="late page")
+
+
+def _consented(cast: Cast) -> Act:
+    participant = walk.registered(cast)
+    return lambda: participants.record_consent(
+        by=the(cast, Role.COORDINATOR), participant=again(participant), version="consent_v1", given_on=today()
+    )
+
+
+def _withdrawn(cast: Cast) -> Act:
+    consent = Consent.objects.get(participant=walk.consented(cast))
+    return lambda: participants.withdraw_consent(
+        by=the(cast, Role.COORDINATOR), consent=again(consent), on=today(), reason="moves away"
+    )
+
+
+def with_contact(cast: Cast) -> Participant:
+    participant = walk.registered(cast)
+    participants.save_contact(
+        by=the(cast, Role.COORDINATOR), participant=participant, details={"name": "Jansje Voorbeeld"}
+    )
+    return participant
+
+
+def _contact_saved(cast: Cast) -> Act:
+    participant = walk.registered(cast)
+    return lambda: participants.save_contact(
+        by=the(cast, Role.COORDINATOR), participant=again(participant), details={"email": "jansje@example.org"}
+    )
+
+
+def _contact_read(cast: Cast) -> Act:
+    participant = with_contact(cast)
+    return lambda: participants.read_contact(by=the(cast, Role.COORDINATOR), participant=again(participant))
+
+
+def _contact_erased(cast: Cast) -> Act:
+    participant = with_contact(cast)
+    return lambda: participants.erase_contact(
+        by=the(cast, Role.COORDINATOR), participant=again(participant), reason="asked for"
+    )
+
+
+def _judged(cast: Cast) -> Act:
+    participant = walk.screened(cast)
+    return lambda: crf.judge_eligibility(by=the(cast, Role.INVESTIGATOR), participant=again(participant))
+
+
+def _empty_form(cast: Cast) -> Visit:
+    participant = walk.consented(cast)
+    visit = walk.visit_of(participant, "screening")
+    return crf.set_visit_day(by=the(cast, Role.COORDINATOR), visit=visit, on=participant.registered_on)
+
+
+def _not_done(cast: Cast) -> Act:
+    visit = _empty_form(cast)
+    return lambda: crf.mark_not_done(
+        by=the(cast, Role.COORDINATOR), visit=again(visit), form_key="vital_signs", code="refused"
+    )
+
+
+def _saved(cast: Cast) -> Act:
+    visit = _empty_form(cast)
+    return lambda: crf.save_entry(
+        by=the(cast, Role.COORDINATOR), visit=again(visit), form_key="vital_signs", values={"systolic": "120"}
+    )
+
+
+def _removed(cast: Cast) -> Act:
+    row = medicine(cast)
+    return lambda: crf.remove_row(by=the(cast, Role.COORDINATOR), entry=again(row), reason="of somebody else")
+
+
+def _signed(cast: Cast) -> Act:
+    entry = vital_signs(cast)
+    return lambda: crf.sign_entry(by=the(cast, Role.INVESTIGATOR), entry=again(entry), meaning="reviewed")
+
+
+def _gated(cast: Cast) -> Act:
+    participant = walk.at_week_8(cast)
+    return lambda: crf.decide_gate(by=the(cast, Role.INVESTIGATOR), participant=again(participant), phase="follow_up")
+
+
+def _verified(cast: Cast) -> Act:
+    entry = vital_signs(cast)
+    return lambda: crf.verify_items(by=the(cast, Role.MONITOR), entry=again(entry), items=["systolic", "pulse"])
+
+
+def _list_made(cast: Cast) -> Act:
+    return lambda: randomization.make_list(by=the(cast, Role.UNBLINDED_STATISTICIAN))
+
+
+def _list_activated(cast: Cast) -> Act:
+    listed = randomization.make_list(by=the(cast, Role.UNBLINDED_STATISTICIAN))
+    return lambda: randomization.activate_list(
+        by=the(cast, Role.DATA_MANAGER), listed=RandomizationList.objects.get(pk=listed.pk)
+    )
+
+
+def _ended(cast: Cast) -> Act:
+    participant = walk.registered(cast)
+    return lambda: participants.end_participation(
+        by=the(cast, Role.COORDINATOR),
+        participant=again(participant),
+        transition="participant.failed_screening",
+        on=today(),
+    )
+
+
+def _enrolled(cast: Cast) -> Act:
+    participant = walk.registered(cast)
+    return lambda: participants.enrol(
+        by=the(cast, Role.COORDINATOR), participant=again(participant), phase="treatment", on=today()
+    )
+
+
+def _phase_opened(cast: Cast) -> Act:
+    participant = walk.registered(cast)
+    participants.enrol(by=the(cast, Role.COORDINATOR), participant=participant, phase="treatment", on=today())
+    return lambda: participants.open_phase(
+        by=the(cast, Role.INVESTIGATOR), participant=again(participant), phase="follow_up"
+    )
+
+
+def _randomised(cast: Cast) -> Act:
+    participant = walk.baseline_done(cast)
+    key = uuid.uuid4().hex
+    return lambda: randomization.allocate(
+        by=the(cast, Role.COORDINATOR), participant=again(participant), idempotency_key=key
+    )
+
+
+def _registered(cast: Cast) -> Act:
+    return lambda: participants.register(by=the(cast, Role.COORDINATOR), site=Site.objects.get(code=SITE), on=today())
+
+
+def _answered(cast: Cast) -> Act:
+    query = query_on(vital_signs(cast), cast)
+    return lambda: crf.answer_query(by=the(cast, Role.COORDINATOR), query=again(query), text="It is.")
+
+
+def _closed(cast: Cast) -> Act:
+    query = query_on(vital_signs(cast), cast)
+    return lambda: crf.close_query(by=the(cast, Role.MONITOR), query=again(query), text="Seen.")
+
+
+def _raised(cast: Cast) -> Act:
+    entry = vital_signs(cast)
+    return lambda: query_on(again(entry), cast)
+
+
+def _reopened(cast: Cast) -> Act:
+    query = query_on(vital_signs(cast), cast)
+    crf.close_query(by=the(cast, Role.MONITOR), query=query, text="Seen.")
+    return lambda: crf.reopen_query(by=the(cast, Role.MONITOR), query=again(query), text="Look again.")
+
+
+def new_person(username: str = "newcomer") -> User:
+    return people.create_user(
+        by=SYSTEM, username=username, password=None, first_name="New", last_name="Comer", email="new@example.org"
+    )
+
+
+def _role_granted(cast: Cast) -> Act:
+    user = new_person()
+    return lambda: people.grant_role(
+        by=the(cast, Role.ADMINISTRATOR), user=again(user), role=Role.RATER, site=Site.objects.get(code=SITE)
+    )
+
+
+def _role_ended(cast: Cast) -> Act:
+    membership = Membership.objects.get(user=the(cast, Role.COORDINATOR))
+    return lambda: people.end_role(by=the(cast, Role.ADMINISTRATOR), membership=again(membership), reason="left")
+
+
+def _site_activated(cast: Cast) -> Act:
+    return lambda: people.activate_site(
+        by=the(cast, Role.ADMINISTRATOR), site=Site.objects.get(code=SITE), on=today(), reason="approved"
+    )
+
+
+def _site_closed(cast: Cast) -> Act:
+    return lambda: people.close_site(
+        by=the(cast, Role.ADMINISTRATOR), site=Site.objects.get(code=SITE), on=today(), reason="full"
+    )
+
+
+def _site_created(cast: Cast) -> Act:
+    return lambda: people.create_site(
+        by=the(cast, Role.ADMINISTRATOR), site=SiteDefinition(code="NEW", name="A new site")
+    )
+
+
+def _published(cast: Cast) -> Act:
+    amended = current_definition().model_copy(update={"version": "0.2.0"})
+    return lambda: publish_study(by=the(cast, Role.DATA_MANAGER), definition=amended, reason="amendment")
+
+
+def _token_made(cast: Cast) -> Act:
+    return lambda: people.make_token(by=the(cast, Role.ADMINISTRATOR), user=the(cast, Role.COORDINATOR))
+
+
+def _user_created(cast: Cast) -> Act:
+    return lambda: people.create_user(
+        by=the(cast, Role.ADMINISTRATOR), username="new", password=None, first_name="A", last_name="B", email=""
+    )
+
+
+def _user_deactivated(cast: Cast) -> Act:
+    return lambda: people.deactivate_user(
+        by=the(cast, Role.ADMINISTRATOR), user=the(cast, Role.COORDINATOR), reason="left"
+    )
+
+
+def _language_chosen(cast: Cast) -> Act:
+    return lambda: people.choose_language(by=the(cast, Role.RATER), language="en")
+
+
+def _password_changed(cast: Cast) -> Act:
+    return lambda: people.change_password(by=the(cast, Role.RATER), password="another long password")
+
+
+def _password_link(cast: Cast) -> Act:
+    return lambda: people.make_password_link(by=the(cast, Role.ADMINISTRATOR), user=the(cast, Role.RATER))
+
+
+def _second_factor(cast: Cast) -> Act:
+    return lambda: people.note_second_factor(by=the(cast, Role.RATER), kind="totp", change="added")
+
+
+def _sign_in_failed(cast: Cast) -> Act:
+    return lambda: people.note_failed_sign_in(by=SYSTEM, username="nobody")
+
+
+def _signed_in(cast: Cast) -> Act:
+    return lambda: people.note_sign_in(by=the(cast, Role.RATER))
+
+
+def _signed_out(cast: Cast) -> Act:
+    return lambda: people.note_sign_out(by=the(cast, Role.RATER))
+
+
+def _visit_added(cast: Cast) -> Act:
+    participant = walk.registered(cast)
+    return lambda: crf.add_unscheduled_visit(
+        by=the(cast, Role.COORDINATOR), participant=again(participant), key="unscheduled", on=today()
+    )
+
+
+def _visit_day_set(cast: Cast) -> Act:
+    visit = walk.visit_of(walk.registered(cast), "screening")
+    return lambda: crf.set_visit_day(by=the(cast, Role.COORDINATOR), visit=again(visit), on=today())
+
+
+def _visit_not_done(cast: Cast) -> Act:
+    visit = walk.visit_of(walk.registered(cast), "screening")
+    return lambda: crf.mark_visit_not_done(by=the(cast, Role.COORDINATOR), visit=again(visit), reason="ill")
+
+
+def _locked(cast: Cast) -> Act:
+    return lambda: exports.lock_study(by=the(cast, Role.DATA_MANAGER), reason="end of the trial")
+
+
+def _unlocked(cast: Cast) -> Act:
+    _locked(cast)()
+    return lambda: exports.unlock_study(by=the(cast, Role.DATA_MANAGER), reason="a value was wrong")
+
+
+def _release_made(cast: Cast) -> Act:
+    _locked(cast)()
+    folder = Path(tempfile.mkdtemp())
+    return lambda: exports.make_release(by=the(cast, Role.DATA_MANAGER), out=folder / uuid.uuid4().hex)
+
+
+def _release_downloaded(cast: Cast) -> Act:
+    _locked(cast)()
+    kept = override_settings(TRIALMGR_RELEASES=Path(tempfile.mkdtemp()))
+    with kept:
+        release = exports.make_release(by=the(cast, Role.DATA_MANAGER))
+    file = release.files.all()[0]
+
+    def download() -> object:
+        with kept:
+            return exports.hand_out(by=the(cast, Role.DATA_MANAGER), file=again(file))
+
+    return download
+
+
+RECIPES: dict[str, Recipe] = {
+    "casebook.frozen": _frozen,
+    "casebook.opened": _opened,
+    "casebook.thawed": _thawed,
+    "consent.recorded": _consented,
+    "consent.withdrawn": _withdrawn,
+    "contact.erased": _contact_erased,
+    "contact.read": _contact_read,
+    "contact.saved": _contact_saved,
+    "eligibility.judged": _judged,
+    "entry.not_done": _not_done,
+    "entry.removed": _removed,
+    "entry.saved": _saved,
+    "entry.signed": _signed,
+    "gate.decided": _gated,
+    "items.verified": _verified,
+    "list.activated": _list_activated,
+    "list.made": _list_made,
+    "participant.ended": _ended,
+    "participant.enrolled": _enrolled,
+    "participant.phase_opened": _phase_opened,
+    "participant.randomised": _randomised,
+    "participant.registered": _registered,
+    "query.answered": _answered,
+    "query.closed": _closed,
+    "query.raised": _raised,
+    "query.reopened": _reopened,
+    "release.downloaded": _release_downloaded,
+    "release.made": _release_made,
+    "role.ended": _role_ended,
+    "role.granted": _role_granted,
+    "site.activated": _site_activated,
+    "site.closed": _site_closed,
+    "site.created": _site_created,
+    "study.locked": _locked,
+    "study.published": _published,
+    "study.unlocked": _unlocked,
+    "token.made": _token_made,
+    "user.created": _user_created,
+    "user.deactivated": _user_deactivated,
+    "user.language": _language_chosen,
+    "user.password_changed": _password_changed,
+    "user.password_link": _password_link,
+    "user.second_factor": _second_factor,
+    "user.sign_in_failed": _sign_in_failed,
+    "user.signed_in": _signed_in,
+    "user.signed_out": _signed_out,
+    "visit.added": _visit_added,
+    "visit.day_set": _visit_day_set,
+    "visit.not_done": _visit_not_done,
+}

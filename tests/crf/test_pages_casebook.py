@@ -1,0 +1,134 @@
+"""The list of participants and the casebook, walked as the people who use them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from tests import walk
+from tests.crf.pages import Reader, casebook_url, day_boxes
+from trialmgr.overview.rehearsal.cast import Cast
+from trialmgr.participants.models import Participant
+from trialmgr.people.permissions import Role
+
+SignedIn = Callable[..., Client]
+
+
+def queries_of(reader: Reader, url: str) -> int:
+    with CaptureQueriesContext(connection, ) as captured:
+        reader.get(url)
+    return len(captured)
+
+
+def test_the_list_shows_the_participants_of_the_own_site_with_what_is_due(signed_in: SignedIn, cast: Cast) -> None:
+    mine, other = walk.registered(cast), walk.registered(cast, "LUMC")
+    page = Reader(signed_in, cast, Role.COORDINATOR).get("/participants/")
+    assert mine.number in page
+    assert other.number not in page
+    assert "Record consent" in page
+
+
+def test_a_monitor_sees_every_site_and_may_filter(signed_in: SignedIn, cast: Cast) -> None:
+    mine, other = walk.registered(cast), walk.registered(cast, "LUMC")
+    monitor = Reader(signed_in, cast, Role.MONITOR)
+    assert other.number in monitor.get("/participants/")
+    page = monitor.get("/participants/?site=UMCG&status=screening&number=-0")
+    assert mine.number in page
+    assert other.number not in page
+    assert "No participant fits this." in monitor.get("/participants/?number=nobody")
+    assert other.number in monitor.get("/participants/?site=nowhere")
+
+
+def test_the_list_takes_as_many_database_queries_for_one_participant_as_for_four(signed_in: SignedIn, cast: Cast) -> None:
+    coordinator = Reader(signed_in, cast, Role.COORDINATOR)
+    walk.at_week_8(cast)
+    walk.eligible(cast)
+    coordinator.get("/participants/")
+    few = queries_of(coordinator, "/participants/")
+    walk.randomised(cast)
+    walk.eligible(cast)
+    assert queries_of(coordinator, "/participants/") == few
+
+
+def test_the_casebook_takes_as_many_database_queries_for_four_visits_as_for_forty(signed_in: SignedIn, cast: Cast) -> None:
+    investigator = Reader(signed_in, cast, Role.INVESTIGATOR)
+    few_visits, many_visits = walk.screened(cast), walk.in_follow_up(cast)
+    investigator.get(casebook_url(few_visits))
+    few = queries_of(investigator, casebook_url(few_visits))
+    assert abs(queries_of(investigator, casebook_url(many_visits)) - few) <= 3
+
+
+STEPS: list[tuple[Callable[[Cast], Participant], str, Role]] = [
+    (walk.registered, "Record consent", Role.COORDINATOR),
+    (walk.consented, "Screening", Role.COORDINATOR),
+    (walk.screened, "Judge eligibility", Role.INVESTIGATOR),
+    (walk.eligible, "Baseline", Role.COORDINATOR),
+    (walk.baseline_done, "Randomise", Role.COORDINATOR),
+    (walk.at_week_8, "Decision at week 8", Role.INVESTIGATOR),
+]
+
+
+@pytest.mark.parametrize(("step", "due", "role"), STEPS)
+def test_the_casebook_says_what_is_due_now(
+    signed_in: SignedIn, cast: Cast, step: Callable[[Cast], Participant], due: str, role: Role
+) -> None:
+    page = Reader(signed_in, cast, role).get(casebook_url(step(cast)))
+    head = page[page.index("Due now:") :][:400]
+    assert f">{due}" in head
+
+
+def test_an_overdue_visit_is_marked_on_list_and_casebook(signed_in: SignedIn, cast: Cast) -> None:
+    participant = walk.randomised(cast)
+    coordinator = Reader(signed_in, cast, Role.COORDINATOR)
+    assert "Overdue" in coordinator.get("/participants/")
+    assert "Overdue" in coordinator.get(casebook_url(participant))
+
+
+def test_a_participant_of_another_site_is_not_found(signed_in: SignedIn, cast: Cast) -> None:
+    other = walk.registered(cast, "LUMC")
+    Reader(signed_in, cast, Role.COORDINATOR).get(casebook_url(other), 404)
+
+
+def test_a_rater_meets_only_the_forms_of_a_rater_and_no_arm(signed_in: SignedIn, cast: Cast) -> None:
+    page = Reader(signed_in, cast, Role.RATER).get(casebook_url(walk.randomised(cast)))
+    for word in ("session", "sketamine", "ECT", "Adverse", "IDS", "Allocation"):
+        assert word not in page, word
+    assert "MADRS" in page
+
+
+def test_who_may_act_finds_the_links_to_do_so(signed_in: SignedIn, cast: Cast) -> None:
+    participant = walk.randomised(cast)
+    for role, there, absent in [
+        (Role.COORDINATOR, "Contact details", "Freeze the casebook"),
+        (Role.INVESTIGATOR, "Decision at week 8", "Freeze the casebook"),
+        (Role.DATA_MANAGER, "Freeze the casebook", "Contact details"),
+        (Role.MONITOR, "Allocation", "Contact details"),
+    ]:
+        page = Reader(signed_in, cast, role).get(casebook_url(participant))
+        assert there in page
+        assert absent not in page
+
+
+def test_a_participant_is_registered_at_the_own_site(signed_in: SignedIn, cast: Cast) -> None:
+    coordinator = Reader(signed_in, cast, Role.COORDINATOR)
+    assert "UMCG" in coordinator.get("/participants/register/")
+    today = walk.timezone.localdate()
+    page = coordinator.send("/participants/register/", {"site": "UMCG", **day_boxes("on", today)})
+    number = Participant.objects.get().number
+    assert f"Participant {number} is registered." in page
+
+
+def test_a_registration_in_the_future_or_elsewhere_comes_back_as_typed(signed_in: SignedIn, cast: Cast) -> None:
+    coordinator = Reader(signed_in, cast, Role.COORDINATOR)
+    future = walk.timezone.localdate() + walk.datetime.timedelta(days=3)
+    page = coordinator.post("/participants/register/", {"site": "UMCG", **day_boxes("on", future)}, 422)
+    assert "lies in the future" in page
+    assert f'value="{future.year}"' in page
+    coordinator.post("/participants/register/", {"site": "LUMC", **day_boxes("on", future)}, 422)
+    assert "Enter a day, month and year" in coordinator.post("/participants/register/", {"site": "UMCG", "on_day": "40"}, 422)
+    assert not Participant.objects.exists()
+    Reader(signed_in, cast, Role.MONITOR).get("/participants/register/", 403)

@@ -1,0 +1,104 @@
+"""Queries: raised by a monitor, answered at the site, closed again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.test import Client
+
+from crf.actions import raise_query
+from crf.models import Query
+from tests import walk
+from tests.crf.pages import Reader, form_url
+from trialmgr.overview.rehearsal.cast import Cast
+from trialmgr.people.permissions import Role
+
+SignedIn = Callable[..., Client]
+
+
+def raised(cast: Cast, site: str = "UMCG", form: str = "madrs") -> Query:
+    participant = walk.screened(cast, site)
+    entry = walk.visit_of(participant, "screening").entries.get(form_key=form)
+    entry.visit = walk.visit_of(participant, "screening")
+    return raise_query(by=cast.at("", Role.MONITOR), entry=entry, item=entry.form.items[0].key, text="Is this right?")
+
+
+def thread_url(query: Query) -> str:
+    return f"{form_url(query.entry.visit, query.entry.form_key)}rows/1/queries/{query.number}/"
+
+
+def test_a_query_goes_from_raised_to_answered_to_closed_and_may_open_again(signed_in: SignedIn, cast: Cast) -> None:
+    visit = walk.visit_of(walk.screened(cast), "screening")
+    monitor, rater = Reader(signed_in, cast, Role.MONITOR), Reader(signed_in, cast, Role.RATER)
+    raise_url = f"{form_url(visit, 'madrs')}rows/1/queries/raise/madrs_1/"
+    assert raise_url in monitor.get(form_url(visit, "madrs"))
+    assert "Apparent sadness" in monitor.get(raise_url)
+    monitor.post(raise_url, {"text": ""}, 422)
+    assert "The query is raised." in monitor.send(raise_url, {"text": "The source says 4."})
+    url = thread_url(Query.objects.get())
+    page = rater.get(form_url(visit, "madrs"))
+    assert url in page
+    assert "1 open query" in page
+    page = rater.get(url)
+    assert 'value="answer"' in page
+    assert 'value="close"' not in page
+    rater.post(url, {"act": "close", "text": "x"}, 403)
+    rater.post(url, {"act": "answer", "text": ""}, 422)
+    assert "Answered" in rater.send(url, {"act": "answer", "text": "It was 3."})
+    page = monitor.send(url, {"act": "close", "text": "Agreed."})
+    assert "Closed" in page
+    assert "Agreed." in page
+    assert "This query is Closed." in monitor.post(url, {"act": "close", "text": "again"}, 422)
+    assert "Open" in monitor.send(url, {"act": "reopen", "text": "Not so."})
+    monitor.post(url, {"act": "shout", "text": "x"}, 404)
+
+
+def test_a_reader_without_an_act_sees_the_thread_alone(signed_in: SignedIn, cast: Cast) -> None:
+    query = raised(cast)
+    page = Reader(signed_in, cast, Role.INSPECTOR).get(thread_url(query))
+    assert "Is this right?" in page
+    assert "<textarea" not in page
+
+
+def test_the_list_of_queries_is_cut_to_sites_and_sight(signed_in: SignedIn, cast: Cast) -> None:
+    mine, other, vitals = raised(cast), raised(cast, "LUMC"), raised(cast, form="vital_signs")
+    monitor = Reader(signed_in, cast, Role.MONITOR).get("/queries/")
+    assert all(thread_url(query) in monitor for query in (mine, other, vitals))
+    rater = Reader(signed_in, cast, Role.RATER).get("/queries/")
+    assert [thread_url(query) in rater for query in (mine, other, vitals)] == [True, False, False]
+
+
+def test_the_list_of_queries_is_filtered(signed_in: SignedIn, cast: Cast) -> None:
+    mine, other = raised(cast), raised(cast, "LUMC")
+    monitor = Reader(signed_in, cast, Role.MONITOR)
+    page = monitor.get("/queries/?site=LUMC&status=open")
+    assert thread_url(other) in page
+    assert thread_url(mine) not in page
+    assert "No query fits this." in monitor.get("/queries/?status=closed")
+    assert thread_url(mine) in monitor.get("/queries/?status=strange")
+
+
+def test_who_may_not_raise_is_refused_and_an_unknown_item_is_not_found(signed_in: SignedIn, cast: Cast) -> None:
+    visit = walk.visit_of(walk.screened(cast), "screening")
+    url = f"{form_url(visit, 'madrs')}rows/1/queries/raise/"
+    Reader(signed_in, cast, Role.RATER).get(f"{url}madrs_1/", 403)
+    Reader(signed_in, cast, Role.MONITOR).get(f"{url}nothing/", 404)
+
+
+def test_the_casebook_counts_open_queries(signed_in: SignedIn, cast: Cast) -> None:
+    query = raised(cast)
+    number = query.entry.visit.participant.number
+    coordinator = Reader(signed_in, cast, Role.COORDINATOR)
+    assert "1 query" in coordinator.get(f"/participants/{number}/")
+    assert "1 query" in coordinator.get(f"/participants/{number}/visits/screening/")
+    assert 'class="tm-number">1<' in coordinator.get("/participants/")
+
+
+def test_a_query_on_a_row_leads_back_to_that_row(signed_in: SignedIn, cast: Cast) -> None:
+    log = walk.visit_of(walk.consented(cast), "log")
+    walk.fill(cast, log, "adverse_event", given={"ae_serious": "no"})
+    monitor = Reader(signed_in, cast, Role.MONITOR)
+    row = f"{form_url(log, 'adverse_event')}rows/1/"
+    page = monitor.send(f"{row}queries/raise/ae_serious/", {"text": "Why not?"})
+    assert "Row 1" in page
+    assert f'href="{row}"' in monitor.get(f"{row}queries/1/")

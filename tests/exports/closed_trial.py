@@ -1,0 +1,54 @@
+"""A small trial that can be locked: one participant randomised and ended, one screen failure; built by real actions."""
+
+from __future__ import annotations
+
+from crf.actions import close_query, judge_eligibility
+from crf.models import Query, QueryStatus
+from exports.actions import lock_study
+from tests import walk
+from trialmgr.overview.rehearsal.cast import Cast
+from trialmgr.participants.models import Participant
+from trialmgr.people.models import User
+from trialmgr.people.permissions import Role
+from trialmgr.studies.models import StudyLock
+
+# A text that a spreadsheet would take for a formula.
+FORMULA = "=HYPERLINK(1)"
+
+
+def data_manager(cast: Cast) -> User:
+    return cast.at("", Role.DATA_MANAGER)
+
+
+def close_all(cast: Cast) -> tuple[Participant, Participant]:
+    """(randomised and ended, screen failure); nothing is open afterwards."""
+    treated = ended(cast, walk.randomised(cast), "other")
+    failed = walk.screened(cast, "LUMC", madrs=10)
+    judge_eligibility(by=cast.at("LUMC", Role.INVESTIGATOR), participant=failed)
+    ended(cast, failed, "screen_failure")
+    walk.visited(cast, treated, first_session(treated))
+    walk.fill(cast, walk.visit_of(treated, "log"), "adverse_event", given={"ae_term": FORMULA})
+    close_queries(cast)
+    return treated, failed
+
+
+def first_session(participant: Participant) -> str:
+    """The first treatment session of the participant's own arm."""
+    return str(participant.visits.get(reveals_allocation=True, ordinal=1).slug)
+
+
+def ended(cast: Cast, participant: Participant, code: str) -> Participant:
+    given = {"eop_status": code}
+    walk.fill(cast, walk.visit_of(participant, "log"), "end_of_participation", given=given)
+    participant.refresh_from_db()
+    return participant
+
+
+def close_queries(cast: Cast) -> None:
+    for query in Query.objects.exclude(status=QueryStatus.CLOSED.value):
+        close_query(by=data_manager(cast), query=query, text="checked")
+
+
+def locked(cast: Cast) -> StudyLock:
+    close_all(cast)
+    return lock_study(by=data_manager(cast), reason="all data are in")

@@ -1,0 +1,120 @@
+"""Once the study is locked no data change, neither through an action nor past it."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, connection, transaction
+from django.utils.translation import override
+
+from audit import verification
+from audit.acts import ActionRefused
+from audit.models import LedgerEntry, LedgerHead
+from crf.actions import raise_query
+from crf.models import FormEntry
+from exports import lock_triggers
+from exports.actions import lock_study, unlock_study
+from tests import walk
+from tests.exports.closed_trial import data_manager, locked
+from trialmgr.overview.rehearsal.cast import Cast
+from trialmgr.participants.models import Participant
+from trialmgr.people.permissions import Role
+from trialmgr.studies.queries import open_lock
+
+
+def test_the_lock_remembers_the_last_audit_trail_entry_before_it(cast: Cast) -> None:
+    lock = locked(cast)
+    assert open_lock() == lock
+    last = LedgerEntry.objects.get(seq=lock.ledger_seq)
+    assert last.hash == lock.ledger_hash
+    line = LedgerEntry.objects.get(seq=lock.ledger_seq + 1)
+    assert (line.action, line.new, line.reason) == ("study.locked", "locked", "all data are in")
+    assert LedgerHead.objects.get(pk=1).seq == line.seq
+
+
+def test_a_lock_is_refused_while_something_is_open(cast: Cast) -> None:
+    walk.registered(cast)
+    with override("en"), pytest.raises(ActionRefused, match="1 participant has not ended"):
+        lock_study(by=data_manager(cast), reason="early")
+    assert open_lock() is None
+
+
+def test_a_lock_owes_a_reason(cast: Cast) -> None:
+    with override("en"), pytest.raises(ActionRefused, match="Give the reason"):
+        lock_study(by=data_manager(cast), reason=" ")
+
+
+def test_only_a_data_manager_locks(cast: Cast) -> None:
+    with pytest.raises(PermissionDenied):
+        lock_study(by=cast.at("", Role.UNBLINDED_STATISTICIAN), reason="mine")
+
+
+def test_a_locked_study_is_not_locked_again(cast: Cast) -> None:
+    locked(cast)
+    with override("en"), pytest.raises(ActionRefused, match="locked since"):
+        lock_study(by=data_manager(cast), reason="again")
+
+
+def test_actions_on_data_are_refused_until_the_study_is_unlocked(cast: Cast) -> None:
+    locked(cast)
+    entry = FormEntry.objects.filter(form_key="demographics").first()
+    assert entry is not None
+    with override("en"), pytest.raises(ActionRefused, match="locked since"):
+        raise_query(by=data_manager(cast), entry=entry, item="sex", text="late")
+    unlocked = unlock_study(by=data_manager(cast), reason="a query came late")
+    assert unlocked.unlock_reason == "a query came late"
+    raise_query(by=data_manager(cast), entry=entry, item="sex", text="late")
+
+
+def test_an_unlocked_study_is_not_unlocked_again(cast: Cast) -> None:
+    with override("en"), pytest.raises(ActionRefused, match="not locked"):
+        unlock_study(by=data_manager(cast), reason="no need")
+
+
+@pytest.mark.parametrize("table", lock_triggers.TABLES)
+@pytest.mark.parametrize("statement", ["INSERT INTO {0} SELECT * FROM {0}", "UPDATE {0} SET id = id", "DELETE FROM {0}"])
+def test_plain_sql_is_refused_on_every_data_table(cast: Cast, table: str, statement: str) -> None:
+    lock = locked(cast)
+    _a_row_in(table, cast)
+    with pytest.raises(IntegrityError, match=lock_triggers.MESSAGE), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement.format(table))
+    assert lock.unlocked_at is None
+
+
+def _a_row_in(table: str, cast: Cast) -> None:
+    """SQLite asks a trigger once a row, so the tables that this trial leaves empty get a row while unlocked."""
+    if table in {"crf_freeze", "crf_gatedecision", "crf_verification"}:
+        pytest.skip("empty in this trial") if _is_empty(table) else None
+
+
+def _is_empty(table: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {table}")
+        return bool(cursor.fetchone()[0] == 0)
+
+
+def test_before_the_lock_plain_writes_pass(cast: Cast) -> None:
+    participant = walk.registered(cast)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE participants_participant SET phase = 'other'")
+    participant.refresh_from_db()
+    assert participant.phase == "other"
+
+
+def test_audit_verify_misses_a_trigger_that_was_removed(cast: Cast) -> None:
+    assert not verification.verify().faults["lock triggers"]
+    lock_triggers.remove_before_migrate(using="default")
+    faults = verification.verify().faults["lock triggers"]
+    assert len(faults) == len(lock_triggers.missing(connection)) >= len(lock_triggers.TABLES)
+    assert "run python manage.py migrate" in faults[0]
+    lock_triggers.install_after_migrate(using="default")
+    assert lock_triggers.missing(connection) == []
+
+
+def test_without_the_removed_triggers_nothing_else_is_touched(cast: Cast) -> None:
+    locked(cast)
+    lock_triggers.remove(connection)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE participants_participant SET phase = 'other'")
+    assert Participant.objects.filter(phase="other").count() == 2
+    lock_triggers.install(connection)

@@ -1,0 +1,145 @@
+"""Everything that stands in the way of a lock is found, and found cheaply."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils.translation import override
+
+from audit.acts import ActionRefused
+from crf.actions import raise_query, save_entry
+from crf.models import FormEntry
+from exports.open_points import Kind, OpenPoint, open_points, points_for, summaries
+from exports.policies import can_lock, check_lockable
+from tests import walk
+from tests.exports.closed_trial import close_all, close_queries, data_manager, ended, first_session
+from trialmgr.overview.rehearsal.cast import Cast
+from trialmgr.people.models import User
+from trialmgr.people.permissions import Role
+
+
+def found(kind: Kind) -> list[OpenPoint]:
+    return [point for point in open_points() if point.kind is kind]
+
+
+def places(kind: Kind) -> list[str]:
+    return [f"{point.participant} {point.where}".strip() for point in found(kind)]
+
+
+def test_nothing_is_open_in_a_trial_that_is_done(cast: Cast) -> None:
+    close_all(cast)
+    assert open_points() == []
+    assert can_lock()
+    check_lockable()
+
+
+def test_a_query_is_open_until_it_is_closed(cast: Cast) -> None:
+    treated, _failed = close_all(cast)
+    entry = FormEntry.objects.get(visit__participant=treated, form_key="demographics")
+    raise_query(by=data_manager(cast), entry=entry, item="sex", text="Is this right?")
+    with override("en"):
+        (point,) = open_points()
+    assert (point.kind, point.where) == (Kind.QUERY, "screening/demographics")
+    assert point.message == "Screening, Demographics, Query 1"
+    assert not can_lock()
+    close_queries(cast)
+    assert open_points() == []
+
+
+def test_a_participant_who_has_not_ended_is_open(cast: Cast) -> None:
+    walk.registered(cast)
+    assert places(Kind.PARTICIPANT_ACTIVE) == ["UMCG-001"]
+
+
+def test_a_visit_past_its_latest_day_is_open_until_it_is_done_or_not_done(cast: Cast) -> None:
+    participant = walk.randomised(cast)
+    assert "UMCG-001 week_1" in places(Kind.VISIT_UNRESOLVED)
+    walk.visited(cast, participant, "week_1")
+    assert "UMCG-001 week_1" not in places(Kind.VISIT_UNRESOLVED)
+    ended(cast, participant, "other")
+    assert places(Kind.VISIT_UNRESOLVED) == []
+
+
+def test_a_required_form_that_was_not_started_at_a_visit_that_took_place_is_open(cast: Cast) -> None:
+    participant = walk.randomised(cast)
+    visit = walk.visit_of(participant, "week_1")
+    assert places(Kind.FORM_ABSENT) == []
+    walk.set_visit_day(by=cast.at(walk.SITE, Role.COORDINATOR), visit=visit, on=visit.target_on)
+    assert places(Kind.FORM_ABSENT) == ["UMCG-001 week_1/madrs", "UMCG-001 week_1/ids_sr"]
+
+
+def test_the_end_form_is_owed_by_whoever_has_ended(cast: Cast) -> None:
+    _treated, failed = close_all(cast)
+    # Told by another way than the form, as an import may do.
+    FormEntry.objects.filter(visit__participant=failed, form_key="end_of_participation")._raw_delete(using="default")
+    assert places(Kind.FORM_ABSENT) == ["LUMC-001 log/end_of_participation"]
+
+
+def test_an_incomplete_form_is_open_whether_required_or_not(cast: Cast) -> None:
+    treated, _failed = close_all(cast)
+    log = walk.visit_of(treated, "log")
+    coordinator = cast.at(walk.SITE, Role.COORDINATOR)
+    save_entry(by=coordinator, visit=log, form_key="adverse_event", values={"ae_term": "fall"}, occurrence=None)
+    assert places(Kind.ENTRY_INCOMPLETE) == ["UMCG-001 log/adverse_event/2"]
+
+
+def test_a_form_changed_after_the_signature_is_unsigned_and_its_judgement_lapsed(cast: Cast) -> None:
+    treated, failed = close_all(cast)
+    for participant in (treated, failed):
+        visit = walk.visit_of(participant, "screening")
+        day = visit.took_place_on.replace(day=1) if visit.took_place_on else None
+        save_entry(
+            by=cast.at(participant.site.code, Role.INVESTIGATOR),
+            visit=visit,
+            form_key="eligibility",
+            values={"judged_on": str(day)},
+            reason="wrong day",
+        )
+    assert places(Kind.SIGNATURE_WANTING) == ["LUMC-001 screening/eligibility", "UMCG-001 screening/eligibility"]
+    assert places(Kind.ELIGIBILITY_LAPSED) == ["UMCG-001"], "of a screen failure no judgement is used any more"
+
+
+def test_the_refusal_sums_up_by_kind(cast: Cast) -> None:
+    walk.registered(cast)
+    walk.registered(cast)
+    with override("en"), pytest.raises(ActionRefused) as refused:
+        check_lockable()
+    assert "2 participants have not ended." in refused.value.reasons
+    assert len(refused.value.reasons) == len({point.kind for point in open_points()})
+
+
+def test_every_kind_has_a_sentence() -> None:
+    with override("en"):
+        lines = summaries(OpenPoint(kind, "UMCG-001", "") for kind in Kind)
+    assert len(lines) == len(Kind)
+    assert all(line.startswith("1 ") for line in lines)
+
+
+def test_labels_follow_the_language_and_the_ordinal(cast: Cast) -> None:
+    participant = walk.randomised(cast, arm="ect")
+    with override("nl"):
+        messages = [point.message for point in found(Kind.VISIT_UNRESOLVED)]
+    assert "ECT-behandeling 1" in messages
+
+
+def test_a_blinded_person_learns_of_no_open_point_that_reveals_the_arm(cast: Cast) -> None:
+    participant = walk.randomised(cast)
+    rater: User = cast.at(walk.SITE, Role.RATER)
+    seen = {point.where for point in points_for(rater)}
+    assert first_session(participant) not in seen
+    assert first_session(participant) in {point.where for point in points_for(data_manager(cast))}
+    assert "week_1" in seen
+
+
+def test_the_number_of_queries_does_not_grow_with_participants(cast: Cast) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection, ) as captured:
+            open_points()
+        return len(captured)
+
+    close_all(cast)
+    few = queries()
+    walk.randomised(cast)
+    walk.registered(cast, "AUMC")
+    assert queries() == few <= 9

@@ -1,0 +1,107 @@
+"""What the documentation must name: every setting, system check, command and permission; and its links must lead somewhere."""
+
+import argparse
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands, load_command_class
+
+from audit.commands import RoomCommand
+from scripts.permissions_page import MEANINGS, PAGE, page
+from tests.house.tree import ROOT, own_files, relative, room_modules
+from trialmgr.people.permissions import known_permissions
+
+DOCS = ROOT / "docs"
+LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)]*)?\)")
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+def _words_in_code(pattern: str) -> set[str]:
+    return {word for path in room_modules() for word in re.findall(pattern, path.read_text("utf-8"))}
+
+
+def _pages() -> list[Path]:
+    return [path for path in own_files() if path.suffix == ".md"]
+
+
+def room_commands() -> Iterator[tuple[str, RoomCommand]]:
+    for name, app in sorted(get_commands().items()):
+        if isinstance(app, str) and app.split(".")[0] in {"trialmgr", "audit", "crf", "randomization", "exports"}:
+            command = load_command_class(app, name)
+            assert isinstance(command, RoomCommand)
+            yield name, command
+
+
+def subcommands() -> Iterator[tuple[str, str, argparse.ArgumentParser]]:
+    """Command, subcommand and the parser with its options."""
+    for name, command in room_commands():
+        for subcommand in command.subcommands():
+            parser = argparse.ArgumentParser(add_help=False)
+            subcommand.arguments(parser)
+            yield name, subcommand.name, parser
+
+
+def section_of(command: str) -> str:
+    """What docs/commands.md says under the heading of a command."""
+    text = (DOCS / "commands.md").read_text("utf-8")
+    found = re.search(rf"^## {command}$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    return found[1] if found else ""
+
+
+def test_every_setting_is_documented() -> None:
+    documented = (DOCS / "settings.md").read_text("utf-8")
+    settings = _words_in_code(r"\bTRIALMGR_[A-Z_]+\b") | {"DATABASE_URL", "ALLOWED_HOSTS"}
+    assert {name for name in settings if f"`{name}`" not in documented} == set()
+
+
+def test_every_documented_setting_exists() -> None:
+    documented = set(re.findall(r"TRIALMGR_[A-Z_]+", (DOCS / "settings.md").read_text("utf-8")))
+    assert documented - _words_in_code(r"\bTRIALMGR_[A-Z_]+\b") == set()
+
+
+def test_every_system_check_is_documented() -> None:
+    documented = set(re.findall(r"trialmgr\.[EW]\d{3}", (DOCS / "settings.md").read_text("utf-8")))
+    written = {f"trialmgr.{code}" for code in _words_in_code(r"\b[EW]00\d\b")}
+    assert written == documented
+
+
+def test_every_subcommand_and_option_is_documented() -> None:
+    wanting = []
+    for command, subcommand, parser in subcommands():
+        section = section_of(command)
+        options = [option for action in parser._actions for option in action.option_strings if option.startswith("--")]
+        wanting += [f"{command} {subcommand}"] if f"`{command} {subcommand}" not in section else []
+        wanting += [f"{command} {subcommand} {option}" for option in options if option not in section]
+    assert wanting == []
+
+
+def test_every_documented_subcommand_exists() -> None:
+    known = {f"{command} {subcommand}" for command, subcommand, _parser in subcommands()}
+    text = (DOCS / "commands.md").read_text("utf-8")
+    named = {f"{found[0]} {found[1]}" for found in re.findall(r"^\| `([a-z]+) ([a-z-]+)", text, re.MULTILINE)}
+    assert named == known
+
+
+def test_the_permissions_page_is_what_the_code_says() -> None:
+    assert known_permissions() == MEANINGS.keys()
+    assert PAGE.read_text("utf-8") == page(), "write it again: python scripts/permissions_page.py"
+
+
+@pytest.mark.parametrize("path", _pages(), ids=lambda path: str(relative(path)))
+def test_every_link_leads_to_a_file(path: Path) -> None:
+    targets = LINK.findall(FENCE.sub("", path.read_text("utf-8")))
+    local = [target for target in targets if "://" not in target and not target.startswith("mailto:")]
+    assert [target for target in local if not (path.parent / target).exists()] == []
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    reached, waiting = set(), [ROOT / "README.md"]
+    while waiting:
+        path = waiting.pop()
+        if path not in reached and path.suffix == ".md":
+            reached.add(path)
+            waiting += [Path(os.path.normpath(path.parent / target)) for target in LINK.findall(path.read_text("utf-8"))]
+    assert [str(relative(path)) for path in _pages() if path not in reached] == []

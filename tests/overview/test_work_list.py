@@ -1,0 +1,312 @@
+"""The work list shows each person what is due, counts honestly, and asks the database the same number of times."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import translation
+
+from audit.acts import ActionRefused
+from crf.actions import answer_query, decide_gate, freeze, judge_eligibility, mark_visit_not_done, raise_query, save_entry
+from crf.actions import sign_entry
+from crf.models import FormEntry
+from randomization.actions import activate_list, make_list
+from randomization.models import RandomizationList
+from randomization.policies import can_allocate
+from randomization.queries import in_screening, ready_to_randomise
+from tests import walk
+from trialmgr.overview.rehearsal.cast import Cast
+from trialmgr.overview.work import Duty, duty, work_list
+from trialmgr.participants.actions import withdraw_consent
+from trialmgr.participants.models import Participant
+from trialmgr.people.actions import close_site, create_user, grant_role
+from trialmgr.people.models import SYSTEM, User
+from trialmgr.people.permissions import Role
+from trialmgr.studies.clock import today
+
+SITE = walk.SITE
+
+
+def abouts(found: Duty) -> list[str]:
+    return [task.about.split(" ")[0] for task in found.tasks]
+
+
+def test_a_person_registered_without_consent_waits_for_the_coordinator(cast: Cast) -> None:
+    participant = walk.registered(cast)
+    found = duty(cast.at(SITE, Role.COORDINATOR), "consent")
+    assert (found.count, abouts(found)) == (1, [participant.number])
+    assert found.tasks[0].link.url == f"/participants/{participant.number}/consent/"
+    assert duty(cast.at("LUMC", Role.COORDINATOR), "consent").count == 0
+    assert duty(cast.at(SITE, Role.RATER), "consent").count == 0
+
+
+def test_forms_wait_only_for_those_who_enter_them(cast: Cast) -> None:
+    participant = walk.consented(cast)
+    forms = {
+        role: [part.label for task in duty(cast.at(SITE, role), "forms").tasks for part in task.more]
+        for role in (Role.COORDINATOR, Role.RATER, Role.TREATING_TEAM)
+    }
+    with translation.override("nl"):
+        definition = participant.study_version.definition
+        madrs, ids = definition.form("madrs").label("nl"), definition.form("ids_sr").label("nl")
+    assert madrs in forms[Role.RATER]
+    assert madrs not in forms[Role.COORDINATOR]
+    assert ids in forms[Role.COORDINATOR]
+    assert forms[Role.TREATING_TEAM] == []
+    assert duty(cast.at("", Role.MONITOR), "forms").count == 0
+
+
+def test_a_visit_that_took_place_links_each_open_form(cast: Cast) -> None:
+    participant = walk.consented(cast)
+    walk.set_day(cast, walk.visit_of(participant, "screening")) if hasattr(walk, "set_day") else None
+    walk.visited(cast, participant, "screening")
+    entry = FormEntry.objects.get(visit__participant=participant, form_key="madrs")
+    item = next(iter(entry.data))
+    save_entry(
+        by=cast.at(SITE, Role.RATER), visit=entry.visit, form_key="madrs", values={item: ""}, reason="typed by mistake"
+    )
+    task = next(task for task in duty(cast.at(SITE, Role.RATER), "forms").tasks if task.kind != "todo")
+    assert task.more[0].url == f"/participants/{participant.number}/visits/screening/forms/madrs/"
+    assert task.kind in {"late", "progress"}
+
+
+def test_a_visit_in_its_window_is_due_and_one_past_it_is_overdue(cast: Cast) -> None:
+    begun = walk.registered(cast).registered_on
+    fresh = _registered_today(cast)
+    kinds = {task.about.split(" ")[0]: task.kind for task in duty(cast.at(SITE, Role.COORDINATOR), "forms").tasks}
+    assert begun < fresh.registered_on
+    assert kinds == {fresh.number: "due"}
+    with walk._on(fresh.registered_on + datetime.timedelta(days=20)):
+        late = duty(cast.at(SITE, Role.COORDINATOR), "forms").tasks
+    assert {task.kind for task in late} == {"late", "due"}
+    assert late[0].kind == "late"
+
+
+def test_a_visit_just_done_with_forms_open_is_under_way(cast: Cast) -> None:
+    participant = _registered_today(cast)
+    visit = walk.visit_of(participant, "screening")
+    walk.set_visit_day(by=cast.at(SITE, Role.COORDINATOR), visit=visit, on=today())
+    task = duty(cast.at(SITE, Role.RATER), "forms").tasks[0]
+    assert (task.kind, task.more[0].url) == (
+        "progress",
+        f"/participants/{participant.number}/visits/screening/forms/madrs/",
+    )
+
+
+def test_nothing_waits_in_a_frozen_casebook(cast: Cast) -> None:
+    participant = walk.consented(cast)
+    freeze(by=cast.at("", Role.DATA_MANAGER), participant=participant)
+    assert duty(cast.at(SITE, Role.COORDINATOR), "forms").count == 0
+
+
+def test_from_screening_to_allocation_each_step_waits_for_the_right_person(cast: Cast) -> None:
+    participant = walk.screened(cast)
+    investigator, coordinator = cast.at(SITE, Role.INVESTIGATOR), cast.at(SITE, Role.COORDINATOR)
+    assert abouts(duty(investigator, "eligibility")) == [participant.number]
+    assert duty(coordinator, "eligibility").count == 0
+    assert duty(investigator, "signatures").count == 0, "judging signs the eligibility form"
+    judge_eligibility(by=investigator, participant=participant)
+    assert duty(investigator, "eligibility").count == 0
+    assert duty(coordinator, "randomise").count == 0
+    walk.visited(cast, participant, "baseline")
+    assert abouts(duty(coordinator, "randomise")) == [participant.number]
+    assert duty(cast.at("LUMC", Role.COORDINATOR), "randomise").count == 0
+    assert duty(cast.at(SITE, Role.RATER), "randomise").count == 0
+    assert duty(cast.at("", Role.MONITOR), "randomise").count == 0
+
+
+def test_a_person_found_not_eligible_waits_for_the_end_form(cast: Cast) -> None:
+    participant = walk.screened(cast, madrs=10)
+    judge_eligibility(by=cast.at(SITE, Role.INVESTIGATOR), participant=participant)
+    found = duty(cast.at(SITE, Role.COORDINATOR), "ending")
+    assert abouts(found) == [participant.number]
+    assert found.tasks[0].link.url == f"/participants/{participant.number}/visits/log/forms/end_of_participation/"
+    assert duty(cast.at(SITE, Role.RATER), "ending").count == 0
+
+
+def test_the_decision_at_week_8_waits_until_it_is_taken_and_then_the_end(cast: Cast) -> None:
+    participant = walk.at_week_8(cast, response=False)
+    investigator = cast.at(SITE, Role.INVESTIGATOR)
+    assert abouts(duty(investigator, "decisions")) == [participant.number]
+    assert duty(cast.at(SITE, Role.COORDINATOR), "decisions").count == 0
+    _skip_what_is_planned(cast, participant)
+    assert duty(investigator, "ending").count == 0, "the decision comes first"
+    decide_gate(by=investigator, participant=participant, phase="follow_up")
+    assert duty(investigator, "decisions").count == 0
+    assert abouts(duty(investigator, "ending")) == [participant.number]
+
+
+def test_queries_wait_for_who_enters_the_form_and_answers_for_who_closes(cast: Cast) -> None:
+    participant = walk.screened(cast)
+    entry = FormEntry.objects.get(visit__participant=participant, form_key="madrs")
+    query = raise_query(by=cast.at("", Role.MONITOR), entry=entry, item=next(iter(entry.data)), text="Is this right?")
+    rater, monitor = cast.at(SITE, Role.RATER), cast.at("", Role.MONITOR)
+    assert duty(rater, "answer").tasks[0].link.url.endswith("/visits/screening/forms/madrs/rows/1/queries/1/")
+    assert duty(cast.at(SITE, Role.COORDINATOR), "answer").count == 0
+    assert duty(monitor, "close").count == 0
+    answer_query(by=rater, query=query, text="Yes.")
+    assert (duty(rater, "answer").count, duty(monitor, "close").count) == (0, 1)
+    assert duty(rater, "close").count == 0
+
+
+def test_a_signature_that_lapsed_is_wanting_again(cast: Cast) -> None:
+    participant = walk.randomised(cast)
+    investigator = cast.at(SITE, Role.INVESTIGATOR)
+    assert duty(investigator, "signatures").count == 0
+    entry = FormEntry.objects.get(visit__participant=participant, form_key="eligibility")
+    key, value = next((key, value) for key, value in entry.data.items() if value == "yes")
+    visit = entry.visit
+    save_entry(by=investigator, visit=visit, form_key="eligibility", values={key: "no"}, reason="misread the letter")
+    save_entry(by=investigator, visit=visit, form_key="eligibility", values={key: value}, reason="it was right")
+    found = duty(investigator, "signatures")
+    assert found.tasks[0].link.url.endswith("/forms/eligibility/rows/1/sign/")
+    entry.refresh_from_db()
+    sign_entry(by=investigator, entry=entry, meaning="checked")
+    assert duty(investigator, "signatures").count == 0
+
+
+def test_a_made_list_waits_for_a_second_person(cast: Cast) -> None:
+    maker, manager = cast.at("", Role.UNBLINDED_STATISTICIAN), cast.at("", Role.DATA_MANAGER)
+    listed = make_list(by=maker)
+    assert duty(manager, "activation").tasks[0].link.url == f"/randomization/{listed.number}/activate/"
+    assert duty(maker, "activation").count == 0
+    assert duty(cast.at("", Role.MONITOR), "activation").count == 0
+    activate_list(by=manager, listed=listed)
+    assert duty(manager, "activation").count == 0
+
+
+def test_a_stratum_that_runs_low_is_told_to_the_unblinded_statistician_alone(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statistician = cast.at("", Role.UNBLINDED_STATISTICIAN)
+    assert duty(statistician, "supply").count == 0
+    length = RandomizationList.objects.get(status="active").strata.all()[0].length
+    monkeypatch.setattr("randomization.queries.LOW_LEFT", length)
+    assert duty(statistician, "supply").count == len(cast.sites)
+    assert duty(cast.at("", Role.DATA_MANAGER), "supply").count == 0
+
+
+def test_no_list_in_force_is_told(cast: Cast, settings: object) -> None:
+    settings.TRIALMGR_DEMO = True  # type: ignore[attr-defined]  # a demo allocates from rehearsal lists, and has none
+    assert duty(cast.at("", Role.UNBLINDED_STATISTICIAN), "supply").tasks[0].kind == "late"
+    walk_ready = in_screening(Participant.objects.all())
+    assert ready_to_randomise(walk_ready) == []
+
+
+def test_the_list_of_who_is_ready_agrees_with_the_policy(cast: Cast) -> None:
+    """The bulk reading of the work list and the allocation's own policy give the same answer for everybody."""
+    walk.registered(cast)
+    walk.screened(cast)
+    walk.eligible(cast)
+    walk.baseline_done(cast)
+    walk.randomised(cast)
+    withdrawn = walk.baseline_done(cast)
+    given = withdrawn.consents.get()
+    withdraw_consent(by=cast.at(SITE, Role.COORDINATOR), consent=given, on=today(), reason="moved away")
+    freeze(by=cast.at("", Role.DATA_MANAGER), participant=walk.baseline_done(cast))
+    refused = walk.screened(cast, madrs=10)
+    judge_eligibility(by=cast.at(SITE, Role.INVESTIGATOR), participant=refused)
+    walk.baseline_done(cast, "LUMC")
+    close_site(by=cast.at("", Role.ADMINISTRATOR), site=cast.sites["LUMC"], on=today(), reason="contract ended")
+    ready = {participant.number for participant in ready_to_randomise(in_screening(Participant.objects.all()))}
+    assert ready == {each.number for each in Participant.objects.select_related("site") if can_allocate(each)}
+    assert len(ready) == 1
+
+
+def test_a_person_at_two_sites_sees_the_work_of_both(cast: Cast) -> None:
+    user = create_user(
+        by=SYSTEM, username="two.sites", password=None, first_name="Twee", last_name="Locaties", email="t@example.org"
+    )
+    grant_role(by=SYSTEM, user=user, role=Role.COORDINATOR, site=cast.sites[SITE])
+    grant_role(by=SYSTEM, user=user, role=Role.TREATING_TEAM, site=cast.sites["LUMC"])
+    user = User.objects.get(pk=user.pk)
+    walk.consented(cast)
+    walk.consented(cast, "LUMC")
+    assert {about.split("-")[0] for about in abouts(duty(user, "forms"))} == {SITE}
+    walk.registered(cast)
+    walk.registered(cast, "LUMC")
+    assert duty(user, "consent").count == 1, "consent is recorded by a coordinator only"
+
+
+@pytest.mark.parametrize("role", [Role.COORDINATOR, Role.INVESTIGATOR, Role.RATER, Role.MONITOR, Role.DATA_MANAGER])
+def test_the_work_list_asks_the_database_as_often_for_many_as_for_few(
+    cast: Cast, signed_in: Callable[[User], Client], role: Role
+) -> None:
+    def asked() -> int:
+        with CaptureQueriesContext(connection, ) as queries:
+            assert client.get("/").status_code == 200
+        return len(queries)
+
+    client = signed_in(cast.at(SITE, role))
+    _some_of_each(cast)
+    client.get("/")
+    before = asked()
+    _some_of_each(cast)
+    assert asked() == before
+
+
+def test_a_long_duty_shows_its_first_tasks_its_true_count_and_a_page_of_its_own(
+    cast: Cast, signed_in: Callable[[User], Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trialmgr.overview.work.SHOWN", 1)
+    for _time in range(3):
+        walk.registered(cast)
+    client = signed_in(cast.at(SITE, Role.COORDINATOR))
+    found = next(each for each in work_list(cast.at(SITE, Role.COORDINATOR)) if each.key == "consent")
+    assert (found.count, len(found.tasks)) == (3, 1)
+    assert "/work/consent/" in client.get("/").content.decode()
+    assert client.get("/work/consent/").content.decode().count("<tr>") == 4
+    assert "Nothing" not in client.get("/work/consent/").content.decode()
+    assert client.get("/work/close/").status_code == 200
+    assert client.get("/work/nonsense/").status_code == 404
+
+
+def test_whoever_has_nothing_to_do_is_told_so(cast: Cast, signed_in: Callable[[User], Client]) -> None:
+    for role in (Role.INSPECTOR, Role.STATISTICIAN, Role.ADMINISTRATOR):
+        page = signed_in(cast.at("", role)).get("/", HTTP_ACCEPT_LANGUAGE="en").content.decode()
+        assert "Nothing waits for you now." in page
+
+
+def test_a_blinded_rater_meets_no_trace_of_the_arm(cast: Cast, signed_in: Callable[[User], Client]) -> None:
+    rater = signed_in(cast.at(SITE, Role.RATER))
+    for arm in ("esketamine", "ect"):
+        walk.randomised(cast, arm=arm)
+        walk_free = rater.get("/work/forms/", HTTP_ACCEPT_LANGUAGE="en").content.decode().lower()
+        assert "week 1" in walk_free
+        assert "esketamine" not in walk_free
+        assert "ect session" not in walk_free
+        assert "session_ect" not in walk_free
+
+
+def _registered_today(cast: Cast) -> Participant:
+    by = cast.at(SITE, Role.COORDINATOR)
+    participant = walk.register_participant(by=by, site=cast.sites[SITE], on=today())
+    version = participant.study_version.definition.consents[-1].key
+    walk.record_consent(by=by, participant=participant, version=version, given_on=today())
+    return participant
+
+
+def _some_of_each(cast: Cast) -> None:
+    walk.registered(cast)
+    walk.screened(cast)
+    walk.baseline_done(cast)
+    walk.at_week_8(cast)
+    entry = FormEntry.objects.filter(form_key="madrs").last()
+    assert entry is not None
+    monitor = cast.at("", Role.MONITOR)
+    query = raise_query(by=monitor, entry=entry, item="madrs_1" if "madrs_1" in entry.data else next(iter(entry.data)), text="?")
+    raise_query(by=monitor, entry=entry, item=query.item, text="And this?")
+    answer_query(by=cast.at(SITE, Role.RATER), query=query, text="Yes.")
+
+
+def _skip_what_is_planned(cast: Cast, participant: Participant) -> None:
+    for visit in participant.visits.filter(target_on__isnull=False, took_place_on=None):
+        try:
+            mark_visit_not_done(by=cast.at(SITE, Role.COORDINATOR), visit=visit, reason="missed")
+        except ActionRefused:
+            pass

@@ -1,0 +1,117 @@
+"""A rehearsal as a whole: the same again, to its end, cut at today, and refused where it may not be."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+
+import pytest
+from django.conf import settings as configured
+
+from audit.acts import ActionRefused
+from audit.verification import verify
+from crf.models import FormEntry, Query, Visit
+from exports.policies import open_points
+from randomization.models import Allocation, RandomizationList
+from randomization.queries import list_findings
+from trialmgr.overview.rehearsal.likeness import fingerprint
+from trialmgr.overview.rehearsal.trial import DEFAULT_STUDY, Progress, check_may_rehearse, counts, rehearse
+from trialmgr.participants.models import Participant
+from trialmgr.studies.clock import today
+from trialmgr.studies.models import StudyVersion
+
+Rehearsed = Callable[[int, int], dict[str, list[dict[str, object]]]]
+
+
+def test_the_same_seed_gives_the_same_trial_and_another_seed_another(rehearsed: Rehearsed) -> None:
+    first = rehearsed(2, 5)
+    assert rehearsed(2, 5) == first
+    assert rehearsed(2, 6) != first
+    assert len(first["participants"]) == 2
+
+
+@pytest.mark.usefixtures("demo")
+def test_a_rehearsal_to_its_end_leaves_nothing_open_and_proves_itself() -> None:
+    told: list[Progress] = []
+    rehearse(participants=8, seed=2, report=told.append)
+    assert open_points() == []
+    assert not Participant.objects.filter(status__in=["screening", "on_study"]).exists()
+    assert Participant.objects.filter(freezes__thawed_at=None).count() == 8
+    assert told[-1].finished == told[-1].registered == 8
+    assert sum(counts().values()) == 8 + Allocation.objects.count()
+    assert verify().is_whole
+    assert list_findings(RandomizationList.objects.get(status="active")) == []
+    assert len(fingerprint()) == 64
+
+
+@pytest.mark.usefixtures("demo")
+def test_an_ongoing_trial_is_cut_at_today() -> None:
+    rehearse(participants=6, seed=1, ongoing=True)
+    assert Participant.objects.filter(status__in=["screening", "on_study"]).exists()
+    assert not Visit.objects.filter(took_place_on__gt=today()).exists()
+    assert Participant.objects.filter(registered_on__gte=today() - datetime.timedelta(days=430)).count() == 6
+
+
+@pytest.mark.usefixtures("demo")
+def test_a_second_rehearsal_in_the_same_place_is_refused() -> None:
+    rehearse(participants=1, seed=1, ongoing=True)
+    with pytest.raises(ActionRefused, match="participants already"):
+        check_may_rehearse()
+
+
+def test_a_real_installation_is_never_rehearsed_in(db: None) -> None:
+    with pytest.raises(ActionRefused, match="TRIALMGR_DEMO=1"):
+        rehearse(participants=1, seed=1)
+
+
+@pytest.mark.usefixtures("demo")
+def test_an_empty_installation_gets_the_study_and_the_cast(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, object]] = []
+
+    class Made(Exception):
+        pass
+
+    def set_up(definition: object, **given: object) -> None:
+        asked.append(given)
+        raise Made
+
+    monkeypatch.setattr("trialmgr.overview.rehearsal.trial.set_up", set_up)
+    monkeypatch.setattr(StudyVersion.objects, "exists", lambda: False)
+    with pytest.raises(Made):
+        rehearse(participants=1, seed=3, password="a password")
+    assert asked == [{"password": "a password", "seed": "3"}]
+    assert (configured.TRIALMGR_STUDIES / DEFAULT_STUDY).is_dir()
+
+
+@pytest.mark.usefixtures("demo")
+def test_data_come_with_everything_that_happens_in_a_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every rarity made frequent: each kind of trouble is met, and all of it is settled at the end."""
+    from trialmgr.overview.rehearsal import trial
+    from trialmgr.overview.rehearsal.profile import load_profile
+
+    often = {
+        "screen_failure": 0.4,
+        "drop_out": 0.5,
+        "visit_not_done": 0.2,
+        "form_not_done": 0.1,
+        "form_completed_later": 0.2,
+        "form_corrected": 0.3,
+        "form_questioned": 0.1,
+        "item_missing": 0.05,
+        "item_surprising": 0.1,
+        "row_removed": 0.3,
+        "unscheduled": 3.0,
+        "visit_outside_window": 0.2,
+    }
+    usual = load_profile(configured.TRIALMGR_STUDIES / DEFAULT_STUDY)
+    monkeypatch.setattr(trial, "load_profile", lambda folder: usual.model_copy(update=often))
+    rehearse(participants=8, seed=4)
+    assert open_points() == []
+    assert {"screen_failure", "ended_early", "completed"} <= set(Participant.objects.values_list("status", flat=True))
+    assert Visit.objects.exclude(not_done_reason="").exists()
+    assert any(entry.missing for entry in FormEntry.objects.all())
+    assert FormEntry.objects.filter(status="removed").exists()
+    assert FormEntry.objects.filter(visit__key="unscheduled").exists()
+    assert Query.objects.filter(check_key="").exists()
+    assert Query.objects.filter(check_key="soft_range").exists()
+    assert any(not visit.in_window(visit.took_place_on) for visit in Visit.objects.exclude(took_place_on=None))

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from django.contrib.auth.tokens import default_token_generator
+from django.db.models import Prefetch, Q, QuerySet
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+
+from trialmgr.people.models import Membership, Site, User
+
+
+def people(text: str = "") -> QuerySet[User]:
+    """Users with their roles, past and present; ``text`` searches user name and name."""
+    roles = Prefetch("memberships", Membership.objects.select_related("site").order_by("pk"))
+    found = User.objects.prefetch_related(roles).order_by("-is_active", "username")
+    if text:
+        found = found.filter(Q(username__icontains=text) | Q(first_name__icontains=text) | Q(last_name__icontains=text))
+    return found
+
+
+def person_called(username: str) -> User:
+    return get_object_or_404(people(), username=username)
+
+
+def membership_of(user: User, number: int) -> Membership:
+    """A user's roles are numbered from 1 in the order they were granted."""
+    held = list(user.memberships.all())
+    if not 1 <= number <= len(held):
+        raise Http404
+    return held[number - 1]
+
+
+def user_of_link(username: str, token: str) -> User | None:
+    """Whose link this is, while it works: once, for three days, for an account that is open."""
+    user = User.objects.filter(username=username, is_active=True).first()
+    return user if user is not None and default_token_generator.check_token(user, token) else None
+
+
+def site_called(code: str) -> Site:
+    return get_object_or_404(Site, code=code)

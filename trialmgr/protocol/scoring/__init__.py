@@ -1,0 +1,14 @@
+"""Scores of questionnaires: named, versioned functions over the items in the instrument's own order.
+
+An item without an answer makes the total missing, unless the function says otherwise (one of a pair, a question that
+is not asked). Items outside their bounds never get here: the form's ranges refuse them.
+"""
+
+from trialmgr.protocol.scoring import functioning, mood, other
+from trialmgr.protocol.scoring.function import Answers, ScoreFunction
+
+FUNCTIONS: dict[str, ScoreFunction] = {
+    function.name: function for function in (*mood.FUNCTIONS, *functioning.FUNCTIONS, *other.FUNCTIONS)
+}
+
+__all__ = ["FUNCTIONS", "Answers", "ScoreFunction"]
