@@ -62,18 +62,19 @@ class RoomCommand(BaseCommand):
             own.set_defaults(subcommand=subcommand)
             own.add_argument("--json", action="store_true", dest="as_json", help="answer in JSON on standard output")
             if subcommand.as_user:
-                own.add_argument("--as", required=True, dest="as_username", metavar="USERNAME", help="the person who acts")
+                own.add_argument("--as", required=True, dest="as_username", metavar="USERNAME", help="who acts")
             subcommand.arguments(own)
 
     def handle(self, *args: Any, **options: Any) -> None:
         subcommand, as_json = options["subcommand"], options["as_json"]
+        refusals: tuple[type[Exception], ...] = (ActionRefused, PermissionDenied, *self.refusals)
         own = {name: value for name, value in options.items() if name not in _OF_DJANGO}
         try:
             with override("en"):
                 answer = self._run(subcommand, own)
         except WrongUsage as wrong:
             self._stop([str(wrong)], as_json, code=2)
-        except (ActionRefused, PermissionDenied, *self.refusals) as refusal:
+        except refusals as refusal:
             self._stop(list(_reasons(refusal)), as_json, code=1)
         except (OperationalError, ProgrammingError) as error:
             if options["traceback"]:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from crf.due import Due, Step
@@ -18,6 +17,7 @@ from crf.queries import entries_by_visit, unclosed_queries, visits_of
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import User
 from trialmgr.protocol.model import StudyDefinition
+from trialmgr.studies.clock import today
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +115,12 @@ _PERMISSIONS = {
 def _read(place: CasebookPlace) -> _Book:
     participant = place.participant
     signatures = Signature.objects.for_user(place.user).filter(entry__visit__participant=participant, lapsed_at=None)
-    queries: Mapping[int, int] = {}
-    if place.may("queries.view"):
-        rows = unclosed_queries(place.user).filter(entry__visit__participant=participant)
-        queries = Counter(rows.values_list("entry_id", flat=True))
+    queries = unclosed_queries(place.user).filter(entry__visit__participant=participant)
     return _Book(
         place=place,
         entries=entries_by_visit(place.user, participant),
         signed=frozenset(signatures.values_list("entry_id", flat=True)),
-        queries=queries,
+        queries=Counter(queries.values_list("entry_id", flat=True)),
     )
 
 
@@ -133,25 +130,25 @@ def _line(book: _Book, visit: Visit) -> VisitLine:
         visit=visit,
         label=visit.label(spoken()),
         url=reverse("crf:visit", args=[number, visit.slug]),
-        tag=visit_tag(visit, timezone.localdate()),
+        tag=visit_tag(visit),
         forms=tuple(_form_lines(book, visit)),
     )
 
 
-def visit_tag(visit: Visit, today: datetime.date) -> Tag:
+def visit_tag(visit: Visit) -> Tag:
     if visit.definition.kind == "log":
         return Tag(_("Open"), "info")
     if visit.is_not_done:
         return Tag(_("Not done"), "none")
     if visit.took_place_on is not None:
         return Tag(_("Took place"), "done")
-    return _planned_tag(visit, today)
+    return _planned_tag(visit)
 
 
-def _planned_tag(visit: Visit, today: datetime.date) -> Tag:
-    if visit.latest_on is not None and visit.latest_on < today:
+def _planned_tag(visit: Visit) -> Tag:
+    if visit.latest_on is not None and visit.latest_on < today():
         return Tag(_("Overdue"), "late")
-    return Tag(_("Due now"), "due") if visit.in_window(today) else Tag(_("Planned"), "todo")
+    return Tag(_("Due now"), "due") if visit.in_window(today()) else Tag(_("Planned"), "todo")
 
 
 def _form_lines(book: _Book, visit: Visit) -> Iterator[FormLine]:

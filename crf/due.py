@@ -91,9 +91,7 @@ def _trial_step(definition: StudyDefinition, case: CaseFacts, pending: Due | Non
     return pending or Due(Step.END)
 
 
-def _first_pending(
-    definition: StudyDefinition, sight: Sight, case: CaseFacts, today: datetime.date
-) -> Due | None:
+def _first_pending(definition: StudyDefinition, sight: Sight, case: CaseFacts, today: datetime.date) -> Due | None:
     for visit in case.visits:
         due = _pending(definition.visit(visit.key), sight, visit, today)
         if due is not None:

@@ -32,8 +32,10 @@ class CriterionLine:
     def tag(self) -> Tag:
         parts = {self.answer, self.rule if self.has_rule else self.wanted}
         if (not self.wanted) in parts:
-            return Tag(_("Not fulfilled"), "stop")
-        return Tag(_("Not known yet"), "todo") if None in parts else Tag(_("Fulfilled"), "done")
+            return Tag(_("Not met") if self.wanted else _("Excludes"), "stop")
+        if None in parts:
+            return Tag(_("Not known yet"), "todo")
+        return Tag(_("Met") if self.wanted else _("Does not exclude"), "done")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from crf.models import QUERY_STATUS_LABELS
-from trialmgr.participants.forms import ActForm, DayField
 from trialmgr.participants.states import STATUS_LABELS
+from trialmgr.people.forms import ActForm, DayField
 from trialmgr.people.models import Site, User
 
 Choices = Sequence[tuple[str, Any]]
@@ -133,6 +133,4 @@ class ConfirmForm(ActForm):
 
 
 def _offer(form: forms.Form, name: str, choices: Choices) -> None:
-    field = form.fields[name]
-    assert isinstance(field, forms.ChoiceField), "only a choice can be offered"
-    field.choices = choices
+    cast(forms.ChoiceField, form.fields[name]).choices = choices

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from django.db.models import Count, QuerySet
-from django.utils import timezone
 
 from crf.due import CaseFacts, Due, VisitFacts, next_due
 from crf.models import EligibilityDecision, EntryStatus, FormEntry, GateDecision, Query, QueryStatus, Visit
@@ -14,17 +13,25 @@ from trialmgr.participants.models import Consent, Participant
 from trialmgr.participants.states import Status
 from trialmgr.people.models import User
 from trialmgr.protocol.model import StudyDefinition
+from trialmgr.studies.clock import today
 from trialmgr.studies.queries import current_definition
 
 _VISIT_FIELDS = (
-    "pk", "participant_id", "key", "ordinal", "target_on", "latest_on", "took_place_on", "not_done_reason",
-)  # fmt: skip
+    "pk",
+    "participant_id",
+    "key",
+    "ordinal",
+    "target_on",
+    "latest_on",
+    "took_place_on",
+    "not_done_reason",
+)
 
 
 def due_for(user: User, participants: Sequence[Participant]) -> dict[int, Due | None]:
     """The next step of each participant, as this person sees it, by the participant's primary key."""
     definition = current_definition()
-    sight, today = user.sight(definition), timezone.localdate()
+    sight = user.sight(definition)
     ids = [participant.pk for participant in participants]
     visits, consented = _visits(user, ids), _consented(ids)
     verdicts, decided = _verdicts(definition, participants), _decided(ids)
@@ -38,7 +45,7 @@ def due_for(user: User, participants: Sequence[Participant]) -> dict[int, Due | 
         )
         for participant in participants
     }
-    return {pk: next_due(definition, sight, case, today) for pk, case in cases.items()}
+    return {pk: next_due(definition, sight, case, today()) for pk, case in cases.items()}
 
 
 def unclosed_queries(user: User) -> QuerySet[Query]:
@@ -47,18 +54,16 @@ def unclosed_queries(user: User) -> QuerySet[Query]:
 
 
 def open_query_counts(user: User, ids: Collection[int]) -> dict[int, int]:
-    """Queries that are not closed and that this person sees, by participant; none for who may not see queries."""
-    if not user.may("queries.view"):
-        return {}
+    """Queries that are not closed and that this person sees, by participant."""
     counted = unclosed_queries(user).filter(entry__visit__participant__in=ids).order_by()
     return dict(counted.values_list("entry__visit__participant").annotate(Count("pk")))
 
 
 def entries_by_visit(user: User, participant: Participant) -> dict[int, list[FormEntry]]:
     """Standing entries of one participant by visit, without their documents."""
-    entries = FormEntry.objects.for_user(user).standing().filter(visit__participant=participant).defer("data", "missing")
+    entries = FormEntry.objects.for_user(user).standing().filter(visit__participant=participant)
     found: dict[int, list[FormEntry]] = defaultdict(list)
-    for entry in entries:
+    for entry in entries.defer("data", "missing"):
         found[entry.visit_id].append(entry)
     return found
 
@@ -79,21 +84,19 @@ def with_definitions(definition: StudyDefinition, visits: Iterable[Visit]) -> No
 
 def _visits(user: User, ids: Collection[int]) -> Mapping[int, list[VisitFacts]]:
     complete: dict[int, set[str]] = defaultdict(set)
-    entries = FormEntry.objects.for_user(user).filter(
-        visit__participant__in=ids, status=EntryStatus.COMPLETE.value
-    )
+    entries = FormEntry.objects.for_user(user).filter(visit__participant__in=ids, status=EntryStatus.COMPLETE.value)
     for visit_id, form in entries.order_by().values_list("visit_id", "form_key"):
         complete[visit_id].add(form)
     found: dict[int, list[VisitFacts]] = defaultdict(list)
     rows = Visit.objects.for_user(user).filter(participant__in=ids).order_by("target_on", "pk")
-    for pk, participant, key, ordinal, target_on, latest_on, took_place_on, not_done in rows.values_list(*_VISIT_FIELDS):
+    for pk, participant, key, ordinal, target_on, latest_on, took_place_on, reason in rows.values_list(*_VISIT_FIELDS):
         facts = VisitFacts(
             key=key,
             ordinal=ordinal,
             target_on=target_on,
             latest_on=latest_on,
             took_place=took_place_on is not None,
-            not_done=not_done != "",
+            not_done=reason != "",
             complete=frozenset(complete[pk]),
         )
         found[participant].append(facts)

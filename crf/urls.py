@@ -5,19 +5,19 @@ The list and the casebook belong under the name ``participants``, together with 
 
 from __future__ import annotations
 
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from crf.views import casebooks, decisions, entries, review, rows, threads, visits
 from trialmgr.participants.urls import urlpatterns as of_participants
 
-_participants = [
+_participants: list[URLPattern] = [
     path("participants/", casebooks.participants, name="list"),
     path("participants/register/", casebooks.register, name="register"),
     path("participants/<str:number>/", casebooks.detail, name="detail"),
     *of_participants,
 ]
 
-_row = [
+_row: list[URLPattern] = [
     path("", entries.row, name="row"),
     path("history/", review.history, name="history"),
     path("history/<str:item>/", review.item_history, name="item_history"),
@@ -28,7 +28,7 @@ _row = [
     path("queries/<int:n>/", threads.thread, name="query"),
 ]
 
-_form = [
+_form: list[URLPattern | URLResolver] = [
     path("", entries.entry, name="entry"),
     path("not-done/", entries.form_not_done, name="form_not_done"),
     path("rows/", rows.rows, name="rows"),
@@ -36,7 +36,7 @@ _form = [
     path("rows/<int:row>/", include(_row)),
 ]
 
-_casebook = [
+_casebook: list[URLPattern | URLResolver] = [
     path("visits/add/", visits.add_visit, name="add_visit"),
     path("visits/<str:slug>/", visits.visit, name="visit"),
     path("visits/<str:slug>/not-done/", visits.visit_not_done, name="visit_not_done"),
@@ -47,7 +47,7 @@ _casebook = [
     path("freeze/", review.freeze, name="freeze"),
 ]
 
-_crf = [
+_crf: list[URLPattern | URLResolver] = [
     path("participants/<str:number>/", include(_casebook)),
     path("queries/", threads.queries, name="queries"),
 ]

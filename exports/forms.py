@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from trialmgr.participants.forms import ActForm
+from trialmgr.people.forms import ActForm
 
 WITH, WITHOUT = "with", "without"
 _CHOICES = (

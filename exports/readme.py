@@ -15,7 +15,7 @@ MOST_AUDIT_ROWS = 100_000
 
 _ALLOCATION = {
     True: Text(
-        nl="Deze uitgave bevat de toewijzing. Zij is niet bestemd voor wie geblindeerd werkt.",
+        nl="Deze vrijgave bevat de toewijzing. Zij is niet bestemd voor wie geblindeerd werkt.",
         en="This release holds the allocation. It is not meant for anyone who works blinded.",
     ),
     False: Text(

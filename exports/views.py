@@ -14,7 +14,7 @@ from exports import actions, listings, policies
 from exports.forms import WITH, MakeForm
 from exports.models import Release
 from exports.open_points import points_for, summaries
-from trialmgr.participants.forms import ActForm, ReasonForm, bound, status_of
+from trialmgr.people.forms import ActForm, ReasonForm, bound, status_of
 from trialmgr.people.guards import permitted, person, signed_in_again
 from trialmgr.studies.queries import open_lock
 

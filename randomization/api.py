@@ -35,9 +35,10 @@ class AllocationDetail(ParticipantView):
         may=("allocation.view",),
     )
     def get(self, request: Request, number: str) -> Response:
-        participant = self.participant(number)
-        rows = Allocation.objects.for_user(person(request)).select_related("participant")
-        return Response(AllocationSerializer(get_object_or_404(rows, participant=participant)).data)
+        rows = Allocation.objects.for_user(person(request)).select_related("participant__site")
+        allocation = get_object_or_404(rows, participant__number=number)
+        self.check_at(allocation.participant.site)
+        return Response(AllocationSerializer(allocation).data)
 
     @operation(
         "allocations_make",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 import time_machine
@@ -140,7 +140,8 @@ def enterer(cast: Cast, site: str, form: Form) -> User:
 
 def visit_of(participant: Participant, slug: str) -> Visit:
     """The visit that pages call ``slug``."""
-    return next(visit for visit in participant.visits.select_related("participant__site") if visit.slug == slug)
+    visits: Iterable[Visit] = participant.visits.select_related("participant__site")
+    return next(visit for visit in visits if visit.slug == slug)
 
 
 def answers(
@@ -151,7 +152,7 @@ def answers(
     madrs: int = MADRS_BEFORE,
     given: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """An answer to each question that is asked, from its type, range and code list; the MADRS items add up to ``madrs``."""
+    """An answer to each question that is asked, by its type, range and code list; the MADRS adds up to ``madrs``."""
     definition = participant.study_version.definition
     wished = _madrs_items(form, madrs) | dict(given or {})
     scope = Scope(definition, form, StoredValues(participant))
@@ -201,9 +202,8 @@ def _middle(item: Item) -> str:
 def _allocated(cast: Cast, participant: Participant) -> Participant:
     baseline = visit_of(participant, "baseline").took_place_on or participant.registered_on
     with _on(baseline + datetime.timedelta(days=1)):
-        allocate(
-            by=cast.at(participant.site.code, Role.COORDINATOR), participant=participant, idempotency_key=uuid.uuid4().hex
-        )
+        coordinator = cast.at(participant.site.code, Role.COORDINATOR)
+        allocate(by=coordinator, participant=participant, idempotency_key=uuid.uuid4().hex)
     participant.refresh_from_db()
     return participant
 

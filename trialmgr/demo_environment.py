@@ -21,7 +21,7 @@ def is_wanted(arguments: list[str]) -> bool:
 
 
 def enter(base: Path) -> None:
-    """Put the demo's settings into the environment. ``base``: the checkout; TRIALMGR_DEMO_FOLDER names another place."""
+    """Put the demo's settings into the environment. ``base``: the checkout; TRIALMGR_DEMO_FOLDER: elsewhere."""
     folder = Path(os.environ.get(FOLDER, base / "var" / "demo"))
     folder.mkdir(parents=True, exist_ok=True)
     os.environ.update(_secrets(folder / "secrets.env"))

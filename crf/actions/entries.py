@@ -20,7 +20,7 @@ from crf.models import EntryStatus, FormEntry, Visit
 from crf.participant_forms import form_for
 from trialmgr.people.models import User
 from trialmgr.protocol.evaluation import Evaluation, Problem, evaluate_entry
-from trialmgr.protocol.model import Form
+from trialmgr.protocol.model import Form, StudyDefinition
 from trialmgr.studies.models import StudyVersion
 from trialmgr.studies.queries import current_version
 
@@ -80,7 +80,9 @@ def save_entry(
 @action("entry.not_done", permission="entries.enter", site=lambda visit, **_k: visit.participant.site)
 def mark_not_done(*, by: User, visit: Visit, form_key: str, code: str, reason: str = "") -> Saved:
     """The whole form was not done: every item that applies is missing, for the reason ``code``."""
-    form = form_for(visit.participant, current_version().definition, form_key)
+    definition = current_version().definition
+    _check_form(definition, form_key)
+    form = form_for(visit.participant, definition, form_key)
     wanted = {item.key: code for item in form.items if item.required and item.missing_allowed and not item.is_derived}
     return save_entry(by=by, visit=visit, form_key=form_key, values={}, missing=wanted, reason=reason)
 
@@ -109,12 +111,16 @@ def _check_removable(entry: FormEntry, reason: str) -> None:
     _check_stands(entry)
 
 
+def _check_form(definition: StudyDefinition, form_key: str) -> None:
+    if not definition.has_form(form_key):
+        raise ActionRefused(_("There is no form “%(key)s”.") % {"key": form_key})
+
+
 def _entry_to_write(by: User, visit: Visit, form_key: str, occurrence: int | None, revision: int | None) -> FormEntry:
     """The row to write, its visit locked; every rule that forbids writing has been asked."""
     visit = Visit.objects.select_for_update(of=("self",)).select_related("participant__site").get(pk=visit.pk)
     version = current_version()
-    if not version.definition.has_form(form_key):
-        raise ActionRefused(_("There is no form “%(key)s”.") % {"key": form_key})
+    _check_form(version.definition, form_key)
     form = version.definition.form(form_key)
     policies.check_role_enters(by, visit, form)
     policies.check_entry_open(visit, form)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -20,6 +21,7 @@ from crf.api.shapes import (
     saved_document,
 )
 from crf.places import FormPlace, spoken
+from crf.policies import check_role_enters
 from trialmgr.people.api import ENTERING, WRITING, check_signed_in_again, checked, listed, operation, person
 
 _LONGEST_VALUE = 20_000
@@ -63,6 +65,12 @@ class SigningRequest(serializers.Serializer[Any]):
 class EntryWriting(CasebookView):
     """A view that saves a form entry."""
 
+    def writable(self, number: str, slug: str, form: str) -> FormPlace:
+        """403 for a role that does not enter this form."""
+        place = self.form(number, slug, form)
+        check_role_enters(place.user, place.visit, place.form)
+        return place
+
     def check_items(self, place: FormPlace, sent: Mapping[str, Any]) -> None:
         """An item out of sight is refused in the same words as one that does not exist."""
         known = {item.key for item in place.form.items if place.sight.item(item)}
@@ -93,7 +101,7 @@ class EntryRows(EntryWriting):
         refusals=ENTERING,
     )
     def post(self, request: Request, number: str, slug: str, form: str) -> Response:
-        place = self.form(number, slug, form)
+        place = self.writable(number, slug, form)
         sent = checked(RowRequest, request)
         self.check_items(place, sent)
         saved = actions.save_entry(by=person(request), visit=place.visit, form_key=form, occurrence=None, **sent)
@@ -115,7 +123,7 @@ class EntryDetail(EntryWriting):
         refusals=ENTERING,
     )
     def put(self, request: Request, number: str, slug: str, form: str, row: int) -> Response:
-        return self._save(request, self.form(number, slug, form), row, whole=True)
+        return self._save(request, self.writable(number, slug, form), row, whole=True)
 
     @operation(
         "entries_change",
@@ -126,7 +134,7 @@ class EntryDetail(EntryWriting):
         refusals=ENTERING,
     )
     def patch(self, request: Request, number: str, slug: str, form: str, row: int) -> Response:
-        return self._save(request, self.form(number, slug, form), row, whole=False)
+        return self._save(request, self.writable(number, slug, form), row, whole=False)
 
     def _save(self, request: Request, place: FormPlace, row: int, *, whole: bool) -> Response:
         """The first row may be new; a further one is added by POST and stands already."""
@@ -159,13 +167,15 @@ class FormNotDone(EntryWriting):
         refusals=ENTERING,
     )
     def post(self, request: Request, number: str, slug: str, form: str) -> Response:
-        place = self.form(number, slug, form)
+        place = self.writable(number, slug, form)
+        if place.form.repeating:
+            raise Http404
         sent = checked(NotDoneRequest, request)
         saved = actions.mark_not_done(by=person(request), visit=place.visit, form_key=form, **sent)
         return self.saved(place, saved, 201)
 
 
-class EntryRemoval(CasebookView):
+class EntryRemoval(EntryWriting):
     @operation(
         "entries_remove",
         "Take a row of a repeating form out; it stays readable",
@@ -175,7 +185,7 @@ class EntryRemoval(CasebookView):
         refusals=WRITING,
     )
     def post(self, request: Request, number: str, slug: str, form: str, row: int) -> Response:
-        place = self.form(number, slug, form)
+        place = self.writable(number, slug, form)
         entry = place.entry(row)
         sent = checked(RemovalRequest, request)
         removed = actions.remove_row(by=person(request), entry=entry, **sent)

@@ -22,9 +22,9 @@ from crf.models import GateDecision
 from crf.places import CasebookPlace, casebook_place, spoken
 from crf.queries import due_for, open_query_counts
 from crf.views.frames import frame, show
-from trialmgr.participants.forms import bound
 from trialmgr.participants.models import Participant, ParticipantQuerySet
 from trialmgr.participants.states import Status
+from trialmgr.people.forms import bound
 from trialmgr.people.guards import permitted, person
 from trialmgr.people.models import User
 from trialmgr.studies.queries import current_definition
@@ -49,7 +49,7 @@ def participants(request: HttpRequest) -> HttpResponse:
         "filter_form": filter_form,
         "page_obj": page,
         "rows": participant_rows(user, list(page.object_list)),
-        "columns": list(_columns(user)),
+        "columns": list(_columns()),
         "may_register": bool(sites_of(user, "participants.register")),
     }
     return render(request, "crf/participants.html", context)
@@ -86,7 +86,6 @@ def detail(request: HttpRequest, number: str) -> HttpResponse:
         phases=casebook(place),
         actions=list(_actions(place)),
     )
-    context["breadcrumbs"] = [context["breadcrumbs"][0], {"label": participant.number}]
     return render(request, "crf/casebook.html", context)
 
 
@@ -96,7 +95,6 @@ def participant_rows(user: User, participants: Sequence[Participant]) -> list[li
     due = due_for(user, participants)
     queries = open_query_counts(user, [participant.pk for participant in participants])
     phases = {phase.key: phase.label(spoken()) for phase in definition.phases}
-    sees_queries = user.may("queries.view")
     return [
         [
             {"text": one.number, "url": reverse("participants:detail", args=[one.number])},
@@ -104,7 +102,7 @@ def participant_rows(user: User, participants: Sequence[Participant]) -> list[li
             {"text": one.get_status_display(), "kind": STATUS_KINDS[one.state]},
             {"text": phases.get(one.phase, one.phase)},
             *_due_cells(due_line(user, definition, one, due[one.pk])),
-            *([{"text": queries.get(one.pk, 0), "numeric": True}] if sees_queries else []),
+            {"text": queries.get(one.pk, 0), "numeric": True},
         ]
         for one in participants
     ]
@@ -118,11 +116,10 @@ def _due_cells(line: DueLine | None) -> list[dict[str, Any]]:
     return [{"text": line.text}, when]
 
 
-def _columns(user: User) -> Iterator[dict[str, Any]]:
+def _columns() -> Iterator[dict[str, Any]]:
     for label in (_("Number"), _("Site"), _("Status"), _("Phase"), _("Due next"), _("Planned for")):
         yield {"label": label}
-    if user.may("queries.view"):
-        yield {"label": _("Open queries"), "numeric": True}
+    yield {"label": _("Open queries"), "numeric": True}
 
 
 def _filtered(rows: ParticipantQuerySet, chosen: ParticipantFilter) -> ParticipantQuerySet:
@@ -139,15 +136,15 @@ def _facts(place: CasebookPlace) -> Iterator[dict[str, Any]]:
     yield {"key": _("Status"), "value": participant.get_status_display(), "kind": STATUS_KINDS[participant.state]}
     yield {"key": _("Phase"), "value": phase.label(spoken())}
     yield {"key": _("Site"), "value": participant.site.name}
-    yield {"key": _("Registered on"), "value": date_format(participant.registered_on)}
+    yield {"key": _("Registered on"), "value": date_format(participant.registered_on, "j F Y")}
     yield _consent_fact(place)
     if any(form.eligibility and place.sees_form(form.key) for form in place.definition.forms):
         yield _eligibility_fact(place)
     if participant.enrolled_on:
-        yield {"key": _("Randomised on"), "value": date_format(participant.enrolled_on)}
+        yield {"key": _("Randomised on"), "value": date_format(participant.enrolled_on, "j F Y")}
     yield from _gate_facts(place)
     if participant.ended_on:
-        yield {"key": _("Ended on"), "value": date_format(participant.ended_on)}
+        yield {"key": _("Ended on"), "value": date_format(participant.ended_on, "j F Y")}
     if policies.is_frozen(participant):
         yield {"key": _("Casebook"), "value": _("Frozen"), "kind": "locked"}
 
@@ -159,8 +156,11 @@ def _consent_fact(place: CasebookPlace) -> dict[str, Any]:
     if newest is None:
         return fact | {"value": _("Not recorded"), "kind": "todo"}
     if newest.withdrawn_on:
-        return fact | {"value": _("Withdrawn on %(day)s") % {"day": date_format(newest.withdrawn_on)}, "kind": "stop"}
-    return fact | {"value": _("Given on %(day)s") % {"day": date_format(newest.given_on)}, "kind": "done"}
+        return fact | {
+            "value": _("Withdrawn on %(day)s") % {"day": date_format(newest.withdrawn_on, "j F Y")},
+            "kind": "stop",
+        }
+    return fact | {"value": _("Given on %(day)s") % {"day": date_format(newest.given_on, "j F Y")}, "kind": "done"}
 
 
 def _eligibility_fact(place: CasebookPlace) -> dict[str, Any]:
@@ -169,16 +169,17 @@ def _eligibility_fact(place: CasebookPlace) -> dict[str, Any]:
     fact = {"key": _("Eligibility"), "url": url, "action": _("Show")}
     if decision is None:
         return fact | {"value": _("Not judged"), "kind": "todo"}
-    return fact | ({"value": _("Eligible"), "kind": "done"} if decision.eligible else {"value": _("Not eligible"), "kind": "stop"})
+    if decision.eligible:
+        return fact | {"value": _("Eligible"), "kind": "done"}
+    return fact | {"value": _("Not eligible"), "kind": "stop"}
 
 
 def _gate_facts(place: CasebookPlace) -> Iterator[dict[str, Any]]:
     decided = {row.phase: row for row in GateDecision.objects.filter(participant=place.participant)}
     for phase in place.definition.phases:
         if phase.gate and phase.key in decided:
-            opened = decided[phase.key].opened
-            text = phase.gate.if_true if opened else phase.gate.if_false
-            yield {"key": phase.gate.label(spoken()), "value": text(spoken()), "kind": "done" if opened else "stop"}
+            text = phase.gate.if_true if decided[phase.key].opened else phase.gate.if_false
+            yield {"key": phase.gate.label(spoken()), "value": text(spoken())}
 
 
 def _actions(place: CasebookPlace) -> Iterator[dict[str, str]]:

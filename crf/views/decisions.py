@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,13 +15,13 @@ from crf.forms import ConfirmForm
 from crf.gates import GateView, gate_view
 from crf.places import CasebookPlace, casebook_place
 from crf.views.frames import acted, frame, show
-from trialmgr.participants.forms import bound
+from trialmgr.people.forms import bound
 from trialmgr.people.guards import permitted, person, signed_in_again
 
 
 @permitted("entries.view")
 def eligibility(request: HttpRequest, number: str) -> HttpResponse:
-    """The criteria in force for this participant, the answers, what the rules say, and the judgement if there is one."""
+    """The criteria in force for this participant, answers, rules, and the judgement if there is one."""
     place, assessment = _assessed(request, number)
     decision = policies.standing_eligibility(place.participant)
     may_judge = assessment.is_complete and decision is None and place.may("participants.judge")
@@ -71,5 +69,3 @@ def _gate(place: CasebookPlace, key: str) -> GateView:
     if gate is None:
         raise Http404
     return gate_view(place, key, gate)
-
-

@@ -19,9 +19,10 @@ from crf.fields import ErrorLink, error_links, read_submission
 from crf.forms import ChangeReasonForm, NotDoneForm
 from crf.models import Query, QueryStatus
 from crf.places import FormPlace, form_place, spoken
+from crf.policies import check_role_enters
 from crf.sheets import Sheet, open_sheet
 from crf.views.frames import acted, frame, show
-from trialmgr.participants.forms import bound
+from trialmgr.people.forms import bound
 from trialmgr.people.guards import permitted, person
 
 
@@ -66,7 +67,7 @@ def new_row(request: HttpRequest, number: str, slug: str, form: str) -> HttpResp
 def form_not_done(request: HttpRequest, number: str, slug: str, form: str) -> HttpResponse:
     """The whole form was not done, for one reason."""
     place = form_place(person(request), number, slug, form)
-    place.check_may("entries.enter")
+    check_role_enters(place.user, place.visit, place.form)
     if place.form.repeating:
         raise Http404
     sheet = open_sheet(place, 1)
@@ -90,9 +91,7 @@ def _read_page(request: HttpRequest, sheet: Sheet) -> HttpResponse:
 
 def _write_page(request: HttpRequest, sheet: Sheet, typed: Typed | None = None) -> HttpResponse:
     if typed is None:
-        context = _context(
-            sheet, sections=sheet.sections(), revision=sheet.revision, reason_form=ChangeReasonForm()
-        )
+        context = _context(sheet, sections=sheet.sections(), revision=sheet.revision, reason_form=ChangeReasonForm())
         return render(request, "crf/entry.html", context)
     reason_form = ChangeReasonForm(request.POST)
     sections = sheet.sections(typed.values, typed.missing, typed.errors)
@@ -138,21 +137,20 @@ def _saved(request: HttpRequest, place: FormPlace, saved: Saved) -> HttpResponse
     else:
         messages.success(request, _("Saved. The form is complete."))
     for query in _asked(sheet, saved):
-        text = sheet.form.item(query.item).label(spoken())
+        text = _("A check asks about “%(item)s”.") % {"item": sheet.form.item(query.item).label(spoken())}
         url = place.row_url("query", row, query.number)
-        messages.warning(request, format_html('<a href="{}">{}</a>', url, _("A check asks about “%(item)s”.") % {"item": text}))
+        messages.warning(request, format_html('<a href="{}">{}</a>', url, text))
     return redirect(sheet.url)
 
 
 def _asked(sheet: Sheet, saved: Saved) -> list[Query]:
     """Queries of the soft checks that fire on what was saved, as far as this person sees queries."""
     firing = {(warning.check_key, warning.item_key) for warning in saved.evaluation.warnings}
-    return [query for query in sheet.queries if query.state is QueryStatus.OPEN and (query.check_key, query.item) in firing]
+    opened = [query for query in sheet.queries if query.state is QueryStatus.OPEN]
+    return [query for query in opened if (query.check_key, query.item) in firing]
 
 
-def _refused(
-    sheet: Sheet, values: Mapping[str, str], missing: Mapping[str, str], refusal: EntryRefused
-) -> Typed:
+def _refused(sheet: Sheet, values: Mapping[str, str], missing: Mapping[str, str], refusal: EntryRefused) -> Typed:
     """Each problem at its own field; those of no field that is shown on top."""
     shown = {item.key for item in sheet.form.items} - sheet.hidden
     errors = {problem.item_key: problem.message(spoken()) for problem in refusal.problems if problem.item_key in shown}
@@ -173,8 +171,7 @@ def _revision(request: HttpRequest) -> int:
 
 
 def _context(sheet: Sheet, **context: Any) -> dict[str, Any]:
-    framed = frame(sheet.place, sheet.place.form_label, sheet=sheet, **context)
-    crumbs = framed["breadcrumbs"][:-1]
-    if sheet.place.form.repeating:
-        crumbs.append({"label": _("Row %(n)s") % {"n": sheet.row} if sheet.row else _("New row")})
-    return framed | {"breadcrumbs": crumbs}
+    if not sheet.place.form.repeating:
+        return frame(sheet.place, sheet.place.form_label, sheet=sheet, **context)
+    heading = _("Row %(n)s") % {"n": sheet.row} if sheet.row else _("New row")
+    return frame(sheet.place, heading, sheet=sheet, **context)

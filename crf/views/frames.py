@@ -12,12 +12,15 @@ from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
 from crf.places import CasebookPlace, FormPlace, VisitPlace
-from trialmgr.participants.forms import ActForm, status_of
+from trialmgr.people.forms import ActForm, status_of
 
 
 def frame(place: CasebookPlace, heading: str, **context: Any) -> dict[str, Any]:
-    """The context of a page under ``place``; ``back`` is the page above it."""
-    crumbs = [{"label": _("Participants"), "url": reverse("participants:list")}, *_crumbs(place), {"label": heading}]
+    """The context of a page at ``place``, or of one under it; ``back`` is the page above the latter."""
+    crumbs = [{"label": _("Participants"), "url": reverse("participants:list")}, *_crumbs(place)]
+    if crumbs[-1]["label"] == heading:
+        del crumbs[-1]
+    crumbs.append({"label": heading})
     return {"place": place, "heading": heading, "breadcrumbs": crumbs, "back": place.url, **context}
 
 
@@ -27,7 +30,7 @@ def show(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpRe
 
 
 def acted(request: HttpRequest, form: ActForm, act: Callable[..., object], **given: Any) -> bool:
-    """Do the act with what the form holds; False on a first visit, a faulty form or a refusal, which joins its errors."""
+    """Do the act with what the form holds. False before that, and when refused: the form then says why."""
     if request.method != "POST" or not form.is_valid():
         return False
     try:

@@ -10,7 +10,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
-from audit.acts import ActionRefused
 from crf import policies
 from crf.actions import freeze as freeze_casebook
 from crf.actions import sign_entry, thaw, verify_items
@@ -20,7 +19,7 @@ from crf.places import FormPlace, casebook_place, form_place, spoken
 from crf.sheets import Sheet, open_sheet
 from crf.trail import trail_columns, trail_rows
 from crf.views.frames import acted, frame, show
-from trialmgr.participants.forms import ReasonForm, bound
+from trialmgr.people.forms import ReasonForm, bound
 from trialmgr.people.guards import permitted, person, signed_in_again
 
 

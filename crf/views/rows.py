@@ -16,7 +16,7 @@ from crf.models import FormEntry, Signature
 from crf.places import FormPlace, form_place, spoken
 from crf.sheets import Sheet
 from crf.views.frames import acted, frame, show
-from trialmgr.participants.forms import ReasonForm, bound
+from trialmgr.people.forms import ReasonForm, bound
 from trialmgr.people.guards import permitted, person
 from trialmgr.protocol.model import Item
 
@@ -36,7 +36,7 @@ def rows(request: HttpRequest, number: str, slug: str, form: str) -> HttpRespons
         rows=_rows(place, items),
         sheet=Sheet(place, None, None),
     )
-    return render(request, "crf/rows.html", context | {"breadcrumbs": context["breadcrumbs"][:-1]})
+    return render(request, "crf/rows.html", context)
 
 
 @permitted("entries.enter")

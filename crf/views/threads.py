@@ -11,10 +11,10 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.urls import reverse
 
 from crf.actions import answer_query, close_query, raise_query, reopen_query
 from crf.forms import MessageForm, QueryFilter, sites_of
@@ -23,7 +23,7 @@ from crf.participant_forms import form_for
 from crf.places import FormPlace, form_place, spoken
 from crf.queries import unclosed_queries, with_definitions
 from crf.views.frames import acted, frame, show
-from trialmgr.participants.forms import bound
+from trialmgr.people.forms import bound
 from trialmgr.people.guards import permitted, person
 from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies.queries import current_definition
@@ -124,12 +124,13 @@ def _rows(definition: StudyDefinition, queries: list[Query]) -> list[list[dict[s
 def _row(definition: StudyDefinition, query: Query) -> list[dict[str, Any]]:
     entry, visit = query.entry, query.entry.visit
     form = form_for(visit.participant, definition, entry.form_key)
-    address = [visit.participant.number, visit.slug, entry.form_key, entry.occurrence, query.number]
+    number = visit.participant.number
+    url = reverse("crf:query", args=[number, visit.slug, entry.form_key, entry.occurrence, query.number])
     return [
-        {"text": visit.participant.number},
+        {"text": number},
         {"text": visit.label(spoken())},
         {"text": form.label(spoken())},
-        {"text": _("Query %(n)s") % {"n": query.number}, "url": reverse("crf:query", args=address), "about": str(address[0])},
+        {"text": _("Query %(n)s") % {"n": query.number}, "url": url, "about": number},
         {"text": form.item(query.item).label(spoken()) if form.has_item(query.item) else query.item},
         {"text": query.get_status_display(), "kind": KINDS[query.state]},
         {"text": date_format(localtime(query.raised_at), "j M Y")},

@@ -10,7 +10,7 @@ from crf.casebook import visit_line
 from crf.forms import AddVisitForm, VisitDayForm
 from crf.places import casebook_place, spoken, visit_place
 from crf.views.frames import acted, frame, show
-from trialmgr.participants.forms import ReasonForm, bound
+from trialmgr.people.forms import ReasonForm, bound
 from trialmgr.people.guards import permitted, person
 
 
@@ -28,7 +28,7 @@ def visit(request: HttpRequest, number: str, slug: str) -> HttpResponse:
         return redirect(place.url)
     row.refresh_from_db(fields=["took_place_on", "not_done_reason"])
     context = frame(place, place.label, form=form, may_plan=may_plan, line=visit_line(place, row))
-    return show(request, "visit", context | {"breadcrumbs": context["breadcrumbs"][:-1]})
+    return show(request, "visit", context)
 
 
 @permitted("visits.plan")

@@ -72,10 +72,10 @@ def write_workbook(path: Path, sheets: Sequence[Sheet], at: datetime.datetime) -
 def _write_sheet(book: Workbook, sheet: Sheet) -> None:
     page: Any = book.create_sheet(sheet.title)
     page.freeze_panes = "A2"
-    rows = _notice(sheet) if sheet.is_left_out else read_csv(sheet.source)
+    rows, numeric = (_notice(sheet), (False,)) if sheet.is_left_out else (read_csv(sheet.source), sheet.numeric)
     page.append([_heading(page, name) for name in next(rows)])
     for row in rows:
-        page.append([_cell(page, value, number) for value, number in zip(row, sheet.numeric, strict=False)])
+        page.append([_cell(page, value, number) for value, number in zip(row, numeric, strict=True)])
 
 
 def _notice(sheet: Sheet) -> Iterator[list[str]]:

@@ -7,188 +7,326 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('participants', '0002_initial'),
+        ("participants", "0002_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ListRow',
+            name="ListRow",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveIntegerField()),
-                ('sealed', models.BinaryField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.PositiveIntegerField()),
+                ("sealed", models.BinaryField()),
             ],
             options={
-                'ordering': ['stratum', 'position'],
+                "ordering": ["stratum", "position"],
             },
         ),
         migrations.CreateModel(
-            name='HistoricalRandomizationList',
+            name="HistoricalRandomizationList",
             fields=[
-                ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
-                ('act', models.CharField(blank=True, db_index=True, max_length=32)),
-                ('history_user_id', models.CharField(max_length=40, null=True)),
-                ('number', models.PositiveIntegerField(db_index=True, verbose_name='number')),
-                ('purpose', models.CharField(choices=[('live', 'live'), ('rehearsal', 'rehearsal')], max_length=10, verbose_name='purpose')),
-                ('status', models.CharField(choices=[('made', 'made'), ('active', 'active'), ('closed', 'closed')], max_length=10, verbose_name='status')),
-                ('algorithm', models.CharField(max_length=40, verbose_name='algorithm')),
-                ('design', models.JSONField()),
-                ('factors', models.JSONField()),
-                ('commitment', models.CharField(max_length=64, verbose_name='commitment')),
-                ('manifest', models.JSONField()),
-                ('sealed_secret', models.BinaryField()),
-                ('made_at', models.DateTimeField(verbose_name='made at')),
-                ('activated_at', models.DateTimeField(null=True, verbose_name='activated at')),
-                ('history_id', models.AutoField(primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField(db_index=True)),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
-                ('activated_by', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('made_by', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name="ID")),
+                ("act", models.CharField(blank=True, db_index=True, max_length=32)),
+                ("history_user_id", models.CharField(max_length=40, null=True)),
+                ("number", models.PositiveIntegerField(db_index=True, verbose_name="number")),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[("live", "live"), ("rehearsal", "rehearsal")], max_length=10, verbose_name="purpose"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("made", "made"), ("active", "active"), ("closed", "closed")],
+                        max_length=10,
+                        verbose_name="status",
+                    ),
+                ),
+                ("algorithm", models.CharField(max_length=40, verbose_name="algorithm")),
+                ("design", models.JSONField()),
+                ("factors", models.JSONField()),
+                ("commitment", models.CharField(max_length=64, verbose_name="commitment")),
+                ("manifest", models.JSONField()),
+                ("sealed_secret", models.BinaryField()),
+                ("made_at", models.DateTimeField(verbose_name="made at")),
+                ("activated_at", models.DateTimeField(null=True, verbose_name="activated at")),
+                ("history_id", models.AutoField(primary_key=True, serialize=False)),
+                ("history_date", models.DateTimeField(db_index=True)),
+                ("history_change_reason", models.CharField(max_length=100, null=True)),
+                (
+                    "history_type",
+                    models.CharField(choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1),
+                ),
+                (
+                    "activated_by",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "made_by",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'historical randomisation list',
-                'verbose_name_plural': 'historical randomisation lists',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
-            },
-            bases=(simple_history.models.HistoricalChanges, models.Model),
-        ),
-        migrations.CreateModel(
-            name='HistoricalAllocation',
-            fields=[
-                ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
-                ('act', models.CharField(blank=True, db_index=True, max_length=32)),
-                ('history_user_id', models.CharField(max_length=40, null=True)),
-                ('arm', models.CharField(max_length=40, verbose_name='arm')),
-                ('levels', models.JSONField(verbose_name='strata as randomised')),
-                ('idempotency_key', models.CharField(db_index=True, max_length=64)),
-                ('allocated_at', models.DateTimeField(verbose_name='randomised at')),
-                ('allocated_by', models.CharField(max_length=150, verbose_name='randomised by')),
-                ('history_id', models.AutoField(primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField(db_index=True)),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
-                ('participant', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='participants.participant')),
-                ('row', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='randomization.listrow')),
-            ],
-            options={
-                'verbose_name': 'historical allocation',
-                'verbose_name_plural': 'historical allocations',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
-            },
-            bases=(simple_history.models.HistoricalChanges, models.Model),
-        ),
-        migrations.CreateModel(
-            name='Allocation',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('arm', models.CharField(max_length=40, verbose_name='arm')),
-                ('levels', models.JSONField(verbose_name='strata as randomised')),
-                ('idempotency_key', models.CharField(max_length=64, unique=True)),
-                ('allocated_at', models.DateTimeField(verbose_name='randomised at')),
-                ('allocated_by', models.CharField(max_length=150, verbose_name='randomised by')),
-                ('participant', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='allocation', to='participants.participant')),
-                ('row', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='allocation', to='randomization.listrow')),
-            ],
-            options={
-                'verbose_name': 'allocation',
-                'ordering': ['allocated_at', 'pk'],
-            },
-        ),
-        migrations.CreateModel(
-            name='RandomizationList',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField(unique=True, verbose_name='number')),
-                ('purpose', models.CharField(choices=[('live', 'live'), ('rehearsal', 'rehearsal')], max_length=10, verbose_name='purpose')),
-                ('status', models.CharField(choices=[('made', 'made'), ('active', 'active'), ('closed', 'closed')], max_length=10, verbose_name='status')),
-                ('algorithm', models.CharField(max_length=40, verbose_name='algorithm')),
-                ('design', models.JSONField()),
-                ('factors', models.JSONField()),
-                ('commitment', models.CharField(max_length=64, verbose_name='commitment')),
-                ('manifest', models.JSONField()),
-                ('sealed_secret', models.BinaryField()),
-                ('made_at', models.DateTimeField(verbose_name='made at')),
-                ('activated_at', models.DateTimeField(null=True, verbose_name='activated at')),
-                ('activated_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='lists_activated', to=settings.AUTH_USER_MODEL)),
-                ('made_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lists_made', to=settings.AUTH_USER_MODEL)),
-            ],
-            options={
-                'verbose_name': 'randomisation list',
-                'ordering': ['number'],
-            },
-        ),
-        migrations.CreateModel(
-            name='HistoricalStratum',
-            fields=[
-                ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
-                ('act', models.CharField(blank=True, db_index=True, max_length=32)),
-                ('history_user_id', models.CharField(max_length=40, null=True)),
-                ('key', models.CharField(max_length=400, verbose_name='stratum')),
-                ('length', models.PositiveIntegerField()),
-                ('used', models.PositiveIntegerField(default=0)),
-                ('history_id', models.AutoField(primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField(db_index=True)),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
-                ('list', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='randomization.randomizationlist')),
-            ],
-            options={
-                'verbose_name': 'historical stratum',
-                'verbose_name_plural': 'historical stratums',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
+                "verbose_name": "historical randomisation list",
+                "verbose_name_plural": "historical randomisation lists",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
-            name='Stratum',
+            name="HistoricalAllocation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=400, verbose_name='stratum')),
-                ('length', models.PositiveIntegerField()),
-                ('used', models.PositiveIntegerField(default=0)),
-                ('list', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='strata', to='randomization.randomizationlist')),
+                ("id", models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name="ID")),
+                ("act", models.CharField(blank=True, db_index=True, max_length=32)),
+                ("history_user_id", models.CharField(max_length=40, null=True)),
+                ("arm", models.CharField(max_length=40, verbose_name="arm")),
+                ("levels", models.JSONField(verbose_name="strata as randomised")),
+                ("idempotency_key", models.CharField(db_index=True, max_length=64)),
+                ("allocated_at", models.DateTimeField(verbose_name="randomised at")),
+                ("allocated_by", models.CharField(max_length=150, verbose_name="randomised by")),
+                ("history_id", models.AutoField(primary_key=True, serialize=False)),
+                ("history_date", models.DateTimeField(db_index=True)),
+                ("history_change_reason", models.CharField(max_length=100, null=True)),
+                (
+                    "history_type",
+                    models.CharField(choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1),
+                ),
+                (
+                    "participant",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="participants.participant",
+                    ),
+                ),
+                (
+                    "row",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="randomization.listrow",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'stratum',
-                'ordering': ['list', 'key'],
+                "verbose_name": "historical allocation",
+                "verbose_name_plural": "historical allocations",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
+            },
+            bases=(simple_history.models.HistoricalChanges, models.Model),
+        ),
+        migrations.CreateModel(
+            name="Allocation",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("arm", models.CharField(max_length=40, verbose_name="arm")),
+                ("levels", models.JSONField(verbose_name="strata as randomised")),
+                ("idempotency_key", models.CharField(max_length=64, unique=True)),
+                ("allocated_at", models.DateTimeField(verbose_name="randomised at")),
+                ("allocated_by", models.CharField(max_length=150, verbose_name="randomised by")),
+                (
+                    "participant",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="allocation",
+                        to="participants.participant",
+                    ),
+                ),
+                (
+                    "row",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="allocation",
+                        to="randomization.listrow",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "allocation",
+                "ordering": ["allocated_at", "pk"],
+            },
+        ),
+        migrations.CreateModel(
+            name="RandomizationList",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField(unique=True, verbose_name="number")),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[("live", "live"), ("rehearsal", "rehearsal")], max_length=10, verbose_name="purpose"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("made", "made"), ("active", "active"), ("closed", "closed")],
+                        max_length=10,
+                        verbose_name="status",
+                    ),
+                ),
+                ("algorithm", models.CharField(max_length=40, verbose_name="algorithm")),
+                ("design", models.JSONField()),
+                ("factors", models.JSONField()),
+                ("commitment", models.CharField(max_length=64, verbose_name="commitment")),
+                ("manifest", models.JSONField()),
+                ("sealed_secret", models.BinaryField()),
+                ("made_at", models.DateTimeField(verbose_name="made at")),
+                ("activated_at", models.DateTimeField(null=True, verbose_name="activated at")),
+                (
+                    "activated_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lists_activated",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "made_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lists_made",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "randomisation list",
+                "ordering": ["number"],
+            },
+        ),
+        migrations.CreateModel(
+            name="HistoricalStratum",
+            fields=[
+                ("id", models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name="ID")),
+                ("act", models.CharField(blank=True, db_index=True, max_length=32)),
+                ("history_user_id", models.CharField(max_length=40, null=True)),
+                ("key", models.CharField(max_length=400, verbose_name="stratum")),
+                ("length", models.PositiveIntegerField()),
+                ("used", models.PositiveIntegerField(default=0)),
+                ("history_id", models.AutoField(primary_key=True, serialize=False)),
+                ("history_date", models.DateTimeField(db_index=True)),
+                ("history_change_reason", models.CharField(max_length=100, null=True)),
+                (
+                    "history_type",
+                    models.CharField(choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1),
+                ),
+                (
+                    "list",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="randomization.randomizationlist",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "historical stratum",
+                "verbose_name_plural": "historical stratums",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
+            },
+            bases=(simple_history.models.HistoricalChanges, models.Model),
+        ),
+        migrations.CreateModel(
+            name="Stratum",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.CharField(max_length=400, verbose_name="stratum")),
+                ("length", models.PositiveIntegerField()),
+                ("used", models.PositiveIntegerField(default=0)),
+                (
+                    "list",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="strata",
+                        to="randomization.randomizationlist",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "stratum",
+                "ordering": ["list", "key"],
             },
         ),
         migrations.AddField(
-            model_name='listrow',
-            name='stratum',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='rows', to='randomization.stratum'),
+            model_name="listrow",
+            name="stratum",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="rows", to="randomization.stratum"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='randomizationlist',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'active')), fields=('status',), name='one_active_list'),
+            model_name="randomizationlist",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "active")), fields=("status",), name="one_active_list"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='randomizationlist',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('activated_at', None), ('activated_by', None)), models.Q(('activated_at__isnull', False), ('activated_by__isnull', False)), _connector='OR'), name='list_activation_has_who_and_when'),
+            model_name="randomizationlist",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("activated_at", None), ("activated_by", None)),
+                    models.Q(("activated_at__isnull", False), ("activated_by__isnull", False)),
+                    _connector="OR",
+                ),
+                name="list_activation_has_who_and_when",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='randomizationlist',
-            constraint=models.CheckConstraint(condition=models.Q(('activated_by', None), models.Q(('activated_by', models.F('made_by')), _negated=True), _connector='OR'), name='second_person_activates'),
+            model_name="randomizationlist",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("activated_by", None),
+                    models.Q(("activated_by", models.F("made_by")), _negated=True),
+                    _connector="OR",
+                ),
+                name="second_person_activates",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='stratum',
-            constraint=models.UniqueConstraint(fields=('list', 'key'), name='one_stratum_a_key'),
+            model_name="stratum",
+            constraint=models.UniqueConstraint(fields=("list", "key"), name="one_stratum_a_key"),
         ),
         migrations.AddConstraint(
-            model_name='stratum',
-            constraint=models.CheckConstraint(condition=models.Q(('used__lte', models.F('length'))), name='stratum_not_overdrawn'),
+            model_name="stratum",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("used__lte", models.F("length"))), name="stratum_not_overdrawn"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='listrow',
-            constraint=models.UniqueConstraint(fields=('stratum', 'position'), name='one_row_a_position'),
+            model_name="listrow",
+            constraint=models.UniqueConstraint(fields=("stratum", "position"), name="one_row_a_position"),
         ),
     ]

@@ -105,7 +105,7 @@ def _installed(vendor: str) -> list[tuple[str, str]]:
         return [(str(table), str(name)) for table, name in cursor.fetchall()]
 
 
-def sql(statement: str, *parameters: object) -> list[tuple[object, ...]]:
+def sql(statement: str, *parameters: str | int) -> list[tuple[object, ...]]:
     """Plain SQL, past the application. Deferred checks of foreign keys are settled first: PostgreSQL wants that."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":

@@ -61,7 +61,7 @@ class TestEveryAppendOnlyTable:
 
     def test_refuses_the_object_relational_mapper(self) -> None:
         for model in append_only_models():
-            rows = models.QuerySet(model)
+            rows: models.QuerySet[models.Model] = models.QuerySet(model)
             row = rows.all()[0]
             name = next(field.name for field in model._meta.concrete_fields if not field.primary_key)
             for write in (

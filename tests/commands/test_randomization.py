@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from randomization.findings import finding
+from randomization.management.commands.randomization import Command
 from randomization.models import RandomizationList
 from tests import walk
 from tests.commands.calling import called
@@ -36,13 +38,12 @@ def test_every_allocation_is_recomputed(cast: Cast) -> None:
     assert (found.code, found.out) == (0, "list 1: agrees\n")
 
 
-def test_what_the_list_does_not_bear_out_is_found(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    listed = RandomizationList.objects.get(number=1)
-    monkeypatch.setattr(RandomizationList, "manifest", listed.manifest | {"rows": 1})
+def test_what_the_list_does_not_bear_out_is_told(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    fault = finding("Stratum %(stratum)s was changed.", stratum="site=UMCG")
+    monkeypatch.setattr(f"{Command.__module__}.list_findings", lambda listed: [fault])
     found = called("randomization", "verify", "1", "--json")
-    assert found.code == 1
-    assert found.answer["findings"]["1"] == ["The number of rows is not the sum over the strata."]
-    assert "list 1: 1 findings" in called("randomization", "verify", "1").out
+    assert (found.code, found.answer["findings"]) == (1, {"1": ["Stratum site=UMCG was changed."]})
+    assert called("randomization", "verify").out == "list 1: 1 findings\nStratum site=UMCG was changed.\n"
 
 
 def test_a_list_that_is_not_there_is_wrong_usage(db: None) -> None:

@@ -64,5 +64,3 @@ def visit_url(visit: Visit) -> str:
 
 def form_url(visit: Visit, form: str) -> str:
     return f"{visit_url(visit)}forms/{form}/"
-
-

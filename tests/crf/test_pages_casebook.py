@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from tests import walk
 from tests.crf.pages import Reader, casebook_url, day_boxes
@@ -19,7 +21,7 @@ SignedIn = Callable[..., Client]
 
 
 def queries_of(reader: Reader, url: str) -> int:
-    with CaptureQueriesContext(connection, ) as captured:
+    with CaptureQueriesContext(connection) as captured:
         reader.get(url)
     return len(captured)
 
@@ -43,7 +45,9 @@ def test_a_monitor_sees_every_site_and_may_filter(signed_in: SignedIn, cast: Cas
     assert other.number in monitor.get("/participants/?site=nowhere")
 
 
-def test_the_list_takes_as_many_database_queries_for_one_participant_as_for_four(signed_in: SignedIn, cast: Cast) -> None:
+def test_the_list_takes_as_many_database_queries_for_two_participants_as_for_four(
+    signed_in: SignedIn, cast: Cast
+) -> None:
     coordinator = Reader(signed_in, cast, Role.COORDINATOR)
     walk.at_week_8(cast)
     walk.eligible(cast)
@@ -54,7 +58,9 @@ def test_the_list_takes_as_many_database_queries_for_one_participant_as_for_four
     assert queries_of(coordinator, "/participants/") == few
 
 
-def test_the_casebook_takes_as_many_database_queries_for_four_visits_as_for_forty(signed_in: SignedIn, cast: Cast) -> None:
+def test_the_casebook_takes_as_many_database_queries_for_four_visits_as_for_forty(
+    signed_in: SignedIn, cast: Cast
+) -> None:
     investigator = Reader(signed_in, cast, Role.INVESTIGATOR)
     few_visits, many_visits = walk.screened(cast), walk.in_follow_up(cast)
     investigator.get(casebook_url(few_visits))
@@ -116,7 +122,7 @@ def test_who_may_act_finds_the_links_to_do_so(signed_in: SignedIn, cast: Cast) -
 def test_a_participant_is_registered_at_the_own_site(signed_in: SignedIn, cast: Cast) -> None:
     coordinator = Reader(signed_in, cast, Role.COORDINATOR)
     assert "UMCG" in coordinator.get("/participants/register/")
-    today = walk.timezone.localdate()
+    today = timezone.localdate()
     page = coordinator.send("/participants/register/", {"site": "UMCG", **day_boxes("on", today)})
     number = Participant.objects.get().number
     assert f"Participant {number} is registered." in page
@@ -124,11 +130,20 @@ def test_a_participant_is_registered_at_the_own_site(signed_in: SignedIn, cast: 
 
 def test_a_registration_in_the_future_or_elsewhere_comes_back_as_typed(signed_in: SignedIn, cast: Cast) -> None:
     coordinator = Reader(signed_in, cast, Role.COORDINATOR)
-    future = walk.timezone.localdate() + walk.datetime.timedelta(days=3)
+    future = timezone.localdate() + datetime.timedelta(days=3)
     page = coordinator.post("/participants/register/", {"site": "UMCG", **day_boxes("on", future)}, 422)
     assert "lies in the future" in page
     assert f'value="{future.year}"' in page
     coordinator.post("/participants/register/", {"site": "LUMC", **day_boxes("on", future)}, 422)
-    assert "Enter a day, month and year" in coordinator.post("/participants/register/", {"site": "UMCG", "on_day": "40"}, 422)
+    page = coordinator.post("/participants/register/", {"site": "UMCG", "on_day": "40"}, 422)
+    assert "Enter a day, month and year" in page
     assert not Participant.objects.exists()
     Reader(signed_in, cast, Role.MONITOR).get("/participants/register/", 403)
+
+
+def test_of_who_has_ended_nothing_is_due(signed_in: SignedIn, cast: Cast) -> None:
+    participant = walk.consented(cast)
+    walk.fill(cast, walk.visit_of(participant, "log"), "end_of_participation", given={"eop_status": "screen_failure"})
+    page = Reader(signed_in, cast, Role.COORDINATOR).get("/participants/")
+    assert "Screen failure" in page
+    assert "Overdue" not in page

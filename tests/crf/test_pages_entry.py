@@ -7,8 +7,10 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
-from crf.actions import freeze, save_entry
+from crf.actions import freeze, save_entry, set_visit_day
 from crf.models import FormEntry, Visit
+from crf.participant_forms import form_for
+from exports.actions import lock_study
 from tests import walk
 from tests.crf.pages import Reader, boxes, form_url, visit_url
 from trialmgr.overview.rehearsal.cast import Cast
@@ -24,7 +26,7 @@ def screening(cast: Cast) -> Visit:
     """The screening visit, its day recorded, nothing entered."""
     participant = walk.consented(cast)
     visit = walk.visit_of(participant, "screening")
-    return walk.set_visit_day(by=cast.at("UMCG", Role.COORDINATOR), visit=visit, on=participant.registered_on)
+    return set_visit_day(by=cast.at("UMCG", Role.COORDINATOR), visit=visit, on=participant.registered_on)
 
 
 def log_of(participant: Participant) -> Visit:
@@ -35,7 +37,7 @@ def answers(visit: Visit, form: str, **given: str) -> dict[str, str]:
     participant = visit.participant
     definition = participant.study_version.definition
     day = visit.took_place_on or participant.registered_on
-    found = walk.form_for(participant, definition, form)
+    found = form_for(participant, definition, form)
     return walk.answers(participant, found, day, given=given)
 
 
@@ -87,7 +89,8 @@ def test_an_emptied_box_empties_the_saved_value(signed_in: SignedIn, cast: Cast)
     visit = walk.visit_of(walk.screened(cast), "screening")
     typed = answers(visit, "madrs", madrs_1="")
     sent = boxes(typed, revision=1, reason_choice="other", reason_text="not asked")
-    assert "Still wanting: Apparent sadness." in Reader(signed_in, cast, Role.RATER).send(form_url(visit, "madrs"), sent)
+    page = Reader(signed_in, cast, Role.RATER).send(form_url(visit, "madrs"), sent)
+    assert "Still wanting: Apparent sadness." in page
 
 
 def test_a_reason_for_no_value_may_stand_in_its_place(signed_in: SignedIn, cast: Cast) -> None:
@@ -111,9 +114,10 @@ def test_nobody_overwrites_what_another_saved_meanwhile(signed_in: SignedIn, cas
 
 def test_a_check_that_asks_is_said_and_its_query_linked(signed_in: SignedIn, cast: Cast) -> None:
     visit = screening(cast)
-    page = Reader(signed_in, cast, Role.RATER).send(form_url(visit, "madrs"), boxes(answers(visit, "madrs", madrs_10="5")))
+    sent = boxes(answers(visit, "madrs", madrs_10="5"))
+    page = Reader(signed_in, cast, Role.RATER).send(form_url(visit, "madrs"), sent)
     assert "A check asks about" in page
-    assert f'{form_url(visit, "madrs")}rows/1/queries/1/' in page
+    assert f"{form_url(visit, 'madrs')}rows/1/queries/1/" in page
 
 
 def test_an_answer_that_opens_a_question_is_revealed_by_the_page_and_decided_by_the_server(
@@ -121,7 +125,8 @@ def test_an_answer_that_opens_a_question_is_revealed_by_the_page_and_decided_by_
 ) -> None:
     participant = walk.randomised(cast, arm="esketamine")
     visit = walk.visit_of(participant, "session_esk-1")
-    walk.set_visit_day(by=cast.at("UMCG", Role.COORDINATOR), visit=visit, on=visit.target_on or participant.registered_on)
+    day = visit.target_on or participant.registered_on
+    set_visit_day(by=cast.at("UMCG", Role.COORDINATOR), visit=visit, on=day)
     team = Reader(signed_in, cast, Role.TREATING_TEAM)
     url = form_url(visit, "session_esketamine")
     assert 'data-show-when-name="item.dose_given" data-show-when-value="no"' in team.get(url)
@@ -262,7 +267,24 @@ def test_a_hard_check_speaks_at_its_first_item(signed_in: SignedIn, cast: Cast) 
 
 def test_saved_values_stand_in_the_boxes_again(signed_in: SignedIn, cast: Cast) -> None:
     visit = screening(cast)
-    save_entry(by=cast.at("UMCG", Role.COORDINATOR), visit=visit, form_key="demographics", values={"birth_year": "1980"})
+    coordinator = cast.at("UMCG", Role.COORDINATOR)
+    save_entry(by=coordinator, visit=visit, form_key="demographics", values={"birth_year": "1980"})
     page = Reader(signed_in, cast, Role.COORDINATOR).get(form_url(visit, "demographics"))
     assert 'value="1980"' in page
     assert "Why do you change it?" in page
+
+
+def test_a_locked_study_can_only_be_read_and_typing_is_kept(
+    signed_in: SignedIn, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit = walk.visit_of(walk.screened(cast), "screening")
+    monkeypatch.setattr("exports.policies.open_points", list)
+    lock_study(by=cast.at("", Role.DATA_MANAGER), reason="final analysis")
+    rater = Reader(signed_in, cast, Role.RATER)
+    assert "The study is locked." in rater.get(form_url(visit, "madrs"))
+    page = rater.post(form_url(visit, "madrs"), boxes({"madrs_1": "5"}, revision=1), 422)
+    assert "The study is locked since" in page
+    assert 'value="5"' in page
+    contact = f"/participants/{visit.participant.number}/contact/"
+    coordinator = Reader(signed_in, cast, Role.COORDINATOR)
+    assert "The study is locked since" in coordinator.post(contact, {"name": "A. Jansen"}, 422)

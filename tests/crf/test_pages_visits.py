@@ -30,7 +30,7 @@ def test_the_day_of_a_visit_is_recorded_and_changed_with_a_reason(signed_in: Sig
     assert "Outside the window" in page
 
 
-def test_a_day_that_cannot_be_comes_back_as_typed_and_the_page_shows_the_saved_one(signed_in: SignedIn, cast: Cast) -> None:
+def test_a_day_that_cannot_be_comes_back_as_typed(signed_in: SignedIn, cast: Cast) -> None:
     visit = walk.visit_of(walk.screened(cast), "screening")
     coordinator = Reader(signed_in, cast, Role.COORDINATOR)
     future = timezone.localdate() + datetime.timedelta(days=9)

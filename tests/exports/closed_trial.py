@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from crf.actions import close_query, judge_eligibility
-from crf.models import Query, QueryStatus
+from crf.actions import close_query, decide_gate, freeze, judge_eligibility, verify_items
+from crf.models import FormEntry, Query, QueryStatus
 from exports.actions import lock_study
 from tests import walk
 from trialmgr.overview.rehearsal.cast import Cast
@@ -22,7 +22,9 @@ def data_manager(cast: Cast) -> User:
 
 def close_all(cast: Cast) -> tuple[Participant, Participant]:
     """(randomised and ended, screen failure); nothing is open afterwards."""
-    treated = ended(cast, walk.randomised(cast), "other")
+    treated = walk.at_week_8(cast, response=False)
+    decide_gate(by=cast.at(walk.SITE, Role.INVESTIGATOR), participant=treated, phase="follow_up")
+    treated = ended(cast, treated, "not_responder")
     failed = walk.screened(cast, "LUMC", madrs=10)
     judge_eligibility(by=cast.at("LUMC", Role.INVESTIGATOR), participant=failed)
     ended(cast, failed, "screen_failure")
@@ -50,5 +52,9 @@ def close_queries(cast: Cast) -> None:
 
 
 def locked(cast: Cast) -> StudyLock:
-    close_all(cast)
+    """Locked, with a verified value and a frozen casebook."""
+    treated, _failed = close_all(cast)
+    entry = FormEntry.objects.get(visit__participant=treated, form_key="demographics")
+    verify_items(by=cast.at("", Role.MONITOR), entry=entry, items=["sex"])
+    freeze(by=data_manager(cast), participant=treated)
     return lock_study(by=data_manager(cast), reason="all data are in")

@@ -1,4 +1,4 @@
-"""What the documentation must name: every setting, system check, command and permission; and its links must lead somewhere."""
+"""What the documentation must name: settings, system checks, commands, permissions; and its links lead somewhere."""
 
 import argparse
 import os
@@ -103,5 +103,19 @@ def test_every_page_is_reached_from_the_readme() -> None:
         path = waiting.pop()
         if path not in reached and path.suffix == ".md":
             reached.add(path)
-            waiting += [Path(os.path.normpath(path.parent / target)) for target in LINK.findall(path.read_text("utf-8"))]
+            waiting += [
+                Path(os.path.normpath(path.parent / target)) for target in LINK.findall(path.read_text("utf-8"))
+            ]
     assert [str(relative(path)) for path in _pages() if path not in reached] == []
+
+
+def test_every_test_that_the_validation_page_names_exists() -> None:
+    named = set(re.findall(r"`(\w+/test_\w+\.py)(?:::(\w+))?`", (DOCS / "validation.md").read_text("utf-8")))
+    assert len(named) > 40
+    wanting = {
+        f"{name}::{function}"
+        for name, function in named
+        if not (ROOT / "tests" / name).is_file()
+        or not re.search(rf"def {function}\b" if function else "", (ROOT / "tests" / name).read_text("utf-8"))
+    }
+    assert wanting == set()

@@ -82,10 +82,7 @@ def test_pages_use_no_rejected_word_in_either_language() -> None:
 
 def test_code_names_nothing_with_a_rejected_word() -> None:
     found = {
-        f"{relative(path)}: {name}"
-        for path in room_modules()
-        for name in _names(path)
-        if rejected_in(_in_words(name))
+        f"{relative(path)}: {name}" for path in room_modules() for name in _names(path) if rejected_in(_in_words(name))
     }
     assert found == set()
 

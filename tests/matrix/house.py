@@ -10,9 +10,11 @@ from django.urls import reverse
 
 from crf.actions import raise_query
 from crf.models import FormEntry
+from exports.actions import lock_study, make_release, unlock_study
 from tests.conftest import PASSWORD
 from tests.walk import at_week_8, fill, visit_of
 from trialmgr.overview.rehearsal.cast import Cast
+from trialmgr.participants.actions import save_contact
 from trialmgr.participants.models import Participant
 from trialmgr.people.actions import create_user, grant_role
 from trialmgr.people.models import SYSTEM, User
@@ -53,7 +55,11 @@ class House:
 
 
 def build(cast: Cast) -> House:
+    """``TRIALMGR_RELEASES`` must be a folder that may be written."""
+    _release(cast.at("", Role.DATA_MANAGER))
     participant = at_week_8(cast, "UMCG")
+    details = {"name": "N. N.", "email": "", "telephone": ""}
+    save_contact(by=cast.at("UMCG", Role.COORDINATOR), participant=participant, details=details)
     fill(cast, visit_of(participant, "log"), "adverse_event")
     entry = FormEntry.objects.get(visit__participant=participant, visit__key="baseline", form_key="madrs")
     raise_query(by=cast.at("", Role.MONITOR), entry=entry, item="madrs_total", text="Is this right?")
@@ -64,9 +70,21 @@ def build(cast: Cast) -> House:
     return house
 
 
+def _release(data_manager: User) -> None:
+    """Of the empty study: nothing is open yet."""
+    lock_study(by=data_manager, reason="trying the lock")
+    make_release(by=data_manager)
+    unlock_study(by=data_manager, reason="the trial begins")
+
+
 def _monitor_of(cast: Cast, site: str) -> User:
     person = create_user(
-        by=SYSTEM, username="monitor-of-one", password=PASSWORD, first_name="Monitor", last_name=site, email="m@example.org"
+        by=SYSTEM,
+        username="monitor-of-one",
+        password=PASSWORD,
+        first_name="Monitor",
+        last_name=site,
+        email="m@example.org",
     )
     grant_role(by=SYSTEM, user=person, role=Role.MONITOR, site=cast.sites[site])
     return person

@@ -6,14 +6,23 @@ import datetime
 from collections.abc import Callable
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.utils import translation
+from pytest_django import Settings
 
-from audit.acts import ActionRefused
-from crf.actions import answer_query, decide_gate, freeze, judge_eligibility, mark_visit_not_done, raise_query, save_entry
-from crf.actions import sign_entry
+from crf.actions import (
+    answer_query,
+    decide_gate,
+    freeze,
+    judge_eligibility,
+    mark_visit_not_done,
+    raise_query,
+    save_entry,
+    set_visit_day,
+    sign_entry,
+)
 from crf.models import FormEntry
 from randomization.actions import activate_list, make_list
 from randomization.models import RandomizationList
@@ -51,9 +60,8 @@ def test_forms_wait_only_for_those_who_enter_them(cast: Cast) -> None:
         role: [part.label for task in duty(cast.at(SITE, role), "forms").tasks for part in task.more]
         for role in (Role.COORDINATOR, Role.RATER, Role.TREATING_TEAM)
     }
-    with translation.override("nl"):
-        definition = participant.study_version.definition
-        madrs, ids = definition.form("madrs").label("nl"), definition.form("ids_sr").label("nl")
+    definition = participant.study_version.definition
+    madrs, ids = definition.form("madrs").label("nl"), definition.form("ids_sr").label("nl")
     assert madrs in forms[Role.RATER]
     assert madrs not in forms[Role.COORDINATOR]
     assert ids in forms[Role.COORDINATOR]
@@ -63,7 +71,6 @@ def test_forms_wait_only_for_those_who_enter_them(cast: Cast) -> None:
 
 def test_a_visit_that_took_place_links_each_open_form(cast: Cast) -> None:
     participant = walk.consented(cast)
-    walk.set_day(cast, walk.visit_of(participant, "screening")) if hasattr(walk, "set_day") else None
     walk.visited(cast, participant, "screening")
     entry = FormEntry.objects.get(visit__participant=participant, form_key="madrs")
     item = next(iter(entry.data))
@@ -81,7 +88,7 @@ def test_a_visit_in_its_window_is_due_and_one_past_it_is_overdue(cast: Cast) -> 
     kinds = {task.about.split(" ")[0]: task.kind for task in duty(cast.at(SITE, Role.COORDINATOR), "forms").tasks}
     assert begun < fresh.registered_on
     assert kinds == {fresh.number: "due"}
-    with walk._on(fresh.registered_on + datetime.timedelta(days=20)):
+    with time_machine.travel(fresh.registered_on + datetime.timedelta(days=20)):
         late = duty(cast.at(SITE, Role.COORDINATOR), "forms").tasks
     assert {task.kind for task in late} == {"late", "due"}
     assert late[0].kind == "late"
@@ -90,7 +97,7 @@ def test_a_visit_in_its_window_is_due_and_one_past_it_is_overdue(cast: Cast) -> 
 def test_a_visit_just_done_with_forms_open_is_under_way(cast: Cast) -> None:
     participant = _registered_today(cast)
     visit = walk.visit_of(participant, "screening")
-    walk.set_visit_day(by=cast.at(SITE, Role.COORDINATOR), visit=visit, on=today())
+    set_visit_day(by=cast.at(SITE, Role.COORDINATOR), visit=visit, on=today())
     task = duty(cast.at(SITE, Role.RATER), "forms").tasks[0]
     assert (task.kind, task.more[0].url) == (
         "progress",
@@ -191,11 +198,10 @@ def test_a_stratum_that_runs_low_is_told_to_the_unblinded_statistician_alone(
     assert duty(cast.at("", Role.DATA_MANAGER), "supply").count == 0
 
 
-def test_no_list_in_force_is_told(cast: Cast, settings: object) -> None:
-    settings.TRIALMGR_DEMO = True  # type: ignore[attr-defined]  # a demo allocates from rehearsal lists, and has none
+def test_no_list_in_force_is_told(cast: Cast, settings: Settings) -> None:
+    settings.TRIALMGR_DEMO = True  # a demo allocates from rehearsal lists, and has none
     assert duty(cast.at("", Role.UNBLINDED_STATISTICIAN), "supply").tasks[0].kind == "late"
-    walk_ready = in_screening(Participant.objects.all())
-    assert ready_to_randomise(walk_ready) == []
+    assert ready_to_randomise(in_screening(Participant.objects.all())) == []
 
 
 def test_the_list_of_who_is_ready_agrees_with_the_policy(cast: Cast) -> None:
@@ -238,7 +244,7 @@ def test_the_work_list_asks_the_database_as_often_for_many_as_for_few(
     cast: Cast, signed_in: Callable[[User], Client], role: Role
 ) -> None:
     def asked() -> int:
-        with CaptureQueriesContext(connection, ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             assert client.get("/").status_code == 200
         return len(queries)
 
@@ -261,7 +267,6 @@ def test_a_long_duty_shows_its_first_tasks_its_true_count_and_a_page_of_its_own(
     assert (found.count, len(found.tasks)) == (3, 1)
     assert "/work/consent/" in client.get("/").content.decode()
     assert client.get("/work/consent/").content.decode().count("<tr>") == 4
-    assert "Nothing" not in client.get("/work/consent/").content.decode()
     assert client.get("/work/close/").status_code == 200
     assert client.get("/work/nonsense/").status_code == 404
 
@@ -276,11 +281,11 @@ def test_a_blinded_rater_meets_no_trace_of_the_arm(cast: Cast, signed_in: Callab
     rater = signed_in(cast.at(SITE, Role.RATER))
     for arm in ("esketamine", "ect"):
         walk.randomised(cast, arm=arm)
-        walk_free = rater.get("/work/forms/", HTTP_ACCEPT_LANGUAGE="en").content.decode().lower()
-        assert "week 1" in walk_free
-        assert "esketamine" not in walk_free
-        assert "ect session" not in walk_free
-        assert "session_ect" not in walk_free
+        page = rater.get("/work/forms/", HTTP_ACCEPT_LANGUAGE="en").content.decode().lower()
+        assert "week 1" in page
+        assert "esketamine" not in page
+        assert "ect session" not in page
+        assert "session_ect" not in page
 
 
 def _registered_today(cast: Cast) -> Participant:
@@ -299,14 +304,11 @@ def _some_of_each(cast: Cast) -> None:
     entry = FormEntry.objects.filter(form_key="madrs").last()
     assert entry is not None
     monitor = cast.at("", Role.MONITOR)
-    query = raise_query(by=monitor, entry=entry, item="madrs_1" if "madrs_1" in entry.data else next(iter(entry.data)), text="?")
+    query = raise_query(by=monitor, entry=entry, item=next(iter(entry.data)), text="Is this right?")
     raise_query(by=monitor, entry=entry, item=query.item, text="And this?")
     answer_query(by=cast.at(SITE, Role.RATER), query=query, text="Yes.")
 
 
 def _skip_what_is_planned(cast: Cast, participant: Participant) -> None:
     for visit in participant.visits.filter(target_on__isnull=False, took_place_on=None):
-        try:
-            mark_visit_not_done(by=cast.at(SITE, Role.COORDINATOR), visit=visit, reason="missed")
-        except ActionRefused:
-            pass
+        mark_visit_not_done(by=cast.at(SITE, Role.COORDINATOR), visit=visit, reason="missed")

@@ -6,20 +6,14 @@ from random import Random
 import numpy as np
 import pytest
 
-from randomization.arrays import ListArrays, arrays_from, make_arrays
-from randomization.designs import PermutedBlocks, permuted_blocks
+from randomization.arrays import ListArrays, arrays_from, counted_arrays_from, make_arrays
+from randomization.designs import Design, block_urn, permuted_blocks
 from randomization.lists import Row, make_rows, rows
 from randomization.words import CHUNK_BYTES, Words, chunks
+from tests.randomization.random_designs import random_blocks, random_one_by_one
 
 
-def random_design(random: Random) -> PermutedBlocks:
-    ratio = {f"arm{number}": random.randint(1, 3) for number in range(random.randint(2, 5))}
-    total = sum(ratio.values())
-    rounds = random.sample(range(1, 100 // total + 1), k=min(random.randint(1, 4), 100 // total))
-    return permuted_blocks(ratio, {total * each: random.randint(1, 1000) for each in rounds})
-
-
-def assert_equal(made: ListArrays, design: PermutedBlocks, plain: list[Row]) -> None:
+def assert_equal(made: ListArrays, design: Design, plain: list[Row]) -> None:
     names = [arm for arm, _ in design.ratio]
     assert made.block.tolist() == [row.block for row in plain]
     assert [names[arm] for arm in made.arm] == [row.arm for row in plain]
@@ -28,7 +22,8 @@ def assert_equal(made: ListArrays, design: PermutedBlocks, plain: list[Row]) -> 
 def test_arrays_equal_the_plain_version_on_a_thousand_random_designs() -> None:
     random = Random(20270301)  # noqa: S311  # chooses test cases
     for _ in range(1000):
-        design, secret, count = random_design(random), random.randbytes(32), random.randint(0, 150)
+        design = random.choice([random_blocks, random_one_by_one])(random)
+        secret, count = random.randbytes(32), random.randint(0, 150)
         made = make_arrays(design, secret=secret, trial_id="T", purpose="live", stratum_key="all", count=count)
         plain = make_rows(design, secret=secret, trial_id="T", purpose="live", stratum_key="all", count=count)
         assert_equal(made, design, plain)
@@ -53,4 +48,14 @@ def test_a_rejected_word_is_met_as_in_the_plain_version(at: int, count: int) -> 
     rejecting = first[: 8 * at] + b"\xff" * 8 + first[8 * at + 8 :]
     made = arrays_from(design, [rejecting], repeat(first), count)
     assert len(rejecting) == CHUNK_BYTES
+    assert_equal(made, design, list(islice(rows(design, Words([rejecting, first, first])), count)))
+
+
+@pytest.mark.parametrize("at", [0, 3, 100])
+@pytest.mark.parametrize("count", [0, 50, 900])
+def test_a_design_without_blocks_meets_a_rejected_word_as_in_the_plain_version(at: int, count: int) -> None:
+    design = block_urn({"a": 2, "b": 1}, lam=3)
+    first = next(chunks(bytes(32), "T", "live", "all"))
+    rejecting = first[: 8 * at] + b"\xff" * 8 + first[8 * at + 8 :]
+    made = counted_arrays_from(design, [rejecting], repeat(first), count)
     assert_equal(made, design, list(islice(rows(design, Words([rejecting, first, first])), count)))

@@ -92,7 +92,10 @@ def test_parameters_are_plain_json_in_a_fixed_form() -> None:
         ({"method": "complete"}, "cannot be read (KeyError('ratio'))"),
         ({"method": "complete", "ratio": 7}, "cannot be read (TypeError"),
         ({"method": "complete", "ratio": ["a", "b"]}, "cannot be read (AttributeError"),
-        ({"method": "coin"}, "method coin is not known. Known methods: complete, permuted_blocks."),
+        (
+            {"method": "coin"},
+            "method coin is not known. Known methods: asymptotic_maximal, biased_coin, biased_coin_with_tolerance, ",
+        ),
         ({}, "method None is not known"),
     ],
 )

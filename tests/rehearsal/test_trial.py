@@ -14,7 +14,9 @@ from crf.models import FormEntry, Query, Visit
 from exports.policies import open_points
 from randomization.models import Allocation, RandomizationList
 from randomization.queries import list_findings
+from trialmgr.overview.rehearsal import trial
 from trialmgr.overview.rehearsal.likeness import fingerprint
+from trialmgr.overview.rehearsal.profile import load_profile
 from trialmgr.overview.rehearsal.trial import DEFAULT_STUDY, Progress, check_may_rehearse, counts, rehearse
 from trialmgr.participants.models import Participant
 from trialmgr.studies.clock import today
@@ -23,6 +25,7 @@ from trialmgr.studies.models import StudyVersion
 Rehearsed = Callable[[int, int], dict[str, list[dict[str, object]]]]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_trial_and_another_seed_another(rehearsed: Rehearsed) -> None:
     first = rehearsed(2, 5)
     assert rehearsed(2, 5) == first
@@ -30,26 +33,28 @@ def test_the_same_seed_gives_the_same_trial_and_another_seed_another(rehearsed: 
     assert len(first["participants"]) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("demo")
 def test_a_rehearsal_to_its_end_leaves_nothing_open_and_proves_itself() -> None:
     told: list[Progress] = []
-    rehearse(participants=8, seed=2, report=told.append)
+    rehearse(participants=5, seed=2, report=told.append)
     assert open_points() == []
     assert not Participant.objects.filter(status__in=["screening", "on_study"]).exists()
-    assert Participant.objects.filter(freezes__thawed_at=None).count() == 8
-    assert told[-1].finished == told[-1].registered == 8
-    assert sum(counts().values()) == 8 + Allocation.objects.count()
+    assert Participant.objects.filter(freezes__thawed_at=None).count() == 5
+    assert told[-1].finished == told[-1].registered == 5
+    assert sum(counts().values()) == 5 + Allocation.objects.count()
     assert verify().is_whole
     assert list_findings(RandomizationList.objects.get(status="active")) == []
     assert len(fingerprint()) == 64
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("demo")
 def test_an_ongoing_trial_is_cut_at_today() -> None:
-    rehearse(participants=6, seed=1, ongoing=True)
+    rehearse(participants=4, seed=1, ongoing=True)
     assert Participant.objects.filter(status__in=["screening", "on_study"]).exists()
     assert not Visit.objects.filter(took_place_on__gt=today()).exists()
-    assert Participant.objects.filter(registered_on__gte=today() - datetime.timedelta(days=430)).count() == 6
+    assert Participant.objects.filter(registered_on__gte=today() - datetime.timedelta(days=430)).count() == 4
 
 
 @pytest.mark.usefixtures("demo")
@@ -83,12 +88,10 @@ def test_an_empty_installation_gets_the_study_and_the_cast(monkeypatch: pytest.M
     assert (configured.TRIALMGR_STUDIES / DEFAULT_STUDY).is_dir()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("demo")
 def test_data_come_with_everything_that_happens_in_a_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every rarity made frequent: each kind of trouble is met, and all of it is settled at the end."""
-    from trialmgr.overview.rehearsal import trial
-    from trialmgr.overview.rehearsal.profile import load_profile
-
     often = {
         "screen_failure": 0.4,
         "drop_out": 0.5,

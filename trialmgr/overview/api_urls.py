@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from crf import api as crf
+from exports import api as exports
 from randomization import api as randomization
 from trialmgr.overview import api as overview
 from trialmgr.participants import api as participants
@@ -48,6 +49,9 @@ _version_1: Patterns = [
     path("participants/", crf.Participants.as_view(), name="participants"),
     path("participants/<slug:number>/", include(_participant)),
     path("queries/", crf.QueryList.as_view(), name="queries"),
+    path("open-points/", exports.OpenPoints.as_view(), name="open_points"),
+    path("releases/", exports.Releases.as_view(), name="releases"),
+    path("releases/<int:number>/", exports.ReleaseDetail.as_view(), name="release"),
     path("audit-trail/", overview.AuditTrail.as_view(), name="audit_trail"),
 ]
 

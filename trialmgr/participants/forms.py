@@ -6,9 +6,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from trialmgr.people.forms import ActForm, DayField, ReasonForm, bound, status_of
-
-__all__ = ["ActForm", "ConsentForm", "ContactForm", "DayField", "ReasonForm", "WithdrawalForm", "bound", "status_of"]
+from trialmgr.people.forms import ActForm, DayField
 
 
 class ConsentForm(ActForm):

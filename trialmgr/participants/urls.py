@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import URLPattern, path
 
 from trialmgr.participants import views
 
-urlpatterns = [
+urlpatterns: list[URLPattern] = [
     path("participants/<str:number>/consent/", views.consent, name="consent"),
     path("participants/<str:number>/consent/<str:version>/withdraw/", views.withdraw, name="withdraw"),
     path("participants/<str:number>/contact/", views.contact, name="contact"),

@@ -12,9 +12,10 @@ from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
 from trialmgr.participants import actions
-from trialmgr.participants.forms import ConsentForm, ContactForm, ReasonForm, WithdrawalForm, bound, status_of
+from trialmgr.participants.forms import ConsentForm, ContactForm, WithdrawalForm
 from trialmgr.participants.models import Consent, ContactDetails, Participant
 from trialmgr.participants.queries import participant_for
+from trialmgr.people.forms import ReasonForm, bound, status_of
 from trialmgr.people.guards import permitted, person
 from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies.queries import current_definition
@@ -31,8 +32,9 @@ def consent(request: HttpRequest, number: str) -> HttpResponse:
         if form.is_valid() and _recorded(request, participant, form):
             return redirect("participants:consent", number=number)
     may = user.may("participants.consent", site=participant.site)
-    context = {"form": form if may else None, "columns": _consent_columns(), "rows": _rows(participant, definition, may)}
-    return render(request, "participants/consent.html", _frame(participant, _("Consent"), **context), status=status_of(form))
+    context = _frame(participant, _("Consent"), form=form if may else None)
+    context |= {"columns": _consent_columns(), "rows": _rows(participant, definition, may)}
+    return render(request, "participants/consent.html", context, status=status_of(form))
 
 
 @permitted("participants.consent")
@@ -114,13 +116,18 @@ def _consent_columns() -> list[dict[str, str]]:
 
 def _rows(participant: Participant, definition: StudyDefinition, may: bool) -> list[list[dict[str, Any]]]:
     labels = dict(_versions(definition))
-    return [_row(participant, given, labels.get(given.version, given.version), may) for given in participant.consents.all()]
+    consents = participant.consents.all()
+    return [_row(participant, given, labels.get(given.version, given.version), may) for given in consents]
 
 
 def _row(participant: Participant, given: Consent, label: str, may: bool) -> list[dict[str, Any]]:
-    cells: list[dict[str, Any]] = [{"text": label}, {"text": date_format(given.given_on)}, {"text": given.taken_by}]
+    cells: list[dict[str, Any]] = [
+        {"text": label},
+        {"text": date_format(given.given_on, "j F Y")},
+        {"text": given.taken_by},
+    ]
     if given.withdrawn_on:
-        return [*cells, {"text": date_format(given.withdrawn_on)}, {"text": None}]
+        return [*cells, {"text": date_format(given.withdrawn_on, "j F Y")}, {"text": None}]
     if not may:
         return [*cells, {"text": None}, {"text": None}]
     url = reverse("participants:withdraw", args=[participant.number, given.version])

@@ -167,4 +167,5 @@ def make_token(*, by: Actor, user: User) -> str:
     """A key with which a program acts as this person through the API; the key before it works no more."""
     Token.objects.filter(user=user).delete()
     record(object_type="user", object_id=user.username, item="token", new="made")
-    return Token.objects.create(user=user).key
+    key: str = Token.objects.create(user=user).key
+    return key

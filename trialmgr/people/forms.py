@@ -26,7 +26,9 @@ class DayWidget(forms.MultiWidget):
     use_fieldset = True
 
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
-        boxes = {name: forms.TextInput(attrs={"inputmode": "numeric"}) for name in ("day", "month", "year")}
+        boxes: dict[str, forms.Widget | type[forms.Widget]] = {
+            name: forms.TextInput(attrs={"inputmode": "numeric"}) for name in ("day", "month", "year")
+        }
         super().__init__(boxes, attrs)
 
     def decompress(self, value: Any) -> list[str]:
@@ -34,7 +36,7 @@ class DayWidget(forms.MultiWidget):
         year, month, day = [*text.split("-", 2), "", ""][:3]
         return [day, month, year]
 
-    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> str:
+    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
         day, month, year = (str(data.get(f"{name}_{part}", "")).strip() for part in ("day", "month", "year"))
         return f"{year}-{month}-{day}" if day or month or year else ""
 

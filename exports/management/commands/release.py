@@ -50,7 +50,7 @@ def lock(*, by: Any, reason: str) -> Answer:
     """Before it refuses, it lists every open point; ``lock_study`` checks again, inside the lock."""
     points = [] if open_lock() else points_for(by)
     if points and by.may("study.lock"):
-        lines = [*summaries(points), *(f"{point.participant} {point.where}: {point.message}" for point in points)]
+        lines = [*summaries(points), *(_line(point) for point in points)]
         refused = {"refused": summaries(points), "open_points": [_as_json(point) for point in points]}
         return Answer(tuple(lines), refused, done=False)
     locked = lock_study(by=by, reason=reason)
@@ -88,6 +88,10 @@ def _progress() -> Iterator[Watch]:
             bar.update()
 
         yield watch
+
+
+def _line(point: OpenPoint) -> str:
+    return f"{f'{point.participant} {point.where}'.strip()}: {point.message}"
 
 
 def _as_json(point: OpenPoint) -> dict[str, str]:

@@ -153,9 +153,10 @@ class _Filling:
         if (rise := chosen(profile.rises, form, item.key)) is not None:
             first, step, highest = rise
             return min(highest, first + step * ((self.occasion.ordinal - 1) // 2))
+        usual = chosen(profile.typical, form, item.key)
         if form in profile.course.forms and item.type is ItemType.INTEGER:
-            return self._by_severity(item, *_bounds(item))
-        low, high = chosen(profile.typical, form, item.key) or _typical(item)
+            return self._by_severity(item, *(usual or _bounds(item)))
+        low, high = usual or _typical(item)
         place = self.inventor.persona.trait(item.key) + self.drawn.gauss(0, 0.08)
         return low + (high - low) * max(0.0, min(1.0, place))
 

@@ -53,8 +53,8 @@ class Story:
         yield self.diary.day
         self._enter()
         yield from self._be_screened()
+        yield from self.diary.wait(self._drawn("allocated", 0, 3))
         if self.participant.state is Status.SCREENING:
-            yield from self.diary.wait(self._drawn("allocated", 0, 3))
             self._be_allocated()
             yield from self._be_treated()
         yield from self.diary.until_none(*Kind)
@@ -84,7 +84,7 @@ class Story:
     def _be_screened(self) -> Iterator[datetime.date]:
         self._plan_visits(self.participant.phase)
         if self.persona.declines:
-            on = self.diary.day + datetime.timedelta(days=self._drawn("declines on", 1, 12))
+            on = self.diary.day + datetime.timedelta(days=self._drawn("declines on", 1, 8))
             self.diary.plan(on, Kind.EVENT, self._drop_out)
         yield from self.diary.until_none(Kind.VISIT)
 
@@ -103,7 +103,8 @@ class Story:
     def _criteria_answers(self) -> dict[str, str]:
         """Honest where a rule decides; one criterion stands in the way of a participant who is to fail."""
         version = criteria_for(self.participant, self.stage.definition)
-        failing = self.persona.stream("criterion").choice(version.criteria).id if self.persona.fails_screening else ""
+        fails = self.persona.fails_screening and not self.persona.declines
+        failing = self.persona.stream("criterion").choice(version.criteria).id if fails else ""
         scope = Scope(self.stage.definition, None, StoredValues(self.participant))
         answers = {}
         for criterion in version.criteria:
@@ -155,6 +156,13 @@ class Story:
     def _visits(self, phase: str) -> list[Visit]:
         rows = self.participant.visits.select_related("participant__site", "participant__study_version")
         return list(rows.filter(phase=phase).order_by("target_on", "pk"))
+
+    def _visit_with(self, form_key: str) -> Visit:
+        """A visit that holds a form, the running log before any other."""
+        rows = self.participant.visits.select_related("participant__site", "participant__study_version")
+        visits = [visit for visit in rows.order_by("pk") if form_key in visit.definition.forms]
+        found: Visit = min(visits, key=lambda visit: visit.definition.kind != "log")
+        return found
 
     def _plan_visits(self, phase: str) -> None:
         for visit in self._visits(phase):
@@ -218,10 +226,7 @@ class Story:
             self.diary.plan(on, Kind.EVENT, act)
 
     def _add_row(self, form_key: str) -> None:
-        for visit in self.participant.visits.select_related("participant__site", "participant__study_version"):
-            if visit.definition.kind == "log" and form_key in visit.definition.forms:
-                self.paperwork.fill(visit, form_key, row=True)
-                return
+        self.paperwork.fill(self._visit_with(form_key), form_key, row=True)
 
     def _add_visit(self, definition: VisitDefinition) -> None:
         by, on = self._who("visits.plan"), self.diary.day
@@ -259,9 +264,7 @@ class Story:
         if form is None:
             return
         known = code if code in self._end_codes() else COMPLETED
-        visits = self.participant.visits.select_related("participant__site", "participant__study_version")
-        visit = next(visit for visit in visits if form.key in visit.definition.forms)
-        self.paperwork.fill(visit, form.key, given={self._end_item(): known})
+        self.paperwork.fill(self._visit_with(form.key), form.key, given={self._end_item(): known})
         self._reread()
 
     def _reread(self) -> None:

@@ -11,16 +11,18 @@ from django.core.exceptions import ValidationError
 
 from audit.acts import ActionRefused
 from audit.commands import Answer, RoomCommand, Subcommand, WrongUsage
-from trialmgr.people.actions import create_user, grant_role, make_token
+from trialmgr.people.actions import create_site, create_user, grant_role, make_token
 from trialmgr.people.models import SYSTEM, Membership, Site, User
 from trialmgr.people.permissions import Role
 from trialmgr.studies.clock import today
+from trialmgr.studies.queries import NoStudyPublished, current_definition
 
 PASSWORD_VARIABLE = "TRIALMGR_NEW_PASSWORD"  # noqa: S105  the name of a variable, not a password
 
 
 class Command(RoomCommand):
-    help = "People: the first administrator, accounts, roles, keys for the API."
+    help = "People: the first administrator, accounts, roles, sites, keys for the API."
+    refusals = (NoStudyPublished,)
 
     def subcommands(self) -> Iterable[Subcommand]:
         yield Subcommand(
@@ -29,6 +31,7 @@ class Command(RoomCommand):
         yield Subcommand("create", "Make an account without a role.", create, _account, as_user=True)
         yield Subcommand("grant", "Give a person a role.", grant, _role, as_user=True)
         yield Subcommand("token", "Make a key with which a program acts as a person.", token, _username, as_user=True)
+        yield Subcommand("add-sites", "Make the sites of the study in force that are new.", add_sites, as_user=True)
         yield Subcommand("list", "Everybody with the roles they hold today.", list_people)
 
 
@@ -75,6 +78,16 @@ def token(*, by: Any, username: str) -> Answer:
     return Answer((f"Key of {username} for the API, shown this once: {key}",), {"username": username, "token": key})
 
 
+def add_sites(*, by: Any) -> Answer:
+    """An administrator activates them on the page of sites."""
+    known = set(Site.objects.values_list("code", flat=True))
+    new = [site for site in current_definition().sites if site.code not in known]
+    for site in new:
+        create_site(by=by, site=site)
+    lines = [f"{site.code} {site.name}: made, not active yet" for site in new]
+    return Answer(tuple(lines or ["Every site of the study is there."]), {"sites": [site.code for site in new]})
+
+
 def list_people() -> Answer:
     people = [
         {
@@ -105,7 +118,7 @@ def _password(username: str, no_input: bool) -> str:
 
 
 def _user(username: str) -> User:
-    user = User.objects.filter(username=username).first()
+    user: User | None = User.objects.filter(username=username).first()
     if user is None:
         raise WrongUsage(f"There is no account with the user name “{username}”.")
     return user

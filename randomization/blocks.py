@@ -1,4 +1,4 @@
-"""Exact properties of designs, as fractions; the figures that the tests and the warnings rest on.
+"""Figures of one permuted block, exact: what someone can guess who knows the allocations so far.
 
 Sources: Blackwell & Hodges, Ann Math Stat 28 (1957), for correct guesses under the convergence strategy; Rosenberger &
 Lachin, Randomization in Clinical Trials (2016), chapter 5, for permuted blocks.
@@ -28,7 +28,7 @@ def sequences_per_block(block: Sequence[int]) -> int:
     return orders
 
 
-def expected_correct_guesses(block: Sequence[int]) -> Fraction:
+def correct_in_block(block: Sequence[int]) -> Fraction:
     """Expected right guesses in one block by someone who always names the arm with most places left in it.
 
     With equal arms that is the arm that is behind, so block sizes need not be known. A tie is guessed at random.
@@ -36,15 +36,21 @@ def expected_correct_guesses(block: Sequence[int]) -> Fraction:
     return sum((chance * Fraction(max(left), sum(left)) for left, chance in _steps(block)), Fraction(0))
 
 
-def expected_certain(block: Sequence[int]) -> Fraction:
+def certain_in_block(block: Sequence[int]) -> Fraction:
     """Expected allocations of one block that are certain before they are made: only one arm has places left."""
     return sum((chance for left, chance in _steps(block) if max(left) == sum(left)), Fraction(0))
 
 
-def long_run_correct_share(shares: Sequence[int], sizes: Mapping[int, int]) -> Fraction:
+def correct_share_of_blocks(shares: Sequence[int], sizes: Mapping[int, int]) -> Fraction:
     """Share of allocations guessed right over many blocks whose sizes are drawn with these integer weights."""
-    correct = sum(weight * expected_correct_guesses(block_contents(shares, size)) for size, weight in sizes.items())
+    correct = sum(weight * correct_in_block(block_contents(shares, size)) for size, weight in sizes.items())
     return Fraction(correct) / sum(weight * size for size, weight in sizes.items())
+
+
+def certain_share_of_blocks(shares: Sequence[int], sizes: Mapping[int, int]) -> Fraction:
+    """Share of allocations certain over many blocks, for someone who knows the size of each block."""
+    certain = sum(weight * certain_in_block(block_contents(shares, size)) for size, weight in sizes.items())
+    return Fraction(certain) / sum(weight * size for size, weight in sizes.items())
 
 
 def _steps(block: Sequence[int]) -> Iterator[tuple[tuple[int, ...], Fraction]]:

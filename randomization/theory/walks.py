@@ -1,0 +1,202 @@
+"""A design as a walk over all that may be, with whole numbers of ways.
+
+Source: Blackwell & Hodges, Ann Math Stat 28 (1957), for the convergence strategy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from itertools import groupby, islice, product
+from math import gcd, lcm
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from randomization.blocks import block_contents
+from randomization.designs import Design, Minimisation, OneByOne, PermutedBlocks
+from randomization.designs.form import Counts, lowest_terms
+from randomization.designs.minimisation import Margins
+from randomization.designs.one_by_one import one_more
+
+Pattern = Mapping[str, str]
+Patterns = Iterable[tuple[Pattern, int]]
+Law = dict[int, Fraction]
+Hidden = tuple[Any, ...]
+"""What decides the next allocation: counts, places left in the open block, or margins of minimisation."""
+
+
+class Move(NamedTuple):
+    ways: int
+    arm: int
+    hidden: Hidden
+
+
+class Level(NamedTuple):
+    """All that may be before one allocation: (hidden, counts) with its number of ways, out of ``all_ways``."""
+
+    ways: dict[tuple[Hidden, Counts], int]
+    all_ways: int
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A design as a walk. The ways of the moves from one place add up to the same total for one ``hidden``."""
+
+    shares: tuple[int, ...]
+    start: Hidden
+    moves: Callable[[Hidden], list[Move]]
+    guessed: Callable[[Hidden, Counts], Fraction]
+    """Chance that the convergence strategy names the arm that comes."""
+
+    def levels(self) -> Iterator[Level]:
+        """The level before allocation 1, 2, 3, ..."""
+        level = Level({(self.start, (0,) * len(self.shares)): 1}, 1)
+        while True:
+            yield level
+            level = self._after(level)
+
+    def _after(self, level: Level) -> Level:
+        moves = {hidden: self.moves(hidden) for hidden in {hidden for hidden, _ in level.ways}}
+        totals = {hidden: sum(move.ways for move in moves[hidden]) for hidden in moves}
+        common = lcm(*totals.values())
+        following: dict[tuple[Hidden, Counts], int] = {}
+        for (hidden, counts), ways in level.ways.items():
+            times = ways * (common // totals[hidden])
+            for move in moves[hidden]:
+                place = (move.hidden, one_more(counts, move.arm))
+                following[place] = following.get(place, 0) + times * move.ways
+        return _in_lowest_terms(following, level.all_ways * common)
+
+
+def _in_lowest_terms(ways: dict[tuple[Hidden, Counts], int], all_ways: int) -> Level:
+    common = gcd(all_ways, *ways.values())
+    return Level({place: number // common for place, number in ways.items()}, all_ways // common)
+
+
+def walk_of(design: Design, patterns: Patterns | None = None) -> Walk:
+    shares = shares_of(design)
+    if isinstance(design, Minimisation):
+        seen = _Minimised(design, patterns)
+        return Walk(shares, design.no_counts(), cache(seen.moves), seen.guessed)
+    if isinstance(design, PermutedBlocks):
+        moves, start = cache(_block_moves(design)), ()
+        if len(set(shares)) > 1:
+            return Walk(shares, start, moves, lambda left, _: named_right(moves(left), left or shares))
+    elif isinstance(design, OneByOne):
+        moves, start = cache(_counted_moves(design)), (0,) * len(shares)
+    else:
+        raise TypeError(f"There is no theory of {type(design).__name__}.")
+    return Walk(shares, start, moves, lambda hidden, counts: named_right(moves(hidden), short_of_share(shares, counts)))
+
+
+def short_of_share(shares: tuple[int, ...], counts: Counts) -> tuple[int, ...]:
+    """How far each arm is short of its share after the next allocation."""
+    drawn, total = sum(counts) + 1, sum(shares)
+    return tuple(share * drawn - total * count for share, count in zip(shares, counts, strict=True))
+
+
+def arms_wanted_most(wanted: tuple[int, ...]) -> list[int]:
+    return [arm for arm, want in enumerate(wanted) if want == max(wanted)]
+
+
+def named_right(moves: list[Move], wanted: tuple[int, ...]) -> Fraction:
+    """Chance of the arm that is wanted most; among several, one is named at random."""
+    named = arms_wanted_most(wanted)
+    hits = sum(move.ways for move in moves if move.arm in named)
+    return Fraction(hits, len(named) * sum(move.ways for move in moves))
+
+
+def _counted_moves(design: OneByOne) -> Callable[[Hidden], list[Move]]:
+    def moves(counts: Hidden) -> list[Move]:
+        weights = design.weights(counts)
+        return [Move(weight, arm, one_more(counts, arm)) for arm, weight in enumerate(weights) if weight]
+
+    return moves
+
+
+def _block_moves(design: PermutedBlocks) -> Callable[[Hidden], list[Move]]:
+    common = lcm(*(size for size, _ in design.sizes))
+
+    def moves(left: Hidden) -> list[Move]:
+        if left:
+            return _from_block(left, 1)
+        begun = ((block_contents(design.shares, size), weight * common // size) for size, weight in design.sizes)
+        return [move for contents, weight in begun for move in _from_block(contents, weight)]
+
+    return moves
+
+
+def _from_block(left: tuple[int, ...], weight: int) -> list[Move]:
+    rests = [(*left[:arm], times - 1, *left[arm + 1 :]) for arm, times in enumerate(left)]
+    return [Move(weight * times, arm, rests[arm] if any(rests[arm]) else ()) for arm, times in enumerate(left) if times]
+
+
+class _Minimised:
+    """Minimisation over its patterns. Of each margin only the differences between pseudo-arms count."""
+
+    def __init__(self, design: Minimisation, patterns: Patterns | None) -> None:
+        self.design = design
+        self.given = [(design.places(levels), weight) for levels, weight in patterns or _every_pattern(design)]
+        pseudo_arms = len(design.pseudo_arms)
+        # A whole multiple of the sum of any weights.
+        self.full = design.p.denominator * (pseudo_arms - 1) * lcm(*range(1, pseudo_arms + 1))
+        self.weights = cache(self._weights)
+
+    def _weights(self, margins: Margins) -> tuple[int, ...]:
+        weights = self.design.weights(self.design.scores(margins))
+        return tuple(weight * self.full // sum(weights) for weight in weights)
+
+    def moves(self, counts: Hidden) -> list[Move]:
+        design, made = self.design, []
+        for places, times in self.given:
+            for pseudo_arm, weight in enumerate(self.weights(design.margins(counts, places))):
+                rest = _without_least(design.with_one(counts, places, pseudo_arm), len(design.pseudo_arms))
+                made.append(Move(times * weight, design.pseudo_arms[pseudo_arm], rest))
+        return made
+
+    def guessed(self, counts: Hidden, _: Counts) -> Fraction:
+        """The guesser knows the levels and the margins, and names the likeliest arm."""
+        right = sum(
+            times * max(self._by_arm(self.weights(self.design.margins(counts, places)))) for places, times in self.given
+        )
+        return Fraction(right, self.full * sum(times for _, times in self.given))
+
+    def _by_arm(self, weights: tuple[int, ...]) -> list[int]:
+        shared = zip(self.design.pseudo_arms, weights, strict=True)
+        return [sum(weight for _, weight in group) for _, group in groupby(shared, key=itemgetter(0))]
+
+
+def _without_least(counts: Counts, pseudo_arms: int) -> Counts:
+    margins = [counts[place : place + pseudo_arms] for place in range(0, len(counts), pseudo_arms)]
+    return tuple(count - min(margin) for margin in margins for count in margin)
+
+
+def _every_pattern(design: Minimisation) -> Iterator[tuple[Pattern, int]]:
+    names = [factor.name for factor in design.factors]
+    for levels in product(*(factor.levels for factor in design.factors)):
+        yield dict(zip(names, levels, strict=True)), 1
+
+
+def shares_of(design: Design) -> tuple[int, ...]:
+    """The ratio in lowest terms."""
+    return lowest_terms(tuple(share for _, share in design.ratio))
+
+
+def imbalance_of(shares: tuple[int, ...], counts: Counts) -> int:
+    if len(shares) == 2:
+        return shares[1] * counts[0] - shares[0] * counts[1]
+    common = lcm(*shares)
+    scaled = [count * common // share for share, count in zip(shares, counts, strict=True)]
+    return max(scaled) - min(scaled)
+
+
+def correct_by_step(walk: Walk, n: int) -> Iterator[Fraction]:
+    """For each of the first ``n`` allocations the chance that it is guessed."""
+    for level in islice(walk.levels(), n):
+        right: dict[Fraction, int] = {}
+        for (hidden, counts), ways in level.ways.items():
+            chance = walk.guessed(hidden, counts)
+            right[chance] = right.get(chance, 0) + ways
+        yield sum((chance * Fraction(ways, level.all_ways) for chance, ways in right.items()), Fraction(0))

@@ -1,0 +1,379 @@
+"""One step of a design for thousands of trials at once; each family reads its words as ``Design.step`` does.
+
+A family is a function of the levels of each stratum, who arrived (participants x trials), the columns of words, and
+whether to note what could be foreseen. Only words that no draw rejects are read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from randomization.blocks import block_contents
+from randomization.designs import Design, Minimisation, OneByOne, PermutedBlocks
+from randomization.designs.form import Counts
+from randomization.designs.one_by_one import one_more
+from randomization.theory.walks import arms_wanted_most, short_of_share
+from randomization.words import CHUNK_BYTES, SPAN, Words
+
+Ints = npt.NDArray[np.int64]
+Small = npt.NDArray[np.uint8]
+Shares = npt.NDArray[np.float32]
+RawWords = npt.NDArray[np.uint64]
+Flags = npt.NDArray[np.bool_]
+Levels = Sequence[Mapping[str, str]]
+
+
+def words_from(source: Iterator[bytes], at_least: int) -> RawWords:
+    drawn = b"".join(islice(source, -(-at_least * 8 // CHUNK_BYTES)))
+    return np.frombuffer(drawn, dtype="<u8").astype(np.uint64, copy=False)
+
+
+class Columns:
+    """Words in rows as long as there are trials, made as far down as they are asked for."""
+
+    def __init__(self, source: Iterator[bytes], trials: int) -> None:
+        self.trials = trials
+        self._source = source
+        self._words = np.empty(0, dtype=np.uint64)
+
+    def down_to(self, rows: int) -> RawWords:
+        """At least ``rows`` rows, flat: the word of row r and trial t stands at r * trials + t."""
+        missing = rows * self.trials - len(self._words)
+        if missing > 0:
+            self._words = np.concatenate([self._words, words_from(self._source, missing)])
+        return self._words
+
+    def column(self, trial: int, rows: int) -> Words:
+        return Words([self.down_to(rows)[trial : rows * self.trials : self.trials].astype("<u8").tobytes()])
+
+    def trials_with_words_from(self, limit: int, rows: int) -> list[int]:
+        """The trials that have a word of at least ``limit`` in these rows."""
+        words = self.down_to(rows)[: rows * self.trials]
+        if limit >= SPAN or words.max() < np.uint64(limit):
+            return []
+        return sorted(set((np.flatnonzero(words >= np.uint64(limit)) % self.trials).tolist()))
+
+
+class Outcome(NamedTuple):
+    """Arrays of shape (participants, trials) as in ``simulation.Simulated``.
+
+    ``lowest_limit``: the smallest word that some draw of the design rejects. ``rows``: how many rows of words were read.
+    """
+
+    arm: Small
+    right: Shares | None
+    certain: Flags | None
+    lowest_limit: int
+    rows: int
+
+
+Family = Callable[[Levels, Small, Columns, bool], Outcome]
+
+
+def family_of(design: Design) -> Family:
+    """TypeError for a design that is of none."""
+    if isinstance(design, PermutedBlocks):
+        return partial(in_blocks, design)
+    if isinstance(design, OneByOne):
+        return partial(one_by_one, design)
+    if isinstance(design, Minimisation):
+        return partial(minimised, design)
+    raise TypeError(f"{type(design).__name__} cannot be simulated.")
+
+
+def limit_of(bound: int) -> int:
+    return SPAN - SPAN % bound
+
+
+# --- permuted blocks -------------------------------------------------------------------------------------------------
+
+
+def in_blocks(design: PermutedBlocks, levels: Levels, arrived: Small, columns: Columns, foresight: bool) -> Outcome:
+    """First where each block begins and how long it is, then all blocks of one size shuffled together."""
+    slot, rows, sizes, begins = _laid_out(design, len(levels), arrived, columns)
+    words = columns.down_to(int(rows.max()) // columns.trials + int(sizes.max()))
+    arm = np.empty(int(sizes.sum()), dtype=np.uint8)
+    right, certain = np.empty(len(arm) * foresight, dtype=np.float32), np.empty(len(arm) * foresight, dtype=np.bool_)
+    for size, _ in design.sizes:
+        of_size = sizes == size
+        places = begins[of_size][:, None] + np.arange(size)
+        blocks = shuffled(block_contents(design.shares, size), words, rows[of_size], columns.trials)
+        arm[places] = blocks
+        if foresight:
+            right[places], certain[places] = _foreseen_in(blocks, block_contents(design.shares, size))
+    bounds = [sum(weight for _, weight in design.sizes), *range(2, design.sizes[-1][0] + 1)]
+    limit = min(limit_of(bound) for bound in bounds)
+    rows_read = int(rows.max()) // columns.trials + int(sizes.max())
+    if not foresight:
+        return Outcome(arm[slot], None, None, limit, rows_read)
+    return Outcome(arm[slot], right[slot], certain[slot], limit, rows_read)
+
+
+def _laid_out(design: PermutedBlocks, strata: int, arrived: Small, columns: Columns) -> tuple[Ints, Ints, Ints, Ints]:
+    """The slot of each participant among all rows of all blocks; of each block its first word, size and first slot."""
+    trials = columns.trials
+    each = np.arange(trials)
+    left, slot = np.zeros(strata * trials, dtype=np.int64), np.zeros(strata * trials, dtype=np.int64)
+    cursor, taken = each.copy(), 0
+    slots = np.empty(arrived.shape, dtype=np.int64)
+    opened: list[tuple[Ints, Ints, Ints]] = []
+    for number, stratum in enumerate(arrived):
+        place = stratum * np.int64(trials) + each
+        remaining = left[place]
+        new = np.flatnonzero(remaining == 0)
+        first = cursor[new]
+        sizes = _sizes(design, columns, first)
+        ends = taken + np.cumsum(sizes)
+        opened.append((first, sizes, ends - sizes))
+        taken = int(ends[-1]) if len(ends) else taken
+        cursor[new] += sizes * trials
+        slot[place[new]], remaining[new] = ends - sizes, sizes
+        slots[number] = slot[place]
+        left[place] = remaining - 1
+        slot[place] += 1
+    firsts, all_sizes, begins = (np.concatenate(column) for column in zip(*opened, strict=True))
+    return slots, firsts, all_sizes, begins
+
+
+def _sizes(design: PermutedBlocks, columns: Columns, first: Ints) -> Ints:
+    sizes, weights = zip(*design.sizes, strict=True)
+    if len(sizes) == 1:
+        return np.full(len(first), sizes[0], dtype=np.int64)
+    words = columns.down_to(int(first.max(initial=0)) // columns.trials + 1)
+    return np.repeat(np.array(sizes, dtype=np.int64), weights)[words[first] % np.uint64(sum(weights))]
+
+
+def shuffled(contents: Sequence[int], words: RawWords, first: Ints, step: int) -> Small:
+    """Blocks with these contents, one a row; block b is shuffled by the words at first[b] + step, + 2 step, ..."""
+    size = sum(contents)
+    arms = np.tile(np.repeat(np.arange(len(contents), dtype=np.uint8), contents), (len(first), 1))
+    each = np.arange(len(first))
+    for i in range(size - 1, 0, -1):
+        j = (words[first + step * (size - i)] % np.uint64(i + 1)).astype(np.int64)
+        arms[each, j], arms[:, i] = arms[:, i].copy(), arms[each, j]
+    return arms
+
+
+def _foreseen_in(blocks: Small, contents: Sequence[int]) -> tuple[Shares, Flags]:
+    """For each place of each block: chance that the arm with most left was named, and whether one arm was left."""
+    left = np.tile(np.array(contents, dtype=np.int64), (len(blocks), 1))
+    right, certain = np.empty(blocks.shape, dtype=np.float32), np.empty(blocks.shape, dtype=np.bool_)
+    each = np.arange(len(blocks))
+    for place in range(blocks.shape[1]):
+        most = left.max(axis=1)
+        arm = blocks[:, place].astype(np.int64)
+        right[:, place] = (left[each, arm] == most) / (left == most[:, None]).sum(axis=1)
+        certain[:, place] = most == blocks.shape[1] - place
+        left[each, arm] -= 1
+    return right, certain
+
+
+# --- one by one ------------------------------------------------------------------------------------------------------
+
+
+class Table:
+    """States of a design that looks at counts alone, numbered as they are met, with how each reads its word."""
+
+    def __init__(self, design: OneByOne) -> None:
+        self.design = design
+        self.counts: list[Counts] = []
+        self.numbers: dict[Counts, int] = {}
+        self.lowest_limit = SPAN
+        arms = len(design.ratio)
+        self.total = np.empty(0, dtype=np.uint64)  # 0 stands for 2^64
+        self.reached = np.empty((0, arms - 1), dtype=np.uint64)
+        self.following = np.empty((0, arms), dtype=np.int64)
+        self.right = np.empty((0, arms), dtype=np.float32)
+        self.certain = np.empty(0, dtype=np.bool_)
+        self.number((0,) * arms)
+
+    def number(self, counts: Counts) -> int:
+        reduced = self.design.reduced(counts)
+        if reduced not in self.numbers:
+            self.numbers[reduced] = len(self.counts)
+            self.counts.append(reduced)
+            self._fill(len(self.counts) - 1, reduced)
+        return self.numbers[reduced]
+
+    def _fill(self, number: int, counts: Counts) -> None:
+        if number == len(self.total):
+            self._grow()
+        weights, arms = self.design.weights(counts), len(counts)
+        self.lowest_limit = min(self.lowest_limit, limit_of(sum(weights)))
+        self.total[number] = sum(weights) % SPAN
+        self.reached[number] = [sum(weights[: arm + 1]) for arm in range(arms - 1)]
+        wanted = arms_wanted_most(short_of_share(self.design.shares, counts))
+        self.right[number] = [(arm in wanted) / len(wanted) for arm in range(arms)]
+        self.certain[number] = max(weights) == sum(weights)
+
+    def _grow(self) -> None:
+        more = max(64, len(self.total))
+        for name in ("total", "reached", "right", "certain"):
+            rows = getattr(self, name)
+            setattr(self, name, np.concatenate([rows, np.zeros((more, *rows.shape[1:]), dtype=rows.dtype)]))
+        self.following = np.concatenate([self.following, np.full((more, self.following.shape[1]), -1)])
+
+    def read(self, states: Ints, words: RawWords) -> Ints:
+        """The arm that each word gives."""
+        total = self.total[states]
+        rest = np.where(total == 0, words, words % np.maximum(total, np.uint64(1)))
+        return (rest[:, None] >= self.reached[states]).sum(axis=1)
+
+    def after(self, states: Ints, arms: Ints) -> Ints:
+        following = self.following[states, arms]
+        if (following < 0).any():
+            pairs = np.unique(np.stack([states, arms])[:, following < 0], axis=1)
+            for state, arm in pairs.T.tolist():
+                met = self.number(one_more(self.counts[state], arm))
+                self.following[state, arm] = met
+            following = self.following[states, arms]
+        return following
+
+
+def one_by_one(design: OneByOne, levels: Levels, arrived: Small, columns: Columns, foresight: bool) -> Outcome:
+    """All trials step through one table of states; a participant takes one word."""
+    table, trials = Table(design), columns.trials
+    words = columns.down_to(len(arrived))
+    state, each = np.zeros(len(levels) * trials, dtype=np.int64), np.arange(trials)
+    arm = np.empty(arrived.shape, dtype=np.uint8)
+    right, certain = _no_foresight(arrived, foresight)
+    for number, stratum in enumerate(arrived):
+        place = stratum * np.int64(trials) + each
+        states = state[place]
+        arms = table.read(states, words[number * trials : (number + 1) * trials])
+        state[place] = table.after(states, arms)
+        arm[number] = arms
+        if right is not None and certain is not None:
+            right[number], certain[number] = table.right[states, arms], table.certain[states]
+    return Outcome(arm, right, certain, table.lowest_limit, len(arrived))
+
+
+def _no_foresight(arrived: Small, foresight: bool) -> tuple[Shares | None, Flags | None]:
+    if not foresight:
+        return None, None
+    return np.zeros(arrived.shape, dtype=np.float32), np.zeros(arrived.shape, dtype=np.bool_)
+
+
+# --- minimisation ----------------------------------------------------------------------------------------------------
+
+
+def minimised(design: Minimisation, levels: Levels, arrived: Small, columns: Columns, foresight: bool) -> Outcome:
+    """A participant takes one word."""
+    trials, words = columns.trials, columns.down_to(len(arrived))
+    arm = np.empty(arrived.shape, dtype=np.uint8)
+    right, certain = _no_foresight(arrived, foresight)
+    margins = (TwoArms if len(design.pseudo_arms) == 2 else PseudoArms)(design, levels, trials)
+    for number, stratum in enumerate(arrived):
+        arm[number], named = margins.allocate(stratum, words[number * trials : (number + 1) * trials])
+        if right is not None:
+            right[number] = named()
+    limit = min(limit_of(sum(weights)) for weights in _weights_by_preferred(design))
+    return Outcome(arm, right, certain, limit, len(arrived))
+
+
+Named = Callable[[], Shares]
+"""Works out, where it is asked for, how much of each allocation a guesser had right."""
+
+
+def _weights_by_preferred(design: Minimisation) -> list[tuple[int, ...]]:
+    """The weights when the first 1, 2, ..., all pseudo-arms are preferred."""
+    arms = len(design.pseudo_arms)
+    return [design.weights([0] * preferred + [1] * (arms - preferred)) for preferred in range(1, arms + 1)]
+
+
+def _level_rows(design: Minimisation, levels: Levels) -> Ints:
+    """For each stratum and factor the number of its level: shape (strata, factors)."""
+    return np.array([[place // len(design.pseudo_arms) for place in design.places(each)] for each in levels])
+
+
+class TwoArms:
+    """Two equal arms: of each level only the difference counts."""
+
+    def __init__(self, design: Minimisation, levels: Levels, trials: int) -> None:
+        rows = _level_rows(design, levels)
+        self.starts = [np.ascontiguousarray(column * trials) for column in rows.T]
+        self.difference = np.zeros((int(rows.max()) + 1) * trials, dtype=np.int32)
+        self.each = np.arange(trials)
+        self.factor_weights = [np.int32(factor.weight) for factor in design.factors]
+        self.by_sign = design.measure == "range"  # the range asks only which arm is behind on each level
+        self.preferred, self.other = (np.uint64(weight) for weight in _weights_by_preferred(design)[0])
+
+    def allocate(self, stratum: Small, words: RawWords) -> tuple[Small, Named]:
+        places = [start[stratum] + self.each for start in self.starts]
+        held = [self.difference[place] for place in places]
+        ahead = self._ahead(held)
+        rest = words % (self.preferred + self.other)
+        second = np.where(ahead < 0, rest >= self.preferred, rest >= self.other)
+        np.copyto(second, (words & np.uint64(1)).astype(np.bool_), where=ahead == 0)
+        change = np.where(second, np.int32(-1), np.int32(1))
+        for place, difference in zip(places, held, strict=True):
+            self.difference[place] = difference + change
+
+        def named() -> Shares:
+            right: Shares = np.where(ahead == 0, 0.5, (ahead > 0) == second).astype(np.float32)
+            return right
+
+        return second.astype(np.uint8), named
+
+    def _ahead(self, held: list[npt.NDArray[np.int32]]) -> npt.NDArray[np.int32]:
+        """Above 0 where the first arm is ahead on the weighted levels, 0 in a tie."""
+        differences = [np.sign(each) for each in held] if self.by_sign else held
+        return np.sum(
+            [w * each for w, each in zip(self.factor_weights, differences, strict=True)], axis=0, dtype=np.int32
+        )
+
+
+class PseudoArms:
+    """Any number of pseudo-arms, each owned by an arm."""
+
+    def __init__(self, design: Minimisation, levels: Levels, trials: int) -> None:
+        self.design = design
+        self.rows = _level_rows(design, levels)
+        self.counts = np.zeros((int(self.rows.max()) + 1, trials, len(design.pseudo_arms)), dtype=np.int64)
+        self.each = np.arange(trials)
+        by_preferred = _weights_by_preferred(design)
+        self.preferred = np.array([0, *(weights[0] for weights in by_preferred)], dtype=np.uint64)
+        self.other = np.array([0, *(weights[-1] for weights in by_preferred)], dtype=np.uint64)
+        self.total = np.array([1, *(sum(weights) for weights in by_preferred)], dtype=np.uint64)
+        self.arm_of = np.array(design.pseudo_arms)
+
+    def allocate(self, stratum: Small, words: RawWords) -> tuple[Small, Named]:
+        rows = self.rows[stratum].T
+        scores = self._scores([self.counts[row, self.each] for row in rows])
+        preferred = scores == scores.min(axis=1)[:, None]
+        number = preferred.sum(axis=1)
+        weights = np.where(preferred, self.preferred[number][:, None], self.other[number][:, None])
+        rest = words % self.total[number]
+        pseudo_arm = (rest[:, None] >= np.cumsum(weights, axis=1)).sum(axis=1)
+        for row in rows:
+            self.counts[row, self.each, pseudo_arm] += 1
+        arm = self.arm_of[pseudo_arm]
+
+        def named() -> Shares:
+            owned = np.stack(
+                [weights[:, self.arm_of == each].sum(axis=1) for each in range(self.arm_of[-1] + 1)], axis=1
+            )
+            most = owned.max(axis=1)[:, None]
+            right: Shares = ((owned[self.each, arm] == most[:, 0]) / (owned == most).sum(axis=1)).astype(np.float32)
+            return right
+
+        return arm.astype(np.uint8), named
+
+    def _scores(self, margins: list[Ints]) -> Ints:
+        """Weighted imbalance if each pseudo-arm were chosen; of the variance only what differs between them."""
+        weighted = zip(self.design.factors, margins, strict=True)
+        if self.design.measure == "variance":
+            return np.sum([factor.weight * margin for factor, margin in weighted], axis=0)
+        return np.sum([factor.weight * _ranges(margin) for factor, margin in weighted], axis=0)
+
+
+def _ranges(margin: Ints) -> Ints:
+    """For each pseudo-arm the range of the counts if it had one more: shape (trials, pseudo-arms)."""
+    arms = np.eye(margin.shape[1], dtype=np.int64)
+    return np.stack([np.ptp(margin + one_more_of, axis=1) for one_more_of in arms], axis=1)

@@ -1,0 +1,171 @@
+"""A person who reads everything: follows every link from the first page, and guesses every other address."""
+
+from __future__ import annotations
+
+import html
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote, urljoin, urlsplit
+
+from django.conf import settings
+from django.http.response import HttpResponseBase
+from django.test import Client
+from django.urls import reverse
+
+from tests.addresses import Address, addresses
+from trialmgr.people.models import User
+from trialmgr.protocol.model import StudyDefinition
+
+_LINK = re.compile(r"""(?:href|src|action|hx-get|data-[a-z-]*url)\s*=\s*["']([^"'#]*)""")
+_JSON_LINK = re.compile(r'"((?:https?://testserver)?/[^"\s]*)"')
+# What differs between two askings by one person although nothing else does.
+_TOKENS = [
+    (re.compile(r'(name="csrfmiddlewaretoken" value=")[^"]*'), r"\1-"),
+    (re.compile(r'(csrftoken|X-CSRFToken)(["\']?\s*[:=]\s*["\'])[A-Za-z0-9]+', re.I), r"\1\2-"),
+]
+_ROWS = (1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, without what is random by design (CSRF tokens, values of cookies)."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    cookies: tuple[str, ...]
+    body: str
+
+    @property
+    def whole(self) -> str:
+        return "\n".join([str(self.status), *(f"{name}: {value}" for name, value in self.headers), self.body])
+
+
+Asked = tuple[str, str, str]
+"""Method, language and address of one request."""
+
+
+@dataclass
+class Reader:
+    """``answers``: everything this person was ever told. ``crawled``: how many of them links led to."""
+
+    client: Client
+    answers: dict[Asked, Answer] = field(default_factory=dict)
+    crawled: int = 0
+
+    @classmethod
+    def signed_in(cls, user: User) -> Reader:
+        client = Client(raise_request_exception=False)
+        client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        return cls(client)
+
+    def ask(self, method: str, url: str, language: str = "nl") -> Answer:
+        call = getattr(self.client, method)
+        answer = _plain(call(url, headers={"Accept-Language": language}))
+        self.answers[(method, language, url)] = answer
+        return answer
+
+    def crawl(self, start: Iterable[str], language: str) -> None:
+        """Every page that links, forms and addresses in answers lead to."""
+        waiting, seen = list(start), set(start)
+        while waiting:
+            url = waiting.pop(0)
+            answer = self.ask("get", url, language)
+            self.crawled += 1
+            found = [one for one in _links(url, answer) if one not in seen]
+            seen.update(found)
+            waiting += found
+
+    def guess(self, urls: Iterable[str]) -> None:
+        for url in urls:
+            self.ask("get", url)
+
+
+def _plain(answer: HttpResponseBase) -> Answer:
+    content = b"".join(answer.streaming_content) if answer.streaming else answer.content  # type: ignore[attr-defined]
+    body = content.decode("utf-8", "replace")
+    for pattern, instead in _TOKENS:
+        body = pattern.sub(instead, body)
+    headers = tuple(sorted((name, value) for name, value in answer.items()))
+    cookies = tuple(sorted(answer.cookies))
+    return Answer(answer.status_code, headers, cookies, body)
+
+
+def _links(url: str, answer: Answer) -> Iterator[str]:
+    found = _LINK.findall(answer.body) + _JSON_LINK.findall(answer.body)
+    found += [value for name, value in answer.headers if name == "Location"]
+    for link in dict.fromkeys(found):
+        parts = urlsplit(urljoin(f"http://testserver{url}", html.unescape(link)))
+        own = parts.netloc == "testserver" and not parts.path.startswith(f"/{settings.STATIC_URL.strip('/')}")
+        if own and parts.path != reverse("account_logout") and "{" not in parts.path:
+            yield parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def guesses(definition: StudyDefinition, participants: Iterable[str], people: Iterable[str]) -> list[str]:
+    """Every address with every participant, visit and form of the definition, those of either arm among them."""
+    places = {
+        "number": [*participants, "UMCG-999"],
+        "phase": [phase.key for phase in definition.phases],
+        "username": list(people),
+        "code": [site.code for site in definition.sites],
+        "version": [consent.key for consent in definition.consents],
+        "key": ["forms", "randomise", "answer", "signatures", "ending", "nothing"],
+        "token": ["guess"],
+        "name": ["allocation.csv", "codebook.csv", "session_ect.csv", "manifest.json"],
+        "row": _ROWS,
+        "n": (1, 2),
+        "query": (1, 2),
+    }
+    return list(dict.fromkeys(url for one in addresses() for url in _guesses(one, definition, places)))
+
+
+def _guesses(address: Address, definition: StudyDefinition, places: Mapping[str, Iterable[object]]) -> Iterator[str]:
+    deep = "form" in address.arguments
+    pairs = list(_visits_and_forms(definition, every=address.name in {"crf:entry", "api:entry"}))
+    if not deep:
+        pairs = [(slug, "") for slug in _slugs(definition)] if "slug" in address.arguments else [("", "")]
+    own = [name for name in address.arguments if name not in {"slug", "form", "item"}]
+    ranges = [_numbers(address, name) or list(places[name]) for name in own]
+    for chosen in itertools.product(*ranges):
+        for slug, form in pairs:
+            values = dict(zip(own, chosen, strict=True)) | {"slug": slug, "form": form, "item": _item(definition, form)}
+            yield reverse(address.name, kwargs={name: values[name] for name in address.arguments})
+
+
+def _numbers(address: Address, name: str) -> list[object]:
+    """Where ``number`` is that of a list, a release or a membership."""
+    counted = name == "number" and "<int:number>" in address.path
+    return [1, 2, 3] if counted else []
+
+
+def _slugs(definition: StudyDefinition) -> Iterator[str]:
+    """Each visit; of one that returns the first, second, last and one too many; and a slug that is none."""
+    for visit in definition.visits:
+        yield visit.key
+        if visit.repeat:
+            last = len(visit.repeat.days)
+            yield from (f"{visit.key}-{ordinal}" for ordinal in (1, 2, last, last + 1))
+    yield "nothing"
+
+
+def _visits_and_forms(definition: StudyDefinition, *, every: bool) -> Iterator[tuple[str, str]]:
+    """Each visit with its own forms and all that reveal the allocation; or with every form there is."""
+    revealing = [form.key for form in definition.forms if form.reveals_allocation]
+    everything = [form.key for form in definition.forms]
+    for slug in _slugs(definition):
+        key = slug.partition("-")[0]
+        own = definition.visit(key).forms if definition.has_visit(key) else ()
+        for form in everything if every else dict.fromkeys([*own, *revealing]):
+            yield slug, form
+
+
+def _item(definition: StudyDefinition, form: str) -> str:
+    return definition.form(form).items[0].key if form else ""
+
+
+def echo_free(url: str, text: str) -> str:
+    """An answer without the address that was asked for: it tells the asker nothing that they did not write."""
+    for written in (url, quote(url, safe=""), quote(url), html.escape(url)):
+        text = text.replace(written, "")
+    return text

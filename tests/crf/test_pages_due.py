@@ -1,0 +1,67 @@
+"""The rule of what a casebook waits for next, on plain facts."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from crf.due import CaseFacts, Step, VisitFacts, next_due
+from trialmgr.participants.states import Status
+from trialmgr.people.visibility import sight_of
+from trialmgr.protocol.model import StudyDefinition
+
+DAY = datetime.date(2026, 3, 10)
+
+
+def visit(key: str, *complete: str, took_place: bool = True, not_done: bool = False) -> VisitFacts:
+    return VisitFacts(
+        key=key,
+        ordinal=1,
+        target_on=DAY,
+        latest_on=DAY + datetime.timedelta(days=2),
+        took_place=took_place,
+        not_done=not_done,
+        complete=frozenset(complete),
+    )
+
+
+def case(*visits: VisitFacts, status: Status = Status.ON_STUDY, verdict: bool | None = True) -> CaseFacts:
+    return CaseFacts(status=status, consented=True, verdict=verdict, decided=frozenset(), visits=visits)
+
+
+def test_nothing_is_due_of_who_has_ended(reset_trd: StudyDefinition) -> None:
+    sight = sight_of(reset_trd, ["coordinator"])
+    ended = case(visit("week_1", took_place=False), status=Status.COMPLETED)
+    assert next_due(reset_trd, sight, ended, DAY) is None
+
+
+def test_a_visit_that_was_not_done_or_is_complete_is_passed_over(reset_trd: StudyDefinition) -> None:
+    sight = sight_of(reset_trd, ["coordinator"])
+    facts = case(visit("week_1", not_done=True), visit("week_2", "madrs", "ids_sr"), visit("week_3", "madrs"))
+    due = next_due(reset_trd, sight, facts, DAY)
+    assert due is not None
+    assert (due.step, due.form, due.day) == (Step.FORM, "ids_sr", DAY)
+
+
+@pytest.mark.parametrize(("days", "late"), [(2, False), (3, True)])
+def test_a_visit_is_late_the_day_after_its_window(reset_trd: StudyDefinition, days: int, late: bool) -> None:
+    sight = sight_of(reset_trd, ["coordinator"])
+    due = next_due(reset_trd, sight, case(visit("week_1", took_place=False)), DAY + datetime.timedelta(days=days))
+    assert due is not None
+    assert due.late is late
+
+
+def test_a_blinded_rater_is_due_own_forms_alone(reset_trd: StudyDefinition) -> None:
+    sight = sight_of(reset_trd, ["rater"])
+    assert next_due(reset_trd, sight, case(visit("week_1", "madrs"), status=Status.SCREENING), DAY) is None
+    due = next_due(reset_trd, sight, case(visit("week_2", "ids_sr")), DAY)
+    assert due is not None
+    assert due.form == "madrs"
+
+
+def test_the_running_log_is_never_due(reset_trd: StudyDefinition) -> None:
+    due = next_due(reset_trd, sight_of(reset_trd, ["coordinator"]), case(visit("log")), DAY)
+    assert due is not None
+    assert due.step is Step.END
+    assert due.day is None

@@ -1,0 +1,52 @@
+"""An item that reveals the allocation, on a form that a blinded person sees: it does not exist for them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from crf.models import FormEntry, Visit
+from tests import walk
+from tests.crf.pages import Reader, boxes, form_url
+from trialmgr.overview.rehearsal.cast import Cast
+from trialmgr.people.models import SYSTEM
+from trialmgr.people.permissions import Role
+from trialmgr.protocol.model import StudyDefinition
+from trialmgr.studies.actions import publish_study
+
+SignedIn = Callable[..., Client]
+HIDDEN = "madrs_9"
+
+
+@pytest.fixture
+def visit(cast: Cast, reset_trd: StudyDefinition) -> Visit:
+    """A screening visit in a study whose monitors are blinded and where one item of the MADRS reveals the arm."""
+    document = json.loads(reset_trd.canonical_json())
+    next(role for role in document["roles"] if role["key"] == "monitor")["blinded"] = True
+    madrs = next(form for form in document["forms"] if form["key"] == "madrs")
+    item = next(item for section in madrs["sections"] for item in section["items"] if item["key"] == HIDDEN)
+    item["reveals_allocation"] = True
+    publish_study(by=SYSTEM, definition=StudyDefinition.from_json(document))
+    return walk.visit_of(walk.screened(cast), "screening")
+
+
+def test_the_item_is_neither_shown_nor_emptied(signed_in: SignedIn, cast: Cast, visit: Visit) -> None:
+    rater = Reader(signed_in, cast, Role.RATER)
+    assert "Pessimistic thoughts" not in rater.get(form_url(visit, "madrs"))
+    saved = FormEntry.objects.get(form_key="madrs")
+    typed = {key: value for key, value in saved.data.items() if key not in (HIDDEN, "madrs_total")} | {"madrs_1": "4"}
+    rater.send(form_url(visit, "madrs"), boxes(typed, revision=1, reason_choice="typing"))
+    saved.refresh_from_db()
+    assert (saved.data["madrs_1"], saved.data[HIDDEN]) == ("4", "3")
+
+
+def test_its_history_and_its_queries_are_refused(signed_in: SignedIn, cast: Cast, visit: Visit) -> None:
+    rater, monitor = Reader(signed_in, cast, Role.RATER), Reader(signed_in, cast, Role.MONITOR)
+    row = f"{form_url(visit, 'madrs')}rows/1/"
+    rater.get(f"{row}history/{HIDDEN}/", 403)
+    assert "Pessimistic" not in rater.get(f"{row}history/")
+    monitor.get(f"{row}queries/raise/{HIDDEN}/", 403)
+    assert "Pessimistic" not in monitor.get(f"{row}verify/")

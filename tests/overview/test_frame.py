@@ -1,0 +1,63 @@
+"""The frame of every page: menu by permission, roles in the header, the choice of language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.test import Client
+from pytest_django import Settings
+
+from audit.models import LedgerEntry
+from trialmgr.overview.context import nav_items, role_lines
+from trialmgr.overview.rehearsal.cast import Cast
+from trialmgr.people.models import User
+from trialmgr.people.permissions import Role
+
+SignIn = Callable[[User], Client]
+
+
+def test_the_menu_holds_what_the_person_may_open_and_marks_where_they_are(cast: Cast, signed_in: SignIn) -> None:
+    rater = cast.at("UMCG", Role.RATER)
+    items = nav_items(rater, "/participants/UMCG-001/")
+    assert [(item["url"], item["current"]) for item in items] == [
+        ("/", False),
+        ("/participants/", True),
+        ("/queries/", False),
+    ]
+    for person in cast.people.values():
+        client = signed_in(person)
+        assert {client.get(item["url"]).status_code for item in nav_items(person, "/")} == {200}
+
+
+def test_the_header_names_roles_and_sites(cast: Cast) -> None:
+    assert role_lines(cast.at("UMCG", Role.COORDINATOR)) in (["Coordinator, UMCG"], ["Coördinator, UMCG"])
+    assert len(role_lines(cast.at("", Role.MONITOR))) == 1
+
+
+def test_a_stranger_meets_the_sign_in_page_in_dutch_with_a_banner_in_the_demo(
+    db: None, client: Client, settings: Settings
+) -> None:
+    settings.TRIALMGR_DEMO = True
+    assert client.get("/").url.startswith("/account/login/")  # type: ignore[attr-defined]
+    page = client.get("/account/login/").content.decode()
+    assert '<html lang="nl">' in page
+    assert "tm-banner" in page
+
+
+def test_the_language_chosen_is_kept_and_stands_in_the_ledger(cast: Cast, signed_in: SignIn) -> None:
+    user = cast.at("UMCG", Role.RATER)
+    client = signed_in(user)
+    answer = client.post("/language/", {"language": "en", "next": "/"})
+    assert answer.status_code == 302
+    assert '<html lang="en">' in client.get("/").content.decode()
+    user.refresh_from_db()
+    assert user.language == "en"
+    client.post("/language/", {"language": "en", "next": "/"})
+    client.post("/language/", {"language": "xx", "next": "/"})
+    assert LedgerEntry.objects.filter(action="user.language").count() == 1
+
+
+def test_a_stranger_may_choose_a_language_too_but_not_by_a_link(db: None, client: Client) -> None:
+    client.post("/language/", {"language": "en", "next": "/account/login/"})
+    assert '<html lang="en">' in client.get("/account/login/").content.decode()
+    assert client.get("/language/").status_code == 405
