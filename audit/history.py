@@ -32,7 +32,12 @@ def store_user(historical: Any, user: Actor | None) -> None:
 
 
 def stamp_history_row(sender: Any, history_instance: Any, **_kwargs: Any) -> None:
-    """Copy the act's identity and reason. A sign-in may touch a user row outside any act: then both stay empty."""
+    """Copy the act's identity and reason. A sign-in may touch a user row outside any act: then both stay empty.
+
+    The hash of a password is left out: an old one would outlive its use, in a table that forgets nothing.
+    """
+    if hasattr(history_instance, "password"):
+        history_instance.password = ""
     if acting():
         act = current_act()
         history_instance.act = act.id

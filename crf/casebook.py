@@ -78,11 +78,12 @@ class _Book:
 
 
 def casebook(place: CasebookPlace) -> list[PhaseLines]:
-    """Phases that hold a visit this person sees, in the order of the study."""
+    """Phases that hold a visit with a form this person sees, in the order of the study."""
     book = _read(place)
     visits = visits_of(place.user, place.participant, place.definition)
+    lines = [line for line in (_line(book, visit) for visit in visits) if line.forms]
     phases = [
-        PhaseLines(phase.label(spoken()), tuple(_line(book, visit) for visit in visits if visit.phase == phase.key))
+        PhaseLines(phase.label(spoken()), tuple(line for line in lines if line.visit.phase == phase.key))
         for phase in place.definition.phases
     ]
     return [phase for phase in phases if phase.visits]

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from audit.models import LedgerEntry
 from crf.fields import shown_value
+from crf.models import ENTRY_STATUS_LABELS
 from crf.places import FormPlace, spoken
 from trialmgr.people.permissions import ROLE_LABELS, Role
 
@@ -27,6 +28,8 @@ ACTS = {
     "query.closed": gettext_lazy("Query closed"),
     "query.reopened": gettext_lazy("Query reopened"),
 }
+
+STATES = {status.value: label for status, label in ENTRY_STATUS_LABELS.items()}
 
 
 def trail_of(place: FormPlace, row: int, item: str = "") -> QuerySet[LedgerEntry]:
@@ -69,9 +72,11 @@ def _roles(names: str) -> str:
 
 
 def _value(place: FormPlace, line: LedgerEntry, value: str | None, reason: str) -> str:
-    """A value of an item in words, or the reason why there is none; anything else as it stands."""
+    """A value in words, or the reason why there is none; a status by its name, a signature by its meaning."""
+    if line.action == "entry.signed":
+        return str(line.detail["meaning"]) if value else ""
     if line.action != "entry.saved" or not place.form.has_item(line.item):
-        return value or ""
+        return str(STATES.get(value or "", value or ""))
     reasons = {entry.code: entry.label(spoken()) for entry in place.definition.missing_reasons.items}
     code = line.detail.get(reason) or ""
     return shown_value(place.definition, place.form.item(line.item), value or "", spoken()) or reasons.get(code, code)

@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from randomization.designs import Design, Minimisation, State
+from randomization.theory.walks import shares_of
 from randomization.vectorised import Columns, Flags, Ints, RawWords, Shares, Small, family_of, words_from
 from randomization.words import SPAN, Words, chunks
 
@@ -153,3 +154,75 @@ def _minimised_plainly(
     for each in stratum:
         arm, state = design.step(state, words, recruitment.strata[each].levels)
         yield arm
+
+
+# --- figures ---------------------------------------------------------------------------------------------------------
+
+
+class Spread(NamedTuple):
+    """Of the imbalance as ``theory.imbalance_law`` counts it, over trials. ``usual``: 95 % of trials do not exceed it."""
+
+    mean_absolute: float
+    variance: float
+    usual: int
+    largest: int
+
+
+class Figures(NamedTuple):
+    """``by_stratum``: in the order of the recruitment. ``correct`` and ``certain``: shares of all allocations, NaN
+    without foresight. Runs are of one arm, in order of enrolment over all strata; lengths in participants.
+    """
+
+    overall: Spread
+    by_stratum: tuple[Spread, ...]
+    correct: float
+    certain: float
+    mean_run: float
+    longest_run: float
+
+
+def figures(simulated: Simulated) -> Figures:
+    """What the trials came to."""
+    strata = range(len(simulated.recruitment.strata))
+    runs, longest = _runs(simulated.arm)
+    return Figures(
+        overall=_spread(simulated, np.ones(simulated.arm.shape, dtype=np.bool_)),
+        by_stratum=tuple(_spread(simulated, simulated.stratum == each) for each in strata),
+        correct=_share(simulated.right),
+        certain=_share(simulated.certain),
+        mean_run=simulated.arm.size / runs,
+        longest_run=longest,
+    )
+
+
+def _share(noted: Shares | Flags | None) -> float:
+    return float("nan") if noted is None else float(noted.mean(dtype=np.float64))
+
+
+def _spread(simulated: Simulated, counted: Flags) -> Spread:
+    shares = shares_of(simulated.design)
+    numbers = [((simulated.arm == arm) & counted).sum(axis=0, dtype=np.int64) for arm in range(len(shares))]
+    imbalance = _imbalance(shares, numbers)
+    absolute = np.abs(imbalance)
+    usual = int(np.quantile(absolute, 0.95, method="inverted_cdf"))
+    return Spread(float(absolute.mean()), float((imbalance**2).mean()), usual, int(absolute.max()))
+
+
+def _imbalance(shares: tuple[int, ...], numbers: list[Ints]) -> Ints:
+    """``theory.walks.imbalance_of`` for many trials."""
+    if len(shares) == 2:
+        return shares[1] * numbers[0] - shares[0] * numbers[1]
+    scaled = np.stack([number * (lcm(*shares) // share) for share, number in zip(shares, numbers, strict=True)])
+    return np.asarray(scaled.max(axis=0) - scaled.min(axis=0))
+
+
+def _runs(arm: Small) -> tuple[int, float]:
+    """The number of runs in all trials, and the mean over trials of the longest."""
+    trials = arm.shape[1]
+    run, longest, number = np.ones(trials, dtype=np.int64), np.ones(trials, dtype=np.int64), trials
+    for before, now in pairwise(arm):
+        same = before == now
+        number += trials - int(same.sum())
+        run = np.where(same, run + 1, 1)
+        longest = np.maximum(longest, run)
+    return number, float(longest.mean())

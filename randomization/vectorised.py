@@ -63,7 +63,7 @@ class Columns:
 class Outcome(NamedTuple):
     """Arrays of shape (participants, trials) as in ``simulation.Simulated``.
 
-    ``lowest_limit``: the smallest word that some draw of the design rejects. ``rows``: how many rows of words were read.
+    ``lowest_limit``: the smallest word that some draw of the design rejects. ``rows``: rows of words that were read.
     """
 
     arm: Small
@@ -146,7 +146,8 @@ def _sizes(design: PermutedBlocks, columns: Columns, first: Ints) -> Ints:
     if len(sizes) == 1:
         return np.full(len(first), sizes[0], dtype=np.int64)
     words = columns.down_to(int(first.max(initial=0)) // columns.trials + 1)
-    return np.repeat(np.array(sizes, dtype=np.int64), weights)[words[first] % np.uint64(sum(weights))]
+    size_of_draw = np.repeat(np.array(sizes, dtype=np.int64), weights)
+    return size_of_draw[(words[first] % np.uint64(sum(weights))).astype(np.int64)]
 
 
 def shuffled(contents: Sequence[int], words: RawWords, first: Ints, step: int) -> Small:
@@ -223,7 +224,8 @@ class Table:
         """The arm that each word gives."""
         total = self.total[states]
         rest = np.where(total == 0, words, words % np.maximum(total, np.uint64(1)))
-        return (rest[:, None] >= self.reached[states]).sum(axis=1)
+        arms: Ints = (rest[:, None] >= self.reached[states]).sum(axis=1)
+        return arms
 
     def after(self, states: Ints, arms: Ints) -> Ints:
         following = self.following[states, arms]
@@ -323,10 +325,10 @@ class TwoArms:
 
     def _ahead(self, held: list[npt.NDArray[np.int32]]) -> npt.NDArray[np.int32]:
         """Above 0 where the first arm is ahead on the weighted levels, 0 in a tie."""
-        differences = [np.sign(each) for each in held] if self.by_sign else held
-        return np.sum(
-            [w * each for w, each in zip(self.factor_weights, differences, strict=True)], axis=0, dtype=np.int32
-        )
+        ahead = np.zeros_like(held[0])
+        for weight, difference in zip(self.factor_weights, held, strict=True):
+            ahead += weight * (np.sign(difference) if self.by_sign else difference)
+        return ahead
 
 
 class PseudoArms:
@@ -367,10 +369,10 @@ class PseudoArms:
 
     def _scores(self, margins: list[Ints]) -> Ints:
         """Weighted imbalance if each pseudo-arm were chosen; of the variance only what differs between them."""
-        weighted = zip(self.design.factors, margins, strict=True)
-        if self.design.measure == "variance":
-            return np.sum([factor.weight * margin for factor, margin in weighted], axis=0)
-        return np.sum([factor.weight * _ranges(margin) for factor, margin in weighted], axis=0)
+        scores = np.zeros_like(margins[0])
+        for factor, margin in zip(self.design.factors, margins, strict=True):
+            scores += factor.weight * (margin if self.design.measure == "variance" else _ranges(margin))
+        return scores
 
 
 def _ranges(margin: Ints) -> Ints:

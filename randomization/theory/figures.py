@@ -96,9 +96,9 @@ def _believed_after(
 def reference_set_size(design: Design, n: int) -> int:
     """The number of sequences of ``n`` arms that the design can give (under minimisation: any)."""
     if isinstance(design, Minimisation):
-        return len(design.ratio) ** n
+        return int(len(design.ratio) ** n)
     walk = walk_of(design)
-    sequences = {frozenset({walk.start}): 1}
+    sequences: dict[frozenset[Hidden], int] = {frozenset({walk.start}): 1}
     for _ in range(n):
         following: dict[frozenset[Hidden], int] = {}
         for belief, number in sequences.items():

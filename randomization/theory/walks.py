@@ -76,18 +76,26 @@ def _in_lowest_terms(ways: dict[tuple[Hidden, Counts], int], all_ways: int) -> L
 
 
 def walk_of(design: Design, patterns: Patterns | None = None) -> Walk:
+    """TypeError for a design that has no theory."""
     shares = shares_of(design)
     if isinstance(design, Minimisation):
         seen = _Minimised(design, patterns)
         return Walk(shares, design.no_counts(), cache(seen.moves), seen.guessed)
     if isinstance(design, PermutedBlocks):
-        moves, start = cache(_block_moves(design)), ()
-        if len(set(shares)) > 1:
-            return Walk(shares, start, moves, lambda left, _: named_right(moves(left), left or shares))
-    elif isinstance(design, OneByOne):
-        moves, start = cache(_counted_moves(design)), (0,) * len(shares)
-    else:
-        raise TypeError(f"There is no theory of {type(design).__name__}.")
+        return _walk_in_blocks(design, shares)
+    if isinstance(design, OneByOne):
+        return _walk_by_counts(shares, (0,) * len(shares), cache(_counted_moves(design)))
+    raise TypeError(f"There is no theory of {type(design).__name__}.")
+
+
+def _walk_in_blocks(design: PermutedBlocks, shares: tuple[int, ...]) -> Walk:
+    moves = cache(_block_moves(design))
+    if len(set(shares)) == 1:
+        return _walk_by_counts(shares, (), moves)
+    return Walk(shares, (), moves, lambda left, _: named_right(moves(left), left or shares))
+
+
+def _walk_by_counts(shares: tuple[int, ...], start: Hidden, moves: Callable[[Hidden], list[Move]]) -> Walk:
     return Walk(shares, start, moves, lambda hidden, counts: named_right(moves(hidden), short_of_share(shares, counts)))
 
 

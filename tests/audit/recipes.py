@@ -20,6 +20,7 @@ from exports import actions as exports
 from randomization import actions as randomization
 from randomization.models import RandomizationList
 from tests import walk
+from trialmgr.overview.actions import export_trail
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants import actions as participants
 from trialmgr.participants.models import Consent, Participant
@@ -281,6 +282,10 @@ def _token_made(cast: Cast) -> Act:
     return lambda: people.make_token(by=the(cast, Role.ADMINISTRATOR), user=the(cast, Role.COORDINATOR))
 
 
+def _trail_exported(cast: Cast) -> Act:
+    return lambda: export_trail(by=the(cast, Role.MONITOR), asked={"site": SITE}, entries=1)
+
+
 def _user_created(cast: Cast) -> Act:
     return lambda: people.create_user(
         by=the(cast, Role.ADMINISTRATOR), username="new", password=None, first_name="A", last_name="B", email=""
@@ -405,6 +410,7 @@ RECIPES: dict[str, Recipe] = {
     "study.published": _published,
     "study.unlocked": _unlocked,
     "token.made": _token_made,
+    "trail.exported": _trail_exported,
     "user.created": _user_created,
     "user.deactivated": _user_deactivated,
     "user.language": _language_chosen,

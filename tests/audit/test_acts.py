@@ -68,6 +68,7 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "study.published": frozenset({D}),
     "study.unlocked": frozenset({D}),
     "token.made": frozenset({A}),
+    "trail.exported": frozenset({C, INV, M, D, INS}),
     "user.created": frozenset({A}),
     "user.deactivated": frozenset({A}),
     "user.password_link": frozenset({A}),
@@ -92,6 +93,7 @@ WORK_WHEN_LOCKED = {
     "role.granted",
     "study.unlocked",
     "token.made",
+    "trail.exported",
     "user.created",
     "user.deactivated",
     "user.language",
@@ -112,7 +114,7 @@ def test_every_action_stands_in_the_table_with_the_roles_it_lets_in() -> None:
     assert found == WHO_MAY
 
 
-def test_only_accounts_contact_details_and_releases_work_while_the_study_is_locked() -> None:
+def test_only_accounts_contact_details_and_taking_out_work_while_the_study_is_locked() -> None:
     assert {info.name for info in all_actions().values() if info.works_when_locked} == WORK_WHEN_LOCKED
 
 

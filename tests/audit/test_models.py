@@ -15,6 +15,7 @@ from tests import walk
 from tests.audit.recipes import vital_signs
 from tests.audit.staging import deed, ledger_length, newest_entries
 from trialmgr.overview.rehearsal.cast import Cast
+from trialmgr.people.actions import change_password
 from trialmgr.people.models import SYSTEM, Site, User
 from trialmgr.people.permissions import Role
 
@@ -58,7 +59,7 @@ def test_a_history_row_knows_its_act_its_person_and_the_reason(cast: Cast) -> No
     coordinator = cast.at("UMCG", Role.COORDINATOR)
     save_entry(by=coordinator, visit=entry.visit, form_key="vital_signs", values={"pulse": "70"}, reason="misread")
     row = entry.history.latest("history_id")
-    assert (row.act, row.history_user_id, row.history_change_reason) == (
+    assert (row.act, row.history_user, row.history_change_reason) == (
         newest_entries(length)[0].act,
         str(coordinator.pk),
         "misread",
@@ -90,6 +91,13 @@ def test_every_past_state_of_a_row_can_be_read(cast: Cast) -> None:
     visit = walk.visited(cast, walk.consented(cast), "screening")
     past = list(Visit.history.filter(id=visit.pk).order_by("history_id").values_list("took_place_on", flat=True))
     assert past == [None, visit.took_place_on]
+
+
+def test_no_hash_of_a_password_is_kept_in_the_history(cast: Cast) -> None:
+    rater = cast.at("UMCG", Role.RATER)
+    change_password(by=rater, password="an entirely new one")
+    assert rater.history.count() > 1
+    assert set(User.history.values_list("password", flat=True)) == {""}
 
 
 def test_there_is_one_head(cast: Cast) -> None:

@@ -141,6 +141,13 @@ class TestTriggers:
         install(connection)
         assert any(name.startswith("not_yet_there") for name in missing(connection))
 
+    @pytest.mark.parametrize(("vendor", "statements"), [("sqlite", 6), ("postgresql", 3)])
+    def test_both_databases_are_told_of_change_and_removal(self, vendor: str, statements: int) -> None:
+        told = triggers._STATEMENTS[vendor]("a_table", [("rowid",), ("one", "two")])
+        assert len(told) == statements
+        for word in ("UPDATE", "DELETE", '"a_table"', MESSAGE):
+            assert any(word in statement for statement in told)
+
     @on_postgresql
     def test_one_that_is_switched_off_counts_as_missing(self) -> None:
         sql("ALTER TABLE audit_ledgerentry DISABLE TRIGGER audit_ledgerentry_no_change")

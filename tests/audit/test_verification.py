@@ -11,10 +11,10 @@ from django.test import Client
 
 from audit import verification
 from audit.verification import verify
-from crf.actions import save_entry
+from crf.actions import remove_row, save_entry
 from crf.models import Visit
 from tests import walk
-from tests.audit.recipes import medicine, vital_signs
+from tests.audit.recipes import medicine, the, vital_signs
 from tests.audit.staging import sql, without_triggers
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.models import Consent
@@ -36,6 +36,21 @@ def test_an_untouched_database_is_whole(cast: Cast) -> None:
     assert report.is_whole, report.faults
     assert report.entries > 200
     assert set(report.faults) >= {"ledger chain", "triggers", "history", "form entries"}
+
+
+def test_cleared_and_missing_values_and_removed_rows_are_no_faults(cast: Cast) -> None:
+    entry, coordinator = vital_signs(cast), the(cast, Role.COORDINATOR)
+    save_entry(by=coordinator, visit=entry.visit, form_key="vital_signs", values={"pulse": ""}, reason="misread")
+    save_entry(
+        by=coordinator,
+        visit=entry.visit,
+        form_key="vital_signs",
+        values={},
+        missing={"weight_kg": "refused"},
+        reason="asked",
+    )
+    remove_row(by=coordinator, entry=medicine(cast), reason="twice")
+    assert faults() == []
 
 
 def test_a_value_changed_without_the_ledger_is_named_by_entry_and_item(cast: Cast) -> None:

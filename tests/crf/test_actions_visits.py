@@ -76,6 +76,21 @@ def test_visits_are_planned_within_an_act_only(cast: Cast) -> None:
         open_visits(participant=participant, phase="treatment", arm="ect")
 
 
+def test_a_role_that_looks_at_no_casebook_gets_no_visit(cast: Cast) -> None:
+    walk.registered(cast)
+    assert not Visit.objects.for_user(the(cast, Role.ADMINISTRATOR)).exists()
+    assert Visit.objects.for_user(the(cast, Role.MONITOR)).count() == 3
+    assert Visit.objects.for_user(the(cast, Role.RATER)).count() == 3
+    assert not Visit.objects.for_user(cast.at("LUMC", Role.RATER)).exists()
+
+
+def test_a_blinded_role_gets_no_visit_that_tells_the_arm(cast: Cast) -> None:
+    participant = walk.randomised(cast)
+    seen = Visit.objects.for_user(the(cast, Role.RATER)).filter(participant=participant)
+    assert not seen.filter(reveals_allocation=True).exists()
+    assert seen.count() == participant.visits.count() - 16
+
+
 class TestDay:
     def test_the_first_day_needs_no_reason_and_a_change_does(self, cast: Cast, visit: Visit) -> None:
         coordinator, on = the(cast, Role.COORDINATOR), visit.participant.registered_on

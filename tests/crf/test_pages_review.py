@@ -44,6 +44,9 @@ def test_an_investigator_signs_after_signing_in_again(signed_in: SignedIn, cast:
     assert "The form is signed." in page
     assert "Signed by Investigator UMCG" in page
     assert "carries your signature already" in investigator.post(url, {}, 422)
+    history = investigator.get(f"{form_url(visit, 'madrs')}rows/1/history/")
+    assert "find it complete and right" in history
+    assert "Complete" in history
 
 
 def test_a_signature_lapses_with_the_content(signed_in: SignedIn, cast: Cast) -> None:

@@ -13,6 +13,9 @@ from audit.commands import RoomCommand
 from scripts.permissions_page import MEANINGS, PAGE, page
 from tests.house.tree import ROOT, own_files, relative, room_modules
 from trialmgr.people.permissions import known_permissions
+from trialmgr.protocol import model
+from trialmgr.protocol.expressions import FUNCTIONS
+from trialmgr.protocol.scoring import FUNCTIONS as SCORES
 
 DOCS = ROOT / "docs"
 LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)]*)?\)")
@@ -85,6 +88,14 @@ def test_every_documented_subcommand_exists() -> None:
     assert named == known
 
 
+def test_every_key_function_and_score_of_a_study_definition_is_documented() -> None:
+    text = (DOCS / "study-definition.md").read_text("utf-8")
+    parts = [part for part in vars(model).values() if isinstance(part, type) and issubclass(part, model.Part)]
+    keys = {field for part in parts for field in part.model_fields} - {"nl", "en"}
+    names = keys | FUNCTIONS.keys() | SCORES.keys() | {kind.value for kind in model.ItemType}
+    assert {name for name in names if not re.search(rf"`{name}\b", text)} == set()
+
+
 def test_the_permissions_page_is_what_the_code_says() -> None:
     assert known_permissions() == MEANINGS.keys()
     assert PAGE.read_text("utf-8") == page(), "write it again: python scripts/permissions_page.py"
@@ -119,3 +130,10 @@ def test_every_test_that_the_validation_page_names_exists() -> None:
         or not re.search(rf"def {function}\b" if function else "", (ROOT / "tests" / name).read_text("utf-8"))
     }
     assert wanting == set()
+
+
+def test_every_library_of_the_application_has_its_reason_in_the_decision() -> None:
+    lines = (ROOT / "requirements/base.in").read_text("utf-8").splitlines()
+    libraries = {re.split(r"[\[<>=]", line)[0] for line in lines if line and not line.startswith(("#", "-"))}
+    text = (DOCS / "decisions/0011-dependencies.md").read_text("utf-8")
+    assert {name for name in libraries if name not in text} == set()

@@ -27,6 +27,7 @@ from trialmgr.people.actions import (
     deactivate_user,
     end_role,
     grant_role,
+    make_password_link,
 )
 from trialmgr.people.models import SYSTEM, Membership, Site, User
 from trialmgr.people.permissions import Role
@@ -71,6 +72,13 @@ class TestUsers:
         assert browser.get("/participants/").status_code == 302
         assert authenticate(username=user.username, password=PASSWORD) is None
 
+    def test_a_deactivated_person_gets_no_new_password(self, administrator: User) -> None:
+        user = new_person()
+        assert make_password_link(by=administrator, user=user)
+        deactivate_user(by=administrator, user=user, reason="left")
+        with pytest.raises(ActionRefused):
+            make_password_link(by=administrator, user=user)
+
     def test_deactivation_owes_a_reason_and_happens_once(self, administrator: User) -> None:
         user = new_person()
         with pytest.raises(ActionRefused):
@@ -106,7 +114,7 @@ class TestRoles:
     def test_a_role_begins_today_and_ends_today(self, administrator: User, cast: Cast) -> None:
         user = new_person()
         membership = grant_role(by=administrator, user=user, role=Role.RATER, site=cast.sites["UMCG"])
-        assert (user.roles, membership.since) == ({"rater"}, today())
+        assert (user.roles, membership.since) == (frozenset({"rater"}), today())
         assert str(membership) == "newcomer rater"
         end_role(by=administrator, membership=membership, reason="left")
         assert (membership.user.roles, membership.until) == (frozenset(), today())

@@ -10,6 +10,7 @@ from allauth.account.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authenticator_added, authenticator_removed, authenticator_reset
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.contrib.auth.signals import user_logged_out
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory, override_settings
@@ -61,6 +62,7 @@ class TestLedger:
     def test_signing_out_without_having_signed_in_is_nothing(self, cast: Cast) -> None:
         length = ledger_length()
         Client().post(reverse("account_logout"))
+        user_logged_out.send(sender=User, request=None, user=None)
         assert acts_since(length) == []
 
     def test_a_change_of_the_own_password_is_kept_without_it(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
 from randomization.designs import (
@@ -34,14 +35,14 @@ def random_blocks(random: Random) -> PermutedBlocks:
 
 
 def random_p(random: Random) -> str:
-    below = random.randint(2, 40)
-    return f"{random.randint(below // 2 + 1, below)}/{below + 1}"
+    out_of = random.randint(3, 40)
+    return f"{random.randint(out_of // 2 + 1, out_of - 1)}/{out_of}"
 
 
 def random_one_by_one(random: Random) -> OneByOne:
     ratio, mti = random_ratio(random), random.randint(1, 6)
     equal = dict.fromkeys(ratio, random.randint(1, 2))
-    makers = [
+    makers: list[Callable[[], OneByOne]] = [
         lambda: complete_randomization(ratio),
         lambda: big_stick(equal, mti=mti),
         lambda: block_urn(ratio, lam=random.randint(1, 5)),
@@ -62,3 +63,7 @@ def random_minimisation(random: Random, factors: dict[str, list[str]]) -> Minimi
         measure=random.choice(["range", "variance"]),
         p=random.choice(["7/10", "4/5", "9/10"]),
     )
+
+
+def random_design(random: Random) -> PermutedBlocks | OneByOne:
+    return random_blocks(random) if random.random() < 0.4 else random_one_by_one(random)

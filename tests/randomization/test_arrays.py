@@ -10,7 +10,7 @@ from randomization.arrays import ListArrays, arrays_from, counted_arrays_from, m
 from randomization.designs import Design, block_urn, permuted_blocks
 from randomization.lists import Row, make_rows, rows
 from randomization.words import CHUNK_BYTES, Words, chunks
-from tests.randomization.random_designs import random_blocks, random_one_by_one
+from tests.randomization.random_designs import random_design
 
 
 def assert_equal(made: ListArrays, design: Design, plain: list[Row]) -> None:
@@ -22,7 +22,7 @@ def assert_equal(made: ListArrays, design: Design, plain: list[Row]) -> None:
 def test_arrays_equal_the_plain_version_on_a_thousand_random_designs() -> None:
     random = Random(20270301)  # noqa: S311  # chooses test cases
     for _ in range(1000):
-        design = random.choice([random_blocks, random_one_by_one])(random)
+        design = random_design(random)
         secret, count = random.randbytes(32), random.randint(0, 150)
         made = make_arrays(design, secret=secret, trial_id="T", purpose="live", stratum_key="all", count=count)
         plain = make_rows(design, secret=secret, trial_id="T", purpose="live", stratum_key="all", count=count)

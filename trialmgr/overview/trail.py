@@ -14,7 +14,6 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from audit.acts import action, record
 from audit.models import LedgerEntry, LedgerQuerySet
 from trialmgr.overview.act_labels import ACT_LABELS
 from trialmgr.people.models import User
@@ -125,12 +124,6 @@ def sorted_by(rows: LedgerQuerySet, sort: str) -> LedgerQuerySet:
         return rows.order_by("-seq")
     sign = "-" if sort.startswith("-") else ""
     return rows.order_by(f"{sign}{SORTS[name]}", f"{sign}seq")
-
-
-@action("trail.exported", permission="audit.view", works_when_locked=True)
-def export_trail(*, by: User, asked: dict[str, str], entries: int) -> None:
-    """Who took out which part of the trail. Source: ICH E6(R3) 4.2.2."""
-    record(object_type="audit_trail", object_id="export", new=str(entries), detail={"filter": asked})
 
 
 class _Line:

@@ -24,7 +24,7 @@ def recruitment(request: HttpRequest) -> HttpResponse:
         "all_sites": user.works_everywhere,
         "site_columns": _columns(_("Site"), _("Registered"), _("Screen failures"), _("Randomised")),
         "site_rows": [_site_row(site) for site in sites] + ([_total(sites)] if len(sites) > 1 else []),
-        "month_columns": _columns(_("Month"), _("Registered"), _("Randomised"), _("Randomised in all")),
+        "month_columns": _columns(_("Month"), _("Registered"), _("Randomised"), _("Total")),
         "month_rows": [_month_row(month) for month in reversed(months)],
         "chart": _chart(months, definition.target_participants),
     }

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST
 from audit.models import LedgerHead
 from trialmgr.overview import trail as audit_trail
 from trialmgr.overview.act_labels import act_label
+from trialmgr.overview.actions import export_trail
 from trialmgr.overview.trail import TrailFilter
 from trialmgr.people.guards import permitted, person
 from trialmgr.studies.queries import current_definition
@@ -57,7 +58,7 @@ def export(request: HttpRequest) -> HttpResponse:
         raise BadRequest
     # Bounded, so that the entry about this export is not part of what it counted.
     rows = asked.narrow(audit_trail.readable(user, definition)).filter(seq__lte=LedgerHead.objects.get(pk=1).seq)
-    audit_trail.export_trail(by=user, asked=asked.asked(), entries=rows.count())
+    export_trail(by=user, asked=asked.asked(), entries=rows.count())
     answer = StreamingHttpResponse(audit_trail.csv_lines(rows), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = 'attachment; filename="audit-trail.csv"'
     return answer  # type: ignore[return-value]  # a streamed answer is no HttpResponse, but every middleware takes it

@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+from audit.acts import action, record
+from trialmgr.people.models import User
+
+
+@action("trail.exported", permission="audit.view", works_when_locked=True)
+def export_trail(*, by: User, asked: dict[str, str], entries: int) -> None:
+    """Who took out which part of the trail. Source: ICH E6(R3) 4.2.2."""
+    record(object_type="audit_trail", object_id="export", new=str(entries), detail={"filter": asked})
