@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -150,12 +150,14 @@ def action(
             token = _current.set(act)
             try:
                 with transaction.atomic():
-                    if not works_when_locked:
-                        for guard in _lock_guards:
-                            guard()
+                    _ask_guards(works_when_locked)
                     result = function(*args, **kwargs)
                     _close(act, outer)
                 return result
+            except IntegrityError:
+                # Locked after the guards were asked? Then the lock's triggers refused the write, and we say so.
+                _ask_guards(works_when_locked or outer is not None)
+                raise
             finally:
                 _current.reset(token)
 
@@ -165,6 +167,11 @@ def action(
         return run
 
     return decorate
+
+
+def _ask_guards(works_when_locked: bool) -> None:
+    for guard in () if works_when_locked else _lock_guards:
+        guard()
 
 
 def _close(act: Act, outer: Act | None) -> None:

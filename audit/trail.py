@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from audit.cells import neutralise
 from audit.models import LedgerEntry
 
 FIELDS = tuple(field.attname for field in LedgerEntry._meta.concrete_fields)
@@ -40,7 +41,6 @@ def rows() -> Iterator[dict[str, Any]]:
 
 
 def _cell(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula gets an apostrophe in front."""
     if isinstance(value, dict):
         return json.dumps(value, sort_keys=True, ensure_ascii=False)
-    return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
+    return neutralise(value) if isinstance(value, str) else value

@@ -16,8 +16,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import product
-from math import prod
+from itertools import pairwise, product
+from math import lcm, prod
 from typing import NamedTuple
 
 import numpy as np
@@ -160,7 +160,7 @@ def _minimised_plainly(
 
 
 class Spread(NamedTuple):
-    """Of the imbalance as ``theory.imbalance_law`` counts it, over trials. ``usual``: 95 % of trials do not exceed it."""
+    """Of the imbalance as ``theory.imbalance_law`` counts it, over trials. ``usual``: not exceeded in 95 % of them."""
 
     mean_absolute: float
     variance: float

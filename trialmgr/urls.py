@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from allauth.account import views as account
 from django.urls import URLPattern, URLResolver, include, path
-
-ROOMS = ["trialmgr.overview", "trialmgr.people", "crf", "randomization", "exports"]
 
 # Accounts are made by an administrator and reached by name: no sign-up, no pages about e-mail.
 _account = [
@@ -21,7 +17,10 @@ _account = [
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("account/", include(_account)),
-    *[path("", include(f"{room}.urls")) for room in ROOMS if find_spec(f"{room}.urls")],
+    path("api/", include("trialmgr.overview.api_urls")),
+    path("", include("trialmgr.overview.urls")),
+    path("", include("trialmgr.people.urls")),
+    path("", include("crf.urls")),
+    path("", include("randomization.urls")),
+    path("", include("exports.urls")),
 ]
-if find_spec("trialmgr.overview.api_urls"):
-    urlpatterns.append(path("api/", include("trialmgr.overview.api_urls")))

@@ -194,7 +194,8 @@ def _store(entry: FormEntry, form: Form, evaluation: Evaluation, by: User, reaso
     note_entry(entry, old=old_status, new=entry.status)
     for key in changed:
         _note_item(entry, form, key, old_data, old_missing)
-    _lapse(entry, form, changed)
+    if old_status is not None:
+        _lapse(entry, form, changed)
     follow_checks(entry, form, evaluation, changed, by)
     end_with(entry, form, by)
     return Saved(entry, evaluation, changed)

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from exports.writers.cells import neutralise
+from audit.cells import neutralise
 
 # One cell may hold a whole document of the audit trail; the module's own limit is 128 KiB.
 LONGEST_CELL = 2**31 - 1

@@ -103,4 +103,3 @@ def _bare_commit(folder: Path, *, lines: int) -> float:
     taken = _measured(commit)
     database.close()
     return taken
-

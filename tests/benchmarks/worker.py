@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,5 +67,6 @@ def _session(user: User) -> str:
 
 
 if __name__ == "__main__":
-    command = {"populate": populate, "queries": queries}[sys.argv[1]]
+    commands: dict[str, Callable[..., dict[str, Any]]] = {"populate": populate, "queries": queries}
+    command = commands[sys.argv[1]]
     print(json.dumps(command(*sys.argv[2:])))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -25,7 +25,8 @@ _TOKENS = [
     (re.compile(r'(name="csrfmiddlewaretoken" value=")[^"]*'), r"\1-"),
     (re.compile(r'(csrftoken|X-CSRFToken)(["\']?\s*[:=]\s*["\'])[A-Za-z0-9]+', re.I), r"\1\2-"),
 ]
-_ROWS = (1, 2)
+ARMED = 2
+"""So many participants, the first, have been randomised at the reader's own site, one to each arm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,12 @@ class Reader:
             seen.update(found)
             waiting += found
 
-    def guess(self, urls: Iterable[str]) -> None:
-        for url in urls:
-            self.ask("get", url)
+    def guess(self, guessed: Mapping[str, Iterable[str]]) -> None:
+        """Every guess by address; an address that knows no GET is left after its first."""
+        for urls in guessed.values():
+            for url in urls:
+                if self.ask("get", url).status == 405:
+                    break
 
 
 def _plain(answer: HttpResponseBase) -> Answer:
@@ -102,9 +106,13 @@ def _links(url: str, answer: Answer) -> Iterator[str]:
             yield parts.path + (f"?{parts.query}" if parts.query else "")
 
 
-def guesses(definition: StudyDefinition, participants: Iterable[str], people: Iterable[str]) -> list[str]:
-    """Every address with every participant, visit and form of the definition, those of either arm among them."""
-    places = {
+def guesses(definition: StudyDefinition, participants: Sequence[str], people: Iterable[str]) -> dict[str, list[str]]:
+    """By address: every participant, visit and form of the definition, those of either arm among them.
+
+    Under a form the first of ``participants`` stand for all; ``crf:entry`` and ``api:entry`` are asked for each form at
+    each visit, the others for each form where it belongs and, at one visit, for every form.
+    """
+    places: dict[str, Sequence[object]] = {
         "number": [*participants, "UMCG-999"],
         "phase": [phase.key for phase in definition.phases],
         "username": list(people),
@@ -113,30 +121,26 @@ def guesses(definition: StudyDefinition, participants: Iterable[str], people: It
         "key": ["forms", "randomise", "answer", "signatures", "ending", "nothing"],
         "token": ["guess"],
         "name": ["allocation.csv", "codebook.csv", "session_ect.csv", "manifest.json"],
-        "row": _ROWS,
-        "n": (1, 2),
-        "query": (1, 2),
+        "row": [1],
+        "n": [1],
+        "query": [1],
     }
-    return list(dict.fromkeys(url for one in addresses() for url in _guesses(one, definition, places)))
+    return {one.name: list(_guesses(one, definition, places)) for one in addresses()}
 
 
-def _guesses(address: Address, definition: StudyDefinition, places: Mapping[str, Iterable[object]]) -> Iterator[str]:
-    deep = "form" in address.arguments
-    pairs = list(_visits_and_forms(definition, every=address.name in {"crf:entry", "api:entry"}))
-    if not deep:
-        pairs = [(slug, "") for slug in _slugs(definition)] if "slug" in address.arguments else [("", "")]
+def _guesses(address: Address, definition: StudyDefinition, places: Mapping[str, Sequence[object]]) -> Iterator[str]:
     own = [name for name in address.arguments if name not in {"slug", "form", "item"}]
-    ranges = [_numbers(address, name) or list(places[name]) for name in own]
+    ranges = [_range(address, name, places[name]) for name in own]
     for chosen in itertools.product(*ranges):
-        for slug, form in pairs:
+        for slug, form in _visits_and_forms(address, definition):
             values = dict(zip(own, chosen, strict=True)) | {"slug": slug, "form": form, "item": _item(definition, form)}
             yield reverse(address.name, kwargs={name: values[name] for name in address.arguments})
 
 
-def _numbers(address: Address, name: str) -> list[object]:
-    """Where ``number`` is that of a list, a release or a membership."""
-    counted = name == "number" and "<int:number>" in address.path
-    return [1, 2, 3] if counted else []
+def _range(address: Address, name: str, values: Sequence[object]) -> Sequence[object]:
+    if name == "number" and "<int:number>" in address.path:
+        return [1, 2, 3]  # of a list, a release or a membership
+    return values[:ARMED] if name == "number" and "form" in address.arguments else values
 
 
 def _slugs(definition: StudyDefinition) -> Iterator[str]:
@@ -149,15 +153,18 @@ def _slugs(definition: StudyDefinition) -> Iterator[str]:
     yield "nothing"
 
 
-def _visits_and_forms(definition: StudyDefinition, *, every: bool) -> Iterator[tuple[str, str]]:
-    """Each visit with its own forms and all that reveal the allocation; or with every form there is."""
-    revealing = [form.key for form in definition.forms if form.reveals_allocation]
-    everything = [form.key for form in definition.forms]
-    for slug in _slugs(definition):
-        key = slug.partition("-")[0]
-        own = definition.visit(key).forms if definition.has_visit(key) else ()
-        for form in everything if every else dict.fromkeys([*own, *revealing]):
-            yield slug, form
+def _visits_and_forms(address: Address, definition: StudyDefinition) -> Iterator[tuple[str, str]]:
+    if "slug" not in address.arguments:
+        yield "", ""
+    elif "form" not in address.arguments:
+        yield from ((slug, "") for slug in _slugs(definition))
+    else:
+        everything = [form.key for form in definition.forms]
+        for slug in _slugs(definition):
+            key = slug.partition("-")[0]
+            own = definition.visit(key).forms if definition.has_visit(key) else ()
+            every = address.name in {"crf:entry", "api:entry"} or slug == "baseline"
+            yield from ((slug, form) for form in (everything if every else own))
 
 
 def _item(definition: StudyDefinition, form: str) -> str:

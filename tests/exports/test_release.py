@@ -15,6 +15,7 @@ from django.utils.translation import override
 from openpyxl import load_workbook
 
 from audit.acts import ActionRefused
+from audit.cells import restore
 from audit.ledger import entry_hash
 from audit.models import LedgerEntry
 from crf.actions import remove_row
@@ -24,7 +25,6 @@ from exports.actions import hand_out, lock_study, make_release, unlock_study
 from exports.models import Release, ReleaseFile
 from exports.queries import as_text
 from exports.verification import verify_release
-from exports.writers.cells import restore
 from randomization.models import Allocation
 from tests.exports.closed_trial import FORMULA, close_all, data_manager, locked
 from tests.walk import SITE

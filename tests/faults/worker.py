@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,5 +58,10 @@ def examine() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    command = {"prepare": prepare, "randomise": randomise, "examine": examine}[sys.argv[1]]
+    commands: dict[str, Callable[..., dict[str, Any]]] = {
+        "prepare": prepare,
+        "randomise": randomise,
+        "examine": examine,
+    }
+    command = commands[sys.argv[1]]
     print(json.dumps(command(*sys.argv[2:])))

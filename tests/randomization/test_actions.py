@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from pytest_django import Settings
 
 from audit.acts import ActionRefused
@@ -224,19 +225,14 @@ def test_with_another_key_no_row_opens_and_nothing_is_consumed(
 def test_the_database_itself_refuses_a_second_use_of_a_row(cast: Cast) -> None:
     first, second = walk.randomised(cast), walk.baseline_done(cast)
     taken = Allocation.objects.get(participant=first)
-    columns = [field.column for field in Allocation._meta.concrete_fields if field.column != "id"]
-    values = {field.column: getattr(taken, field.attname) for field in Allocation._meta.concrete_fields}
-    values |= {"participant_id": second.pk, "idempotency_key": "stolen", "levels": "{}"}
-    with pytest.raises(IntegrityError), transaction.atomic():
-        _insert(columns, [values[column] for column in columns])
-
-
-def _insert(columns: list[str], values: list[object]) -> None:
-    from django.db import connection
-
-    places = ", ".join(["%s"] * len(columns))
-    with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO randomization_allocation ({', '.join(columns)}) VALUES ({places})", values)
+    stolen: list[Any] = [taken.row_id, second.pk, taken.arm, "{}", "stolen", taken.allocated_at, taken.allocated_by]
+    with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO randomization_allocation"
+            " (row_id, participant_id, arm, levels, idempotency_key, allocated_at, allocated_by)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            stolen,
+        )
 
 
 def test_allocations_are_seen_by_the_unblinded_at_their_own_site(cast: Cast) -> None:

@@ -58,7 +58,8 @@ def test_numpy_and_plain_agree_on_a_thousand_random_designs() -> None:
 def plain_arrivals(trial: Recruitment, wanted: int, words: Words) -> list[int]:
     """As the specification says, a participant at a time."""
     weights = [stratum.weight for stratum in trial.strata]
-    base, digits, found = sum(weights), 1, []
+    base, digits = sum(weights), 1
+    found: list[int] = []
     while base ** (digits + 1) <= 2**32 and digits < 32:
         digits += 1
     while len(found) < wanted:
@@ -80,7 +81,7 @@ def test_arrivals_pass_over_rejected_words() -> None:
     chunk = next(stream("x", "arrivals"))
     rejecting = b"\xff" * 16 + chunk[16:]
     expected = plain_arrivals(TRIAL, 60 * 200, Words(repeat(b"\xff" * 16 + chunk[16:])))
-    three = Recruitment(60, TRIAL.strata[:2] + (Stratum({"sex": "m", "site": "A1"}, 1),))
+    three = Recruitment(60, (*TRIAL.strata[:2], Stratum({"sex": "m", "site": "A1"}, 1)))
     assert arrivals(TRIAL, 200, repeat(rejecting)).reshape(-1).tolist() == expected
     expected = plain_arrivals(three, 60 * 400, Words(repeat(rejecting)))
     assert arrivals(three, 400, repeat(rejecting)).reshape(-1).tolist() == expected
@@ -155,7 +156,8 @@ def test_imbalance_by_stratum_runs_and_several_arms() -> None:
     assert found.overall.usual <= found.overall.largest <= 2
     assert np.isnan(found.correct)
     arms = made.arm[:, 0].tolist()
-    lengths, run = [], 1
+    run = 1
+    lengths: list[int] = []
     for before, now in zip(arms, [*arms[1:], None], strict=True):
         run, lengths = (run + 1, lengths) if before == now else (1, [*lengths, run])
     alone = figures(simulate(made.design, trial, trials=1, seed="s"))

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -19,21 +20,21 @@ from trialmgr.studies.queries import NoStudyPublished, current_version
 class Place:
     """One entry of the main menu, for whoever holds one of the permissions; for everybody when there are none."""
 
-    url: str
+    view: str
     label: str | Promise
     permissions: tuple[str, ...] = ()
 
 
 PLACES = (
-    Place("/", _("Work list")),
-    Place("/participants/", _("Participants"), ("participants.view",)),
-    Place("/queries/", _("Queries"), ("queries.view",)),
-    Place("/recruitment/", _("Recruitment"), ("overview.view",)),
-    Place("/randomization/", _("Randomisation"), ("lists.view", "lists.activate")),
-    Place("/audit/", _("Audit trail"), ("audit.view",)),
-    Place("/releases/", _("Releases"), ("releases.view",)),
-    Place("/people/", _("People"), ("people.view",)),
-    Place("/sites/", _("Sites"), ("people.view",)),
+    Place("overview:home", _("Work list")),
+    Place("participants:list", _("Participants"), ("participants.view",)),
+    Place("crf:queries", _("Queries"), ("queries.view",)),
+    Place("overview:recruitment", _("Recruitment"), ("overview.view",)),
+    Place("randomization:lists", _("Randomisation"), ("lists.view", "lists.activate")),
+    Place("overview:trail", _("Audit trail"), ("audit.view",)),
+    Place("exports:releases", _("Releases"), ("releases.view",)),
+    Place("people:list", _("People"), ("people.view",)),
+    Place("people:sites", _("Sites"), ("people.view",)),
 )
 
 
@@ -57,7 +58,7 @@ def _study() -> dict[str, str]:
 def nav_items(user: User, path: str) -> list[dict[str, Any]]:
     """The menu of this person; the place that holds ``path`` is the current one."""
     items = [
-        {"url": place.url, "label": place.label}
+        {"url": reverse(place.view), "label": place.label}
         for place in PLACES
         if not place.permissions or any(user.may(permission) for permission in place.permissions)
     ]

@@ -31,11 +31,11 @@ class RefusalMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, ActionRefused):
-            page = {"reasons": exception.reasons}
-            return render(request, "overview/refused.html", page, status=status.HTTP_409_CONFLICT)
+            reasons = {"reasons": exception.reasons}
+            return render(request, "overview/refused.html", reasons, status=status.HTTP_409_CONFLICT)
         if isinstance(exception, (NoStudyPublished, KeyUnusable)):
-            page = {"mend": _what_is_wanting(exception)}
-            return render(request, "overview/not_ready.html", page, status=status.HTTP_503_SERVICE_UNAVAILABLE)
+            mend = {"mend": _what_is_wanting(exception)}
+            return render(request, "overview/not_ready.html", mend, status=status.HTTP_503_SERVICE_UNAVAILABLE)
         return None
 
 

@@ -11,7 +11,7 @@ from trialmgr.people.models import Membership, Site, User
 def people(text: str = "") -> QuerySet[User]:
     """Users with their roles, past and present; ``text`` searches user name and name."""
     roles = Prefetch("memberships", Membership.objects.select_related("site").order_by("pk"))
-    found = User.objects.prefetch_related(roles).order_by("-is_active", "username")
+    found: QuerySet[User] = User.objects.prefetch_related(roles).order_by("-is_active", "username")
     if text:
         found = found.filter(Q(username__icontains=text) | Q(first_name__icontains=text) | Q(last_name__icontains=text))
     return found

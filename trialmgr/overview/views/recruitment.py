@@ -36,7 +36,8 @@ def _columns(first: str, *rest: str) -> list[dict[str, object]]:
 
 
 def _cells(label: str, *numbers: int) -> Cells:
-    return [{"text": label}, *({"text": number, "numeric": True} for number in numbers)]
+    cells: Cells = [{"text": label}]
+    return cells + [{"text": number, "numeric": True} for number in numbers]
 
 
 def _site_row(site: figures.SiteFigures) -> Cells:

@@ -8,20 +8,21 @@ from collections.abc import Iterable, Iterator
 from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, Value, When
 from django.db.models.functions import Coalesce
 from django.urls import reverse
+from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
 from crf.models import (
-    EntryQuerySet,
     EntryStatus,
     FormEntry,
     Freeze,
+    PartOfEntryQuerySet,
     Query,
     QueryStatus,
     Signature,
     Visit,
     VisitQuerySet,
 )
-from trialmgr.overview.work.desk import Desk, Duty, Link, Task, within
+from trialmgr.overview.work.desk import Desk, Duty, Link, Task, said_of, within
 from trialmgr.participants.models import Consent
 from trialmgr.participants.states import Status
 from trialmgr.people.models import Site
@@ -51,10 +52,11 @@ def visits_with_open_forms(desk: Desk) -> VisitQuerySet:
         ~Exists(Freeze.objects.filter(**_FROM_VISIT, thawed_at=None)),
     )
     complete = Q(entries__status=EntryStatus.COMPLETE.value, entries__occurrence=1)
-    return rows.annotate(
+    lacking: VisitQuerySet = rows.annotate(
         wanted=Case(*cases, default=Value(0), output_field=IntegerField()),
         done=Count("entries", filter=done & complete),
-    ).filter(done__lt=F("wanted")).order_by(Coalesce("latest_on", "took_place_on"), "participant__number", "pk")
+    ).filter(done__lt=F("wanted"))
+    return lacking.order_by(Coalesce("latest_on", "took_place_on"), "participant__number", "pk")
 
 
 def _wanted_forms(desk: Desk) -> Iterator[tuple[Q, list[str]]]:
@@ -87,12 +89,18 @@ def _visit_task(desk: Desk, visit: Visit, complete: set[str]) -> Task:
         link=Link(_("Open the visit"), reverse("crf:visit", args=place)),
         status=status,
         kind=kind,
-        day=visit.latest_on or visit.took_place_on,
+        when=_window(visit),
         more=tuple(
             Link(desk.form_label(form), reverse("crf:entry", args=[*place, form]) if took_place else "")
             for form in open_forms
         ),
     )
+
+
+def _window(visit: Visit) -> str:
+    if visit.latest_on is not None:
+        return said_of(visit.latest_on, _("until %(day)s"))
+    return said_of(visit.took_place_on, _("took place on %(day)s")) if visit.took_place_on else ""
 
 
 def _covers(sites: list[Site | None], visit: Visit) -> bool:
@@ -125,7 +133,7 @@ def queries_to_close(desk: Desk) -> Duty:
     return _queries(desk, "close", _("Answered queries to close"), rows, _("Read the answer"))
 
 
-def _queries(desk: Desk, key: str, heading: str, rows: EntryQuerySet, act: str) -> Duty:
+def _queries(desk: Desk, key: str, heading: str, rows: PartOfEntryQuerySet, act: str) -> Duty:
     found = rows.select_related("entry__visit__participant").order_by("raised_at", "pk")[: desk.limit]
     tasks = [
         Task(
@@ -133,7 +141,7 @@ def _queries(desk: Desk, key: str, heading: str, rows: EntryQuerySet, act: str) 
             link=Link(act, _query_url(query)),
             status=query.get_status_display(),
             kind="query",
-            day=query.raised_at.date(),
+            when=said_of(localdate(query.raised_at), _("raised on %(day)s")),
         )
         for query in found
     ]
@@ -176,5 +184,5 @@ def _signature_task(desk: Desk, entry: FormEntry) -> Task:
         link=Link(_("Sign"), reverse("crf:sign", args=place)),
         status=_("Not signed"),
         kind="todo",
-        day=entry.visit.took_place_on,
+        when=_window(entry.visit),
     )

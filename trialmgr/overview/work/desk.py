@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from django.db.models import Q
+from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import get_language
 
@@ -27,13 +28,13 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One thing to do. ``link`` leads to it, ``more`` to its parts; ``day`` is when it is or was due."""
+    """One thing to do. ``link`` leads to it, ``more`` to its parts; ``when`` says until or since which day it waits."""
 
     about: str
     link: Link
     status: str
     kind: str
-    day: datetime.date | None = None
+    when: str = ""
     more: tuple[Link, ...] = ()
 
 
@@ -97,6 +98,11 @@ class Desk:
     def at(self, visit: Visit) -> str:
         """Participant and visit in words."""
         return f"{visit.participant.number} · {visit.label(self.language)}"
+
+
+def said_of(day: datetime.date, sentence: str) -> str:
+    """The sentence with its ``%(day)s`` filled in, in the language of the page."""
+    return sentence % {"day": date_format(day)}
 
 
 def within(sites: Iterable[Site | None], path: str) -> Q:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from django.urls import reverse
+from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
 from randomization.models import ListStatus, RandomizationList
 from randomization.policies import active_list, purpose_here
 from randomization.queries import strata_running_low
-from trialmgr.overview.work.desk import Desk, Duty, Link, Task
+from trialmgr.overview.work.desk import Desk, Duty, Link, Task, said_of
 
 
 def activation(desk: Desk) -> Duty:
@@ -19,7 +20,7 @@ def activation(desk: Desk) -> Duty:
             link=Link(_("Activate the list"), reverse("randomization:activate", args=[listed.number])),
             status=_("Made"),
             kind="due",
-            day=listed.made_at.date(),
+            when=said_of(localdate(listed.made_at), _("made on %(day)s")),
         )
         for listed in _made_by_others(desk)
     ]
@@ -48,7 +49,7 @@ def _supply_tasks() -> list[Task]:
         Task(
             about=stratum.key,
             link=Link(_("Open the lists"), url),
-            status=_("%(left)s of %(length)s left") % {"left": stratum.left, "length": stratum.length},
+            status=_("%(left)s of %(length)s left") % {"left": stratum.length - stratum.used, "length": stratum.length},
             kind="late",
         )
         for stratum in strata_running_low(listed)

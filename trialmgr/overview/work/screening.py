@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from crf.models import EntryStatus, FormEntry, Freeze, GateDecision, Visit
 from randomization.queries import ready_to_randomise
-from trialmgr.overview.work.desk import Desk, Duty, Link, Task, within
+from trialmgr.overview.work.desk import Desk, Duty, Link, Task, said_of, within
 from trialmgr.participants.models import Consent, Participant, ParticipantQuerySet
 from trialmgr.participants.states import Status
 from trialmgr.protocol.model import Gate
@@ -25,7 +25,7 @@ def consent(desk: Desk) -> Duty:
             link=Link(_("Record consent"), reverse("participants:consent", args=[participant.number])),
             status=_("No consent"),
             kind="late",
-            day=participant.registered_on,
+            when=said_of(participant.registered_on, _("registered on %(day)s")),
         )
         for participant in rows.order_by("registered_on", "number")[: desk.limit]
     ]
@@ -45,7 +45,7 @@ def eligibility(desk: Desk) -> Duty:
             link=Link(_("Judge eligibility"), reverse("crf:eligibility", args=[participant.number])),
             status=_("To be judged"),
             kind="due",
-            day=participant.registered_on,
+            when=said_of(participant.registered_on, _("registered on %(day)s")),
         )
         for participant in waiting[: desk.limit]
     ]
@@ -62,7 +62,7 @@ def randomise(desk: Desk) -> Duty:
             link=Link(_("Randomise"), reverse("randomization:randomise", args=[participant.number])),
             status=_("Ready"),
             kind="due",
-            day=participant.registered_on,
+            when=said_of(participant.registered_on, _("registered on %(day)s")),
         )
         for participant in waiting[: desk.limit]
     ]
@@ -84,11 +84,15 @@ def decisions(desk: Desk) -> Duty:
                     ),
                     status=_("To be decided"),
                     kind="due",
-                    day=participant.enrolled_on,
+                    when=_randomised_on(participant),
                 )
                 for participant in rows.order_by("enrolled_on", "number")[: desk.limit]
             ]
     return Duty("decisions", _("Decisions to take"), count, tasks)
+
+
+def _randomised_on(participant: Participant) -> str:
+    return said_of(participant.enrolled_on, _("randomised on %(day)s")) if participant.enrolled_on else ""
 
 
 def to_be_decided(rows: ParticipantQuerySet, phase: str, gate: Gate, desk: Desk) -> ParticipantQuerySet:
@@ -114,7 +118,7 @@ def ending(desk: Desk) -> Duty:
             link=Link(_("Record the end of participation"), _end_url(desk, participant)),
             status=_("Not eligible") if participant.state is Status.SCREENING else _("All visits done"),
             kind="due",
-            day=participant.enrolled_on or participant.registered_on,
+            when=_randomised_on(participant),
         )
         for participant in rows.order_by("registered_on", "number")[: desk.limit]
     ]
