@@ -11,7 +11,7 @@ from trialmgr.protocol.model import StudyDefinition, Text
 from trialmgr.studies.models import StudyLock
 
 WORKBOOK = "workbook.xlsx"
-MOST_AUDIT_ROWS = 100_000
+MOST_AUDIT_ROWS = 20_000
 
 _ALLOCATION = {
     True: Text(

@@ -7,6 +7,7 @@ from unittest.mock import MagicMock
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError
 
 from audit import acts, ledger
 from audit.acts import ACTIONS, ActionInfo, ActionRefused, NotInLedger, OutsideAction, action, record
@@ -231,6 +232,18 @@ class TestAction:
         with pytest.raises(ZeroDivisionError):
             deed(lambda: 1 / 0)
         assert not acts.acting()
+
+    def test_a_write_the_database_refused_because_of_a_lock_meanwhile_is_told_in_words(
+        self, cast: Cast, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        guard = MagicMock(side_effect=[None, ActionRefused("locked meanwhile")])
+        monkeypatch.setattr(acts, "_lock_guards", [guard])
+        with pytest.raises(ActionRefused, match="locked meanwhile"):
+            deed(MagicMock(side_effect=IntegrityError))
+
+    def test_any_other_refusal_of_the_database_stays_what_it_is(self, cast: Cast) -> None:
+        with pytest.raises(IntegrityError):
+            deed(MagicMock(side_effect=IntegrityError))
 
     def test_the_question_whether_the_study_is_locked_is_asked_once(
         self, cast: Cast, monkeypatch: pytest.MonkeyPatch

@@ -51,20 +51,25 @@ class Browser:
 @contextlib.contextmanager
 def served(site: Installation) -> Iterator[int]:
     """The port of a gunicorn with one worker, as an installation runs it."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = int(found.getsockname()[1])
+    port = free_port()
     command = [sys.executable, "-m", "gunicorn", "trialmgr.wsgi", "--bind", f"127.0.0.1:{port}", "--log-level", "error"]
     server = subprocess.Popen(command, cwd=ROOT, env=site.environment)
     try:
-        _wait_for(port)
+        wait_for(port)
         yield port
     finally:
         server.terminate()
         server.wait(timeout=20)
 
 
-def _wait_for(port: int) -> None:
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def wait_for(port: int) -> None:
+    """Until a server answers there. Raises TimeoutError."""
     for _attempt in range(200):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return

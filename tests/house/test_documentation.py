@@ -112,7 +112,7 @@ def test_every_page_is_reached_from_the_readme() -> None:
     reached, waiting = set(), [ROOT / "README.md"]
     while waiting:
         path = waiting.pop()
-        if path not in reached and path.suffix == ".md":
+        if path not in reached and path.suffix == ".md" and path.is_file():
             reached.add(path)
             waiting += [
                 Path(os.path.normpath(path.parent / target)) for target in LINK.findall(path.read_text("utf-8"))

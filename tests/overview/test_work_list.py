@@ -10,9 +10,11 @@ import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 from pytest_django import Settings
 
 from crf.actions import (
+    add_unscheduled_visit,
     answer_query,
     decide_gate,
     freeze,
@@ -32,6 +34,7 @@ from randomization.queries import in_screening, ready_to_randomise
 from tests import walk
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.overview.work import Duty, duty, work_list
+from trialmgr.overview.work.casebook import window_of
 from trialmgr.participants.actions import record_consent, withdraw_consent
 from trialmgr.participants.models import Participant
 from trialmgr.people.actions import close_site, create_user, grant_role
@@ -104,6 +107,15 @@ def test_a_visit_just_done_with_forms_open_is_under_way(cast: Cast) -> None:
         "progress",
         f"/participants/{participant.number}/visits/screening/forms/madrs/",
     )
+
+
+def test_a_visit_without_a_window_tells_when_it_took_place(cast: Cast) -> None:
+    participant = walk.randomised(cast)
+    by = cast.at(SITE, Role.COORDINATOR)
+    extra = add_unscheduled_visit(by=by, participant=participant, key="unscheduled", on=today())
+    with translation.override("en"):
+        assert window_of(extra).startswith("took place on ")
+    assert window_of(walk.visit_of(participant, "log")) == ""
 
 
 def test_nothing_waits_in_a_frozen_casebook(cast: Cast) -> None:

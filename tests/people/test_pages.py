@@ -11,6 +11,8 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
+from audit import acts
+from audit.acts import ActionRefused
 from audit.models import LedgerEntry
 from tests.conftest import PASSWORD
 from trialmgr.overview.rehearsal.cast import Cast
@@ -192,6 +194,20 @@ def test_an_act_on_a_site_without_its_reason_is_refused(administrator: Client, a
     answer = administrator.post(f"/sites/UMCG/{act}/", {**day_boxes("on", timezone.localdate()), "reason": " "})
     assert answer.status_code == 422
     assert getattr(Site.objects.get(code="UMCG"), field) == before
+
+
+@pytest.mark.parametrize("act", ["activate", "close"])
+def test_sites_stay_as_they_are_while_the_study_is_locked(
+    administrator: Client, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    def locked() -> None:
+        raise ActionRefused("The study is locked.")
+
+    monkeypatch.setattr(acts, "_lock_guards", [locked])
+    sent = {**day_boxes("on", timezone.localdate()), "reason": "contract ended"}
+    answer = administrator.post(f"/sites/UMCG/{act}/", sent)
+    assert answer.status_code == 422
+    assert "The study is locked." in answer.content.decode()
 
 
 def test_an_inspector_reads_and_changes_nothing(cast: Cast, signed_in: SignIn) -> None:

@@ -79,7 +79,7 @@ def test_the_log_of_an_allocation_holds_all_that_decided_it() -> None:
     word = f"{Words(source()).word():016x}"
     state = State(counts=made().with_one(made().no_counts(), made().places(levels), 1))
     record, after = made().allocate(state, Words(source()), levels, position=2)
-    assert first["position"], second["position"] == (1, 2)
+    assert [first["position"], second["position"]] == [1, 2]
     assert record == {
         "position": 2,
         "levels": levels,

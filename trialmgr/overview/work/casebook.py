@@ -89,7 +89,7 @@ def _visit_task(desk: Desk, visit: Visit, complete: set[str]) -> Task:
         link=Link(_("Open the visit"), reverse("crf:visit", args=place)),
         status=status,
         kind=kind,
-        when=_window(visit),
+        when=window_of(visit),
         more=tuple(
             Link(desk.form_label(form), reverse("crf:entry", args=[*place, form]) if took_place else "")
             for form in open_forms
@@ -97,7 +97,7 @@ def _visit_task(desk: Desk, visit: Visit, complete: set[str]) -> Task:
     )
 
 
-def _window(visit: Visit) -> str:
+def window_of(visit: Visit) -> str:
     if visit.latest_on is not None:
         return said_of(visit.latest_on, _("until %(day)s"))
     return said_of(visit.took_place_on, _("took place on %(day)s")) if visit.took_place_on else ""
@@ -184,5 +184,5 @@ def _signature_task(desk: Desk, entry: FormEntry) -> Task:
         link=Link(_("Sign"), reverse("crf:sign", args=place)),
         status=_("Not signed"),
         kind="todo",
-        when=_window(entry.visit),
+        when=window_of(entry.visit),
     )

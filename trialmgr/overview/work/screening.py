@@ -36,7 +36,7 @@ def eligibility(desk: Desk) -> Duty:
     where = desk.sites_with("participants.judge")
     waiting = [
         each.participant
-        for each in desk.screening
+        for each in (desk.screening if where else [])
         if each.to_be_judged and (None in where or each.participant.site in where)
     ]
     tasks = [

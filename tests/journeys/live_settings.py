@@ -1,0 +1,6 @@
+"""The settings of the tests for an installation that is no demo and demands a second factor."""
+
+from tests.settings import *  # noqa: F403
+
+TRIALMGR_SECOND_FACTOR = True
+SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -1,0 +1,161 @@
+"""One person at a browser of their own, and what is asked of every page they look at.
+
+A page must pass axe-core at WCAG 2.2 AA in Dutch and in English, fit 360 pixels without sideways scrolling, and leave
+no complaint in the browser's console.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, ConsoleMessage, Page
+
+from tests.journeys import screens
+
+AXE = Path(__file__).resolve().parents[1] / "vendor" / "axe-core" / "axe.min.js"
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+OTHER = {"nl": "en", "en": "nl"}
+WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
+
+
+@dataclass
+class Looks:
+    """What all journeys together have looked at: addresses, and names of screens."""
+
+    paths: set[str] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
+    walked: set[str] = field(default_factory=set)
+
+
+class Reader:
+    """A person, or a stranger, at a browser. ``met``: the text of every page they were shown."""
+
+    def __init__(self, browser: Browser, address: str, looks: Looks, language: str) -> None:
+        self.address, self.looks, self.language = address, looks, language
+        self.context = browser.new_context(base_url=address, viewport=WIDE, reduced_motion="reduce", locale="nl-NL")
+        self.context.set_default_timeout(20_000)
+        self.context.add_init_script(path=AXE)
+        self.speak(language)
+        self.complaints: list[str] = []
+        self.met: list[str] = []
+        self.page = self._tab()
+
+    def _tab(self) -> Page:
+        page = self.context.new_page()
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        return page
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        # A refused form answers 422 by design, a page that is not for this person 403, and the browser says so.
+        if message.type in ("error", "warning") and "status of 4" not in message.text:
+            self.complaints.append(f"{message.location.get('url')}: {message.text}")
+
+    def speak(self, language: str) -> None:
+        self.context.add_cookies([{"name": "django_language", "value": language, "url": self.address}])
+
+    # --- moving about ---------------------------------------------------------------------------------------------
+
+    def open(self, path: str, *, status: int = 200) -> None:
+        answer = self.page.goto(path)
+        assert answer is not None
+        assert answer.status == status, (path, answer.status, self.text())
+        self._note()
+
+    def press(self, name: str) -> None:
+        with self._moved():
+            self.page.get_by_role("button", name=name, exact=True).click()
+
+    def follow(self, name: str) -> None:
+        with self._moved():
+            self.page.get_by_role("link", name=name).first.click()
+
+    @contextmanager
+    def _moved(self) -> Iterator[None]:
+        with self.page.expect_navigation():
+            yield
+        self._note()
+
+    def _note(self) -> None:
+        self.met.append(self.page.content())
+
+    # --- reading --------------------------------------------------------------------------------------------------
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.page.url).path
+
+    def text(self) -> str:
+        """What the page says below its header."""
+        return self.page.locator("main").inner_text()
+
+    def reads(self, *sentences: str) -> None:
+        """Every one of these stands on the page."""
+        text = self.text()
+        assert not [one for one in sentences if one not in text], (sentences, text)
+
+    # --- looking closely ------------------------------------------------------------------------------------------
+
+    def look(self, name: str = "", *, answered: bool = False) -> None:
+        """Hold this page against the rules, in both languages; keep its picture under ``name``.
+
+        ``answered``: the page answers something that was sent, so it cannot be opened again in the other language.
+        """
+        self._held(self.page, self.language, name)
+        if not answered:
+            self.speak(OTHER[self.language])
+            tab = self._tab()
+            tab.goto(self.page.url)
+            self.met.append(tab.content())
+            self._held(tab, OTHER[self.language], "")
+            tab.close()
+            self.speak(self.language)
+
+    def _held(self, page: Page, language: str, name: str) -> None:
+        self.looks.paths.add(urlsplit(page.url).path)
+        where = f"{page.url} in {language}"
+        assert page.locator("html").get_attribute("lang") == language, where
+        assert not (faults := _faults(page)), f"{where}: {json.dumps(faults, indent=1)}"
+        page.set_viewport_size(NARROW)
+        wide = page.evaluate(_WIDER_THAN_THE_SCREEN)
+        assert not wide, f"{where}: wider than {NARROW['width']} pixels: {wide}"
+        assert not (faults := _faults(page)), f"{where}, narrow: {json.dumps(faults, indent=1)}"
+        page.set_viewport_size(WIDE)
+        assert not self.complaints, f"{where}: {self.complaints}"
+        if name:
+            self._keep(page, name)
+
+    def _keep(self, page: Page, name: str) -> None:
+        path = screens.path_of(name)
+        assert name not in self.looks.names, f"two pictures called {name}"
+        self.looks.names.add(name)
+        if screens.is_wanted(name):
+            height = min(int(page.evaluate("document.documentElement.scrollHeight")), screens.MOST_HEIGHT)
+            clip = {"x": 0.0, "y": 0.0, "width": float(WIDE["width"]), "height": float(height)}
+            page.screenshot(path=path, full_page=True, clip=clip, animations="disabled")
+
+
+_WIDER_THAN_THE_SCREEN = """() => {
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= width) return [];
+  return Array.from(document.querySelectorAll("body *"))
+    .filter((one) => one.getBoundingClientRect().right > width + 1 && !one.closest(".tm-table-scroll"))
+    .map((one) => one.outerHTML.slice(0, 120)).slice(0, 3).concat(["scrolls sideways"]);
+}"""
+_AXE = """async (tags) => {
+  const found = await axe.run(document, { runOnly: { type: "tag", values: tags }, resultTypes: ["violations"] });
+  return found.violations.map((one) => ({
+    rule: one.id, help: one.help, nodes: one.nodes.map((node) => node.html.slice(0, 160)).slice(0, 4),
+  }));
+}"""
+
+
+def _faults(page: Page) -> list[dict[str, object]]:
+    """What axe-core holds against the page as it stands."""
+    found: list[dict[str, object]] = page.evaluate(_AXE, TAGS)
+    return found
