@@ -15,7 +15,7 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
-from crf.policies import standing_eligibility
+from crf.policies import open_forms_before_allocation, standing_eligibility
 from randomization import actions
 from randomization.findings import DesignRefused
 from randomization.forms import ActForm, OnceForm
@@ -75,6 +75,7 @@ def _answers(participant: Participant) -> Rows:
     """What is about to be sent, as it stands now."""
     consent, judged = valid_consent(participant), standing_eligibility(participant)
     eligible = judged is not None and judged.eligible
+    wanting = open_forms_before_allocation(participant, current_definition())
     return [
         {"key": _("Participant"), "value": participant.number},
         {"key": _("Site"), "value": participant.site.name},
@@ -83,6 +84,11 @@ def _answers(participant: Participant) -> Rows:
             "key": _("Eligibility"),
             "value": _judgement(judged.decided_by, eligible) if judged else _("Not judged"),
             "kind": "done" if eligible else "late",
+        },
+        {
+            "key": _("Forms before randomisation"),
+            "value": _("Not complete") if wanting else _("Complete"),
+            "kind": "late" if wanting else "done",
         },
     ]
 

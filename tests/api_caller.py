@@ -18,7 +18,7 @@ class Caller:
     """``get("participants/")`` and so on give (status, document)."""
 
     def __init__(self, user: User | None, *, token: bool = False) -> None:
-        self.client = APIClient()
+        self.client = APIClient(HTTP_ACCEPT_LANGUAGE="en")
         if user is not None and token:
             key = Token.objects.get_or_create(user=user)[0].key
             self.client.credentials(HTTP_AUTHORIZATION=f"Token {key}")

@@ -83,6 +83,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "trialmgr.studies.middleware.OneVersionMiddleware",
+    "trialmgr.people.middleware.ChosenLanguageMiddleware",
     "trialmgr.people.middleware.SecondFactorMiddleware",
     "trialmgr.overview.refusals.RefusalMiddleware",
 ]

@@ -144,12 +144,12 @@ def _range(address: Address, name: str, values: Sequence[object]) -> Sequence[ob
 
 
 def _slugs(definition: StudyDefinition) -> Iterator[str]:
-    """Each visit; of one that returns the first, second, last and one too many; and a slug that is none."""
+    """Each visit; of one that returns the first, the last and one too many; and a slug that is none."""
     for visit in definition.visits:
         yield visit.key
         if visit.repeat:
             last = len(visit.repeat.days)
-            yield from (f"{visit.key}-{ordinal}" for ordinal in (1, 2, last, last + 1))
+            yield from (f"{visit.key}-{ordinal}" for ordinal in (1, last, last + 1))
     yield "nothing"
 
 

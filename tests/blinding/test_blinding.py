@@ -28,9 +28,10 @@ from trialmgr.protocol.model import StudyDefinition
 ONE_WORLD = ("esketamine", "ect", "esketamine")
 OTHER_WORLD = ("ect", "esketamine", "ect")
 BLINDED = (Role.RATER, Role.STATISTICIAN, Role.ADMINISTRATOR)
+START = ("/", "/api/schema/", "/api/v1/participants/", "/api/v1/queries/", "/api/v1/study/")
 # So that a broken crawl cannot pass for a clean one: links alone lead each person to at least so many answers.
-LEAST_CRAWLED = {Role.RATER: 200, Role.STATISTICIAN: 10, Role.ADMINISTRATOR: 100}
-LEAST_ASKED = 2000
+LEAST_CRAWLED = {Role.RATER: 200, Role.STATISTICIAN: 10, Role.ADMINISTRATOR: 200}
+LEAST_ASKED = {Role.RATER: 3000, Role.STATISTICIAN: 1000, Role.ADMINISTRATOR: 1500}
 
 
 @dataclass
@@ -61,16 +62,22 @@ def told(django_db_setup: None, django_db_blocker: DjangoDbBlocker, reset_trd: S
 
 
 def _read_everything(definition: StudyDefinition, arms: tuple[str, ...]) -> dict[Role, Reader]:
+    """The rater, who works with participants, asks about all of them; the others, who meet none, about one."""
     cast = standing_cast()
     numbers = [person.number for person in build(cast, arms)]
-    guessed = guesses(definition, numbers, User.objects.values_list("username", flat=True))
-    return {role: _read(cast.at("UMCG", role), guessed) for role in BLINDED}
+    people = list(User.objects.values_list("username", flat=True))
+    asked = {
+        Role.RATER: guesses(definition, numbers, people[:1]),
+        Role.STATISTICIAN: guesses(definition, numbers[:1], people[:1]),
+        Role.ADMINISTRATOR: guesses(definition, numbers[:1], people),
+    }
+    return {role: _read(cast.at("UMCG", role), asked[role]) for role in BLINDED}
 
 
 def _read(user: User, guessed: dict[str, list[str]]) -> Reader:
     reader = Reader.signed_in(user)
     for language in ("nl", "en"):
-        reader.crawl(["/", "/api/schema/", "/api/v1/participants/", "/api/v1/queries/", "/api/v1/study/"], language)
+        reader.crawl(START, language)
     reader.guess(guessed)
     return reader
 
@@ -82,7 +89,7 @@ def test_the_reading_was_wide_enough(told: Told) -> None:
         for role, reader in readers.items():
             print(f"{role.value}, {'/'.join(arms)}: {reader.crawled} crawled, {len(reader.answers)} asked in all")
             assert reader.crawled >= LEAST_CRAWLED[role]
-            assert len(reader.answers) >= LEAST_ASKED
+            assert len(reader.answers) >= LEAST_ASKED[role]
             assert reader.answers[("get", "nl", "/")].status == 200
 
 

@@ -184,10 +184,41 @@ class TestEnding:
         participant = self.end(cast, walk.consented(cast), "other")
         assert (participant.status, participant.enrolled_on) == ("screen_failure", None)
 
-    def test_visits_that_had_not_taken_place_are_closed_with_it(self, cast: Cast) -> None:
-        participant = self.end(cast, walk.screened(cast), "screen_failure")
+    def test_visits_that_were_to_come_are_closed_with_it(self, cast: Cast) -> None:
+        participant = walk.screened(cast)
+        self.end(cast, participant, "screen_failure", on=participant.registered_on)
         left = {visit.slug: visit.is_not_done for visit in participant.visits.all()}
         assert left == {"screening": False, "baseline": True, "log": False}
+
+    def test_a_visit_that_was_missed_before_the_end_still_owes_its_reason(self, cast: Cast) -> None:
+        participant = self.end(cast, walk.screened(cast), "screen_failure")
+        left = {visit.slug: visit.is_not_done for visit in participant.visits.all()}
+        assert left == {"screening": False, "baseline": False, "log": False}
+
+    def test_a_correction_of_how_and_when_it_ended_moves_the_participant(self, cast: Cast) -> None:
+        participant = self.end(cast, walk.randomised(cast), "other")
+        earlier = today() - DAY
+        save_entry(
+            by=the(cast, Role.COORDINATOR),
+            visit=walk.visit_of(participant, "log"),
+            form_key="end_of_participation",
+            values={"eop_status": "completed", "eop_date": earlier.isoformat()},
+            reason="the wrong box",
+        )
+        participant = again(participant)
+        assert (participant.status, participant.ended_on) == ("completed", earlier)
+
+    def test_a_screen_failure_stays_one_whatever_the_corrected_code(self, cast: Cast) -> None:
+        participant = self.end(cast, walk.consented(cast), "other")
+        save_entry(
+            by=the(cast, Role.COORDINATOR),
+            visit=walk.visit_of(participant, "log"),
+            form_key="end_of_participation",
+            values={"eop_status": "completed", "eop_date": (today() - DAY).isoformat()},
+            reason="the wrong box",
+        )
+        participant = again(participant)
+        assert (participant.status, participant.ended_on) == ("screen_failure", today() - DAY)
 
     def test_an_incomplete_end_form_ends_nothing(self, cast: Cast) -> None:
         participant = walk.consented(cast)

@@ -57,6 +57,16 @@ def test_the_language_chosen_is_kept_and_stands_in_the_ledger(cast: Cast, signed
     assert LedgerEntry.objects.filter(action="user.language").count() == 1
 
 
+def test_a_language_once_chosen_is_found_again_on_another_device(cast: Cast, signed_in: SignIn) -> None:
+    user = cast.at("UMCG", Role.COORDINATOR)
+    signed_in(user).post("/language/", {"language": "en", "next": "/"})
+    user.refresh_from_db()
+    elsewhere = signed_in(user)
+    assert '<html lang="en"' in elsewhere.get("/", headers={"accept-language": "nl"}).content.decode()
+    elsewhere.cookies["django_language"] = "nl"
+    assert '<html lang="nl"' in elsewhere.get("/").content.decode()
+
+
 def test_a_stranger_may_choose_a_language_too_but_not_by_a_link(db: None, client: Client) -> None:
     client.post("/language/", {"language": "en", "next": "/account/login/"})
     assert '<html lang="en">' in client.get("/account/login/").content.decode()

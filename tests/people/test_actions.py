@@ -51,6 +51,14 @@ class TestUsers:
                 by=administrator, username="Jansen", password=None, first_name="A", last_name="B", email="a@example.org"
             )
 
+    def test_a_weak_password_and_an_endless_name_are_refused_with_every_reason(self, administrator: User) -> None:
+        with pytest.raises(ActionRefused) as refused:
+            create_user(
+                by=administrator, username="n" * 121, password="password", first_name="A", last_name="B", email=""
+            )
+        assert len(refused.value.reasons) == 3  # the name, too short, too common
+        assert not User.objects.filter(first_name="A").exists()
+
     def test_an_account_without_a_password_cannot_sign_in(self, administrator: User) -> None:
         user = create_user(
             by=administrator, username="new", password=None, first_name="A", last_name="B", email="", language="en"
@@ -91,7 +99,7 @@ class TestUsers:
         rater = the(cast, Role.RATER)
         length = ledger_length()
         choose_language(by=rater, language="en")
-        assert [(line.old, line.new) for line in newest_entries(length)] == [("nl", "en")]
+        assert [(line.old, line.new) for line in newest_entries(length)] == [("", "en")]
         with pytest.raises(ActionRefused):
             choose_language(by=rater, language="fr")
         assert again(rater).language == "en"

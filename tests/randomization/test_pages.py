@@ -55,6 +55,7 @@ def test_a_coordinator_checks_signs_in_again_and_randomises_once(cast: Cast, ent
     page = client.get(url).content.decode()
     assert "Check your answers" in page
     assert "Eligible, judged by Investigator UMCG" in page
+    assert "Not complete" not in page
     sent = {"idempotency_key": key_on(page)}
     asked = client.post(url, sent)
     assert asked["Location"].startswith("/account/reauthenticate/")
@@ -73,6 +74,7 @@ def test_every_reason_why_somebody_cannot_be_randomised_stands_on_the_page(
     participant = walk.registered(cast)
     client = enter(Role.INVESTIGATOR, again=True)
     page = client.get(f"/participants/{participant.number}/randomise/").content.decode()
+    assert "Not complete" in page
     for reason in ("No standing consent is recorded.", "has not judged eligibility", "is not complete."):
         assert reason in page
     assert '<button class="tm-button" type="submit">' not in page.split("<main")[1]

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from audit.cells import neutralise
 from audit.models import LedgerEntry, LedgerQuerySet
 from trialmgr.overview.act_labels import ACT_LABELS
 from trialmgr.people.models import User
@@ -42,7 +43,6 @@ COLUMNS = (
     "detail",
     "hash",
 )
-_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def readable(user: User, definition: StudyDefinition) -> LedgerQuerySet:
@@ -145,7 +145,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, datetime.datetime):
         return value.isoformat()
     text = json.dumps(value, ensure_ascii=False, sort_keys=True) if isinstance(value, dict) else str(value or "")
-    return f"'{text}" if text.startswith(_STARTS_A_FORMULA) and not _is_number(text) else text
+    return text if _is_number(text) else neutralise(text)
 
 
 def _is_number(text: str) -> bool:

@@ -15,7 +15,7 @@ from trialmgr.participants import actions
 from trialmgr.participants.models import Consent, Participant
 from trialmgr.participants.queries import participant_for
 from trialmgr.participants.states import STATUS_LABELS
-from trialmgr.people.api import ApiView, checked, listed, operation, person
+from trialmgr.people.api import WRITING, ApiView, checked, listed, operation, person
 
 
 class ParticipantSerializer(serializers.Serializer[Participant]):
@@ -101,6 +101,7 @@ class Consents(ParticipantView):
         "consents_record",
         "Record a consent",
         request=ConsentRequest,
+        refusals=WRITING,
         answer=ConsentSerializer,
         status=201,
         may=("participants.consent",),
@@ -117,6 +118,7 @@ class ConsentWithdrawal(ParticipantView):
         "consents_withdraw",
         "Record that a consent was withdrawn",
         request=WithdrawalRequest,
+        refusals=WRITING,
         answer=ConsentSerializer,
         may=("participants.consent",),
     )

@@ -28,10 +28,13 @@ TRANSITIONS: dict[str, tuple[frozenset[Status | None], Status]] = {
     "participant.registered": (frozenset({None}), Status.SCREENING),
     "participant.enrolled": (frozenset({Status.SCREENING}), Status.ON_STUDY),
     "participant.phase_opened": (frozenset({Status.ON_STUDY}), Status.ON_STUDY),
-    "participant.failed_screening": (frozenset({Status.SCREENING}), Status.SCREEN_FAILURE),
-    "participant.completed": (frozenset({Status.ON_STUDY}), Status.COMPLETED),
-    "participant.ended_early": (frozenset({Status.ON_STUDY}), Status.ENDED_EARLY),
+    # An ending may be corrected into another one of its kind: the end form was filled in wrongly.
+    "participant.failed_screening": (frozenset({Status.SCREENING, Status.SCREEN_FAILURE}), Status.SCREEN_FAILURE),
+    "participant.completed": (frozenset({Status.ON_STUDY, Status.COMPLETED, Status.ENDED_EARLY}), Status.COMPLETED),
+    "participant.ended_early": (frozenset({Status.ON_STUDY, Status.COMPLETED, Status.ENDED_EARLY}), Status.ENDED_EARLY),
 }
+
+ENDED = frozenset({Status.SCREEN_FAILURE, Status.COMPLETED, Status.ENDED_EARLY})
 
 # How the coded item of an ``ends_participation`` form translates: code -> action for a randomised participant.
 ENDINGS = {
@@ -43,7 +46,7 @@ ENDINGS = {
 
 def ending(code: str, status: Status) -> str:
     """The transition for an end code. Before randomisation every ending is a screen failure."""
-    if status is Status.SCREENING:
+    if status in {Status.SCREENING, Status.SCREEN_FAILURE}:
         return "participant.failed_screening"
     return ENDINGS.get(code, "participant.ended_early")
 
@@ -53,6 +56,5 @@ def mermaid() -> str:
     lines = ["stateDiagram-v2"]
     for action, (sources, target) in TRANSITIONS.items():
         lines += [f"    {source or '[*]'} --> {target}: {action}" for source in sorted(sources, key=str)]
-    ends = [status for status in Status if not any(status in sources for sources, _target in TRANSITIONS.values())]
-    lines += [f"    {status} --> [*]" for status in ends]
+    lines += [f"    {status} --> [*]" for status in Status if status in ENDED]
     return "\n".join(lines) + "\n"

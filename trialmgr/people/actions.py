@@ -10,7 +10,7 @@ from rest_framework.authtoken.models import Token
 from audit.acts import ActionRefused, Actor, action, record
 from trialmgr.people.models import Membership, Site, User
 from trialmgr.people.permissions import Role
-from trialmgr.people.policies import check_role_fits
+from trialmgr.people.policies import check_account_fits, check_role_fits
 from trialmgr.protocol.model import SiteDefinition
 from trialmgr.studies.clock import today
 
@@ -59,12 +59,11 @@ def _check_reason(reason: str) -> None:
 
 @action("user.created", permission="people.manage", works_when_locked=True)
 def create_user(
-    *, by: Actor, username: str, password: str | None, first_name: str, last_name: str, email: str, language: str = "nl"
+    *, by: Actor, username: str, password: str | None, first_name: str, last_name: str, email: str, language: str = ""
 ) -> User:
     """An account of one person; names are never used again. Without a password it cannot sign in yet."""
-    if User.objects.filter(username__iexact=username).exists():
-        raise ActionRefused(_("The user name %(name)s has been used before.") % {"name": username})
     user = User(username=username, first_name=first_name, last_name=last_name, email=email, language=language)
+    check_account_fits(user, password)
     user.set_password(password)
     user.save()
     record(object_type="user", object_id=username, new=user.actor_name)

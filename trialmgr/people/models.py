@@ -61,7 +61,7 @@ class User(AbstractUser, TrackedModel):
     """A person with an account of their own. Never deleted: deactivated. Rights come from memberships alone."""
 
     language = models.CharField(
-        _("language"), max_length=2, choices=[("nl", "Nederlands"), ("en", "English")], default="nl"
+        _("language"), max_length=2, choices=[("nl", "Nederlands"), ("en", "English")], blank=True, default=""
     )
 
     objects: ClassVar[PersonManager] = PersonManager()

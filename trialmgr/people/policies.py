@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
@@ -8,6 +10,25 @@ from trialmgr.people.permissions import APART, ROLE_LABELS, SITE_ROLES, Role
 from trialmgr.people.visibility import blinded_roles
 from trialmgr.studies.clock import today
 from trialmgr.studies.queries import NoStudyPublished, current_definition
+
+# So that a user's name fits wherever the audit trail names what an act was about.
+LONGEST_USERNAME = 120
+
+
+def check_account_fits(user: User, password: str | None) -> None:
+    """Every reason why this account cannot be made, raised together."""
+    reasons = []
+    if User.objects.filter(username__iexact=user.username).exists():
+        reasons.append(_("The user name %(name)s has been used before.") % {"name": user.username})
+    if len(user.username) > LONGEST_USERNAME:
+        reasons.append(_("A user name has at most %(most)s characters.") % {"most": LONGEST_USERNAME})
+    if password is not None:
+        try:
+            validate_password(password, user)
+        except ValidationError as error:
+            reasons += error.messages
+    if reasons:
+        raise ActionRefused(*reasons)
 
 
 def check_role_fits(*, user: User, role: Role, site: Site | None) -> None:
