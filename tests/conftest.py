@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
@@ -16,6 +17,15 @@ from trialmgr.protocol.loader import load_study
 from trialmgr.protocol.model import StudyDefinition
 
 PASSWORD = "a long password for tests"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The suite runs once on each database; what is said of one of them belongs to that run and to no other."""
+    elsewhere = [
+        item for item in items if any(mark.args != (connection.vendor,) for mark in item.iter_markers("only_on"))
+    ]
+    config.hook.pytest_deselected(items=elsewhere)
+    items[:] = [item for item in items if item not in elsewhere]
 
 
 @pytest.fixture(scope="session")

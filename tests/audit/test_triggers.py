@@ -24,8 +24,8 @@ from trialmgr.studies.models import StudyVersion
 # Acts that between them leave a row in every append-only table.
 TELLING_ACTS = ("gate.decided", "query.reopened", "items.verified", "entry.signed", "casebook.thawed", "role.ended")
 
-on_sqlite = pytest.mark.skipif("connection.vendor != 'sqlite'", reason="a statement of SQLite")
-on_postgresql = pytest.mark.skipif("connection.vendor != 'postgresql'", reason="a statement of PostgreSQL")
+on_sqlite = pytest.mark.only_on("sqlite")
+on_postgresql = pytest.mark.only_on("postgresql")
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from tests.addresses import Address, addresses
 from trialmgr.people.models import User
-from trialmgr.protocol.model import StudyDefinition
+from trialmgr.protocol.model import StudyDefinition, VisitDefinition
 
 _LINK = re.compile(r"""(?:href|src|action|hx-get|data-[a-z-]*url)\s*=\s*["']([^"'#]*)""")
 _JSON_LINK = re.compile(r'"((?:https?://testserver)?/[^"\s]*)"')
@@ -153,18 +153,20 @@ def _slugs(definition: StudyDefinition) -> Iterator[str]:
     yield "nothing"
 
 
+def _first(visit: VisitDefinition) -> str:
+    return f"{visit.key}-1" if visit.repeat else visit.key
+
+
 def _visits_and_forms(address: Address, definition: StudyDefinition) -> Iterator[tuple[str, str]]:
     if "slug" not in address.arguments:
         yield "", ""
     elif "form" not in address.arguments:
         yield from ((slug, "") for slug in _slugs(definition))
+    elif address.name in {"crf:entry", "api:entry"}:
+        yield from itertools.product(_slugs(definition), [form.key for form in definition.forms])
     else:
-        everything = [form.key for form in definition.forms]
-        for slug in _slugs(definition):
-            key = slug.partition("-")[0]
-            own = definition.visit(key).forms if definition.has_visit(key) else ()
-            every = address.name in {"crf:entry", "api:entry"} or slug == "baseline"
-            yield from ((slug, form) for form in (everything if every else own))
+        yield from ((_first(visit), form) for visit in definition.visits for form in visit.forms)
+        yield from (("baseline", form.key) for form in definition.forms)
 
 
 def _item(definition: StudyDefinition, form: str) -> str:

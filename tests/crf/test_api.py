@@ -165,6 +165,11 @@ def test_a_whole_form_may_be_not_done(cast: Cast, met: Participant) -> None:
     assert (status, set(saved["entry"]["missing"].values())) == (201, {"refused"})
 
 
+def test_a_repeating_form_has_no_single_row_to_mark_as_not_done(cast: Cast, met: Participant) -> None:
+    there = place(met, "visits/log/forms/adverse_event/not-done/")
+    assert caller(cast, Role.COORDINATOR).post(there, {"code": "refused"})[0] == 404
+
+
 def test_rows_of_a_repeating_form_come_and_go(cast: Cast, met: Participant) -> None:
     coordinator, rows = caller(cast, Role.COORDINATOR), place(met, "visits/log/forms/adverse_event/rows/")
     form = met.study_version.definition.form("adverse_event")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pytest_django import SettingsWrapper
+from django.test import override_settings
 
 from exports.actions import lock_study, make_release
 from tests.api_caller import Caller
@@ -30,12 +30,10 @@ def test_what_is_open_is_listed_with_its_place(cast: Cast, data_manager: Caller)
     assert all(point["message"] for point in points)
 
 
-def test_a_release_is_listed_and_read_with_its_files(
-    cast: Cast, data_manager: Caller, settings: SettingsWrapper, tmp_path: Path
-) -> None:
-    settings.TRIALMGR_RELEASES = tmp_path
+def test_a_release_is_listed_and_read_with_its_files(cast: Cast, data_manager: Caller, tmp_path: Path) -> None:
     lock_study(by=cast.at("", Role.DATA_MANAGER), reason="the trial is over")
-    made = make_release(by=cast.at("", Role.DATA_MANAGER))
+    with override_settings(TRIALMGR_RELEASES=tmp_path):
+        made = make_release(by=cast.at("", Role.DATA_MANAGER))
     status, document = data_manager.get("releases/")
     assert (status, document["count"]) == (200, 1)
     release = document["results"][0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -17,9 +16,7 @@ from tests.house.tree import ROOT
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.skipif(
-        connection.vendor != "postgresql" or shutil.which("psql") is None, reason="needs PostgreSQL and psql"
-    ),
+    pytest.mark.only_on("postgresql"),
 ]
 
 

@@ -29,6 +29,7 @@ USUAL = {
     "dose_time": "09:30",
     "effects_any": "no",
     "complications_any": "no",
+    "ids_18": "0",
     "i[0-9]": "yes",
     "e[0-9]": "no",
     "ae_serious": "no",
@@ -153,7 +154,7 @@ def first_codes(definition: StudyDefinition, form: Form) -> dict[str, str]:
 def madrs(form: Form, total: int) -> dict[str, str]:
     """Ratings that add up to the total, spread over the items as evenly as it goes."""
     items = [item.key for item in form.items if not item.is_derived]
-    return {key: str((total + place) // len(items)) for place, key in enumerate(items)}
+    return {key: str((total + len(items) - 1 - place) // len(items)) for place, key in enumerate(items)}
 
 
 def _middle(item: Item) -> str:

@@ -254,7 +254,7 @@ def _is_questioned(way: Way, weight: str) -> None:
     monitor, coordinator = way.by(Role.MONITOR), way.by(Role.COORDINATOR)
     monitor.open(weight)
     monitor.look("form-monitor")
-    monitor.follow("Raise a query: Weight")
+    monitor.follow(re.compile(r"^Raise a query\s*: Weight"))
     monitor.look("query-raise")
     monitor.page.get_by_label("Message").fill("The record says 73.5 kg. Please check.")
     monitor.press("Raise the query")

@@ -22,7 +22,7 @@ from trialmgr.overview.rehearsal.cast import set_up, standing_cast  # noqa: E402
 from trialmgr.protocol.loader import load_study  # noqa: E402
 from trialmgr.studies.clock import pretend  # noqa: E402
 
-SEED = "journey"
+SEED = "two years"
 
 
 def people(day: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Language = Literal["nl", "en"]
@@ -326,14 +326,44 @@ class StratificationFactor(Part):
     source: Literal["site"] | str
 
 
-class RandomizationDesign(Part):
-    """The restricted part: who enrols never sees it. Block sizes map to integer weights."""
+Probability = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}/[1-9][0-9]{0,3}$")]
 
-    method: Literal["permuted_blocks"]
+
+class RandomizationDesign(Part):
+    """The restricted part: who enrols never sees it. docs/randomization.md says what each method needs.
+
+    Block sizes map to integer weights; ``weights`` gives the factors of minimisation theirs, 1 where left out.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    method: Literal[
+        "permuted_blocks",
+        "complete",
+        "big_stick",
+        "block_urn",
+        "biased_coin",
+        "biased_coin_with_tolerance",
+        "urn",
+        "asymptotic_maximal",
+        "minimisation",
+    ]
     factors: tuple[StratificationFactor, ...]
-    block_sizes: dict[int, int]
+    block_sizes: dict[int, int] = {}
+    mti: int | None = Field(default=None, ge=1, le=30)  # maximum tolerated imbalance
+    p: Probability | None = None  # of the arm that is behind or preferred
+    lam: int | None = Field(default=None, alias="lambda", ge=1, le=1000)  # balanced sets in a block urn
+    a: int | None = Field(default=None, ge=0, le=1000)  # balls of each arm at first
+    b: int | None = Field(default=None, ge=1, le=1000)  # balls added of every other arm
+    measure: Literal["range", "variance"] | None = None
+    weights: dict[Key, Annotated[int, Field(ge=1, le=1000)]] = {}
     length_per_stratum: int = Field(ge=1, le=100_000)
     confirm_with_protocol: bool = False
+
+    @model_serializer(mode="wrap")
+    def _only_what_is_given(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A parameter that came later changes no definition that does without it."""
+        return {key: value for key, value in serialize(self).items() if value not in (None, {})}
 
 
 class StudyDefinition(Part):
