@@ -64,7 +64,7 @@ def counted_arrays_from(design: OneByOne, drawn: list[bytes], further: Iterator[
     """Rows of a design without blocks, from chunks as ``arrays_from`` takes them."""
     words = np.frombuffer(b"".join(drawn), dtype="<u8")[:count]
     states = _States(design)
-    arm = np.fromiter(states.arms(words.tolist()), dtype=np.uint8, count=count)
+    arm = np.fromiter(states.arms(words.tolist()), dtype=np.uint8)
     if states.lowest_limit < SPAN and count and words.max() >= np.uint64(states.lowest_limit):
         return _plainly(design, Words(chain(drawn, further)), count)
     return ListArrays(np.zeros(count, dtype=np.int64), arm)

@@ -104,7 +104,7 @@ def _reason(best: Compared, open_label: bool, set_aside: int) -> Text:
     return Text(
         nl=_REASON_NL.format(
             label=label(best.design).nl,
-            why=_OPEN_NL if open_label else _MASKED_NL,
+            why=_OPEN_NL if open_label else _BLINDED_NL,
             aside=set_aside,
             limit=f"{LARGEST_SHARE_OFF:.0%}",
             guessed=_decimal(100 * found.correct, "nl"),
@@ -113,7 +113,7 @@ def _reason(best: Compared, open_label: bool, set_aside: int) -> Text:
         ),
         en=_REASON_EN.format(
             label=label(best.design).en,
-            why=_OPEN_EN if open_label else _MASKED_EN,
+            why=_OPEN_EN if open_label else _BLINDED_EN,
             aside=set_aside,
             limit=f"{LARGEST_SHARE_OFF:.0%}",
             guessed=_decimal(100 * found.correct, "en"),
@@ -138,8 +138,10 @@ _OPEN_NL = (
     "De studie is open-label; daarom wordt van de methoden die de armen in balans houden de moeilijkst te voorspellen "
     "geadviseerd."
 )
-_MASKED_EN = "The allocation stays masked, so of the designs the one that keeps the best balance is advised."
-_MASKED_NL = "De toewijzing blijft geblindeerd; daarom wordt de methode geadviseerd die de beste balans houdt."
+_BLINDED_EN = (
+    "Blinded people do not see the allocation, so of the designs the one that keeps the best balance is advised."
+)
+_BLINDED_NL = "De toewijzing blijft geblindeerd; daarom wordt de methode geadviseerd die de beste balans houdt."
 
 
 # --- words -----------------------------------------------------------------------------------------------------------

@@ -21,11 +21,14 @@ from math import lcm, prod
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from randomization.designs import Design, Minimisation, State
 from randomization.theory.walks import shares_of
-from randomization.vectorised import Columns, Flags, Ints, RawWords, Shares, Small, family_of, words_from
+from randomization.vectorised import Columns, Flags, Ints, Shares, Small, family_of, words_from
 from randomization.words import SPAN, Words, chunks
+
+LARGEST_WEIGHTS = 1 << 22
 
 SPARE_ROWS = 8
 """Rows of words beyond what a trial needs, for words that are rejected (one in 10^10 at most)."""
@@ -80,10 +83,13 @@ def stream(seed: str, use: str) -> Iterator[bytes]:
 def simulate(design: Design, recruitment: Recruitment, *, trials: int, seed: str, foresight: bool = False) -> Simulated:
     """So many trials of one recruitment under one design.
 
-    ValueError without trials or participants, or unless there are 1 to 255 strata.
+    ValueError without trials or participants, unless there are 1 to 255 strata, or when their weights add up to more
+    than LARGEST_WEIGHTS.
     """
     if not (0 < len(recruitment.strata) < 256 and trials > 0 and recruitment.participants > 0):
         raise ValueError("A simulation needs trials, participants and 1 to 255 strata.")
+    if sum(stratum.weight for stratum in recruitment.strata) > LARGEST_WEIGHTS:
+        raise ValueError(f"The weights of the strata may add up to {LARGEST_WEIGHTS}. Use smaller ones.")
     stratum = arrivals(recruitment, trials, stream(seed, "arrivals"))
     return allocated(design, recruitment, stratum, stream(seed, "allocations"), foresight=foresight)
 
@@ -102,18 +108,20 @@ def arrivals(recruitment: Recruitment, trials: int, source: Iterator[bytes]) -> 
         drawn = words_from(source, needed - len(words))
         words = np.concatenate([words, drawn[drawn <= np.uint64(SPAN - SPAN % bound - 1)]])
     stratum_of = np.repeat(np.arange(len(weights), dtype=np.uint8), weights)
-    return stratum_of[_in_digits(words[:needed] % np.uint64(bound), base, digits)[:wanted]].reshape(-1, trials)
+    numbers = (words[:needed] % np.uint64(bound)).astype(np.uint32)
+    return _in_digits(numbers, base, digits, stratum_of)[:wanted].reshape(-1, trials)
 
 
 def _digits_of_a_word(base: int) -> int:
     return max(number for number in range(1, 33) if number == 1 or base**number <= 1 << 32)
 
 
-def _in_digits(numbers: RawWords, base: int, digits: int) -> Ints:
-    found, rest = np.empty((len(numbers), digits), dtype=np.int64), numbers
+def _in_digits(numbers: npt.NDArray[np.uint32], base: int, digits: int, stratum_of: Small) -> Small:
+    """The stratum that each digit gives, the lowest digit of each number first."""
+    found, rest = np.empty((len(numbers), digits), dtype=np.uint8), numbers
     for place in range(digits):
-        higher = rest // np.uint64(base)
-        found[:, place] = rest - higher * np.uint64(base)
+        higher = rest // np.uint32(base)
+        found[:, place] = stratum_of.take(rest - higher * np.uint32(base))
         rest = higher
     return found.reshape(-1)
 

@@ -7,8 +7,9 @@ whether to note what could be foreseen. Only words that no draw rejects are read
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
+from math import factorial
 from typing import NamedTuple
 
 import numpy as np
@@ -46,7 +47,8 @@ class Columns:
         """At least ``rows`` rows, flat: the word of row r and trial t stands at r * trials + t."""
         missing = rows * self.trials - len(self._words)
         if missing > 0:
-            self._words = np.concatenate([self._words, words_from(self._source, missing)])
+            drawn = words_from(self._source, missing)
+            self._words = np.concatenate([self._words, drawn]) if len(self._words) else drawn
         return self._words
 
     def column(self, trial: int, rows: int) -> Words:
@@ -95,50 +97,50 @@ def limit_of(bound: int) -> int:
 
 
 def in_blocks(design: PermutedBlocks, levels: Levels, arrived: Small, columns: Columns, foresight: bool) -> Outcome:
-    """First where each block begins and how long it is, then all blocks of one size shuffled together."""
-    slot, rows, sizes, begins = _laid_out(design, len(levels), arrived, columns)
-    words = columns.down_to(int(rows.max()) // columns.trials + int(sizes.max()))
-    arm = np.empty(int(sizes.sum()), dtype=np.uint8)
-    right, certain = np.empty(len(arm) * foresight, dtype=np.float32), np.empty(len(arm) * foresight, dtype=np.bool_)
+    """First where the words of each block begin and how long it is, then all blocks of one size shuffled together.
+
+    A block has as many slots as the longest and stands at the end of them, so it is used up at a whole multiple.
+    """
+    longest = design.sizes[-1][0]
+    slot, first, sizes = _laid_out(design, len(levels), arrived, columns)
+    rows = int(first.max()) // columns.trials + longest
+    words = columns.down_to(rows)
+    arm = np.zeros((len(first), longest), dtype=np.uint8)
+    right = np.zeros(arm.shape if foresight else (0, 0), dtype=np.float32)
+    certain = np.zeros(right.shape, dtype=np.bool_)
     for size, _ in design.sizes:
-        of_size = sizes == size
-        places = begins[of_size][:, None] + np.arange(size)
-        blocks = shuffled(block_contents(design.shares, size), words, rows[of_size], columns.trials)
-        arm[places] = blocks
+        of_size, contents = np.flatnonzero(sizes == size), block_contents(design.shares, size)
+        blocks = shuffled(contents, words, first[of_size], columns.trials)
+        arm[of_size, longest - size :] = blocks
         if foresight:
-            right[places], certain[places] = _foreseen_in(blocks, block_contents(design.shares, size))
-    bounds = [sum(weight for _, weight in design.sizes), *range(2, design.sizes[-1][0] + 1)]
-    limit = min(limit_of(bound) for bound in bounds)
-    rows_read = int(rows.max()) // columns.trials + int(sizes.max())
+            right[of_size, longest - size :], certain[of_size, longest - size :] = _foreseen_in(blocks, contents)
+    limit = min(limit_of(bound) for bound in (sum(weight for _, weight in design.sizes), *range(2, longest + 1)))
     if not foresight:
-        return Outcome(arm[slot], None, None, limit, rows_read)
-    return Outcome(arm[slot], right[slot], certain[slot], limit, rows_read)
+        return Outcome(arm.reshape(-1)[slot], None, None, limit, rows)
+    return Outcome(arm.reshape(-1)[slot], right.reshape(-1)[slot], certain.reshape(-1)[slot], limit, rows)
 
 
-def _laid_out(design: PermutedBlocks, strata: int, arrived: Small, columns: Columns) -> tuple[Ints, Ints, Ints, Ints]:
-    """The slot of each participant among all rows of all blocks; of each block its first word, size and first slot."""
-    trials = columns.trials
-    each = np.arange(trials)
-    left, slot = np.zeros(strata * trials, dtype=np.int64), np.zeros(strata * trials, dtype=np.int64)
-    cursor, taken = each.copy(), 0
-    slots = np.empty(arrived.shape, dtype=np.int64)
-    opened: list[tuple[Ints, Ints, Ints]] = []
+def _laid_out(design: PermutedBlocks, strata: int, arrived: Small, columns: Columns) -> tuple[Ints, Ints, Ints]:
+    """The slot of each participant; of each block where its first word stands, and its size."""
+    trials, longest = columns.trials, design.sizes[-1][0]
+    each, start = np.arange(trials), np.arange(strata) * trials
+    free, cursor = np.zeros(strata * trials, dtype=np.int64), np.arange(trials)
+    slots, blocks = np.empty(arrived.shape, dtype=np.int64), 0
+    firsts, all_sizes = [], []
     for number, stratum in enumerate(arrived):
-        place = stratum * np.int64(trials) + each
-        remaining = left[place]
-        new = np.flatnonzero(remaining == 0)
-        first = cursor[new]
+        place = start.take(stratum) + each
+        slot = free.take(place)
+        new = np.flatnonzero(slot % longest == 0)
+        first = cursor.take(new)
         sizes = _sizes(design, columns, first)
-        ends = taken + np.cumsum(sizes)
-        opened.append((first, sizes, ends - sizes))
-        taken = int(ends[-1]) if len(ends) else taken
-        cursor[new] += sizes * trials
-        slot[place[new]], remaining[new] = ends - sizes, sizes
-        slots[number] = slot[place]
-        left[place] = remaining - 1
-        slot[place] += 1
-    firsts, all_sizes, begins = (np.concatenate(column) for column in zip(*opened, strict=True))
-    return slots, firsts, all_sizes, begins
+        cursor[new] = first + sizes * trials
+        slot[new] = (np.arange(blocks + 1, blocks + 1 + len(new))) * longest - sizes
+        free[place] = slot + 1
+        slots[number] = slot
+        blocks += len(new)
+        firsts.append(first)
+        all_sizes.append(sizes)
+    return slots, np.concatenate(firsts), np.concatenate(all_sizes)
 
 
 def _sizes(design: PermutedBlocks, columns: Columns, first: Ints) -> Ints:
@@ -150,14 +152,41 @@ def _sizes(design: PermutedBlocks, columns: Columns, first: Ints) -> Ints:
     return size_of_draw[(words[first] % np.uint64(sum(weights))).astype(np.int64)]
 
 
-def shuffled(contents: Sequence[int], words: RawWords, first: Ints, step: int) -> Small:
+MOST_ORDERS = 5040
+"""Up to so many results of all draws of a shuffle, they are looked up."""
+
+
+def shuffled(contents: tuple[int, ...], words: RawWords, first: Ints, step: int) -> Small:
     """Blocks with these contents, one a row; block b is shuffled by the words at first[b] + step, + 2 step, ..."""
     size = sum(contents)
-    arms = np.tile(np.repeat(np.arange(len(contents), dtype=np.uint8), contents), (len(first), 1))
-    each = np.arange(len(first))
-    for i in range(size - 1, 0, -1):
-        j = (words[first + step * (size - i)] % np.uint64(i + 1)).astype(np.int64)
-        arms[each, j], arms[:, i] = arms[:, i].copy(), arms[each, j]
+    draws = (
+        (words.take(first + step * (size - i)) % np.uint64(i + 1)).astype(np.int64) for i in range(size - 1, 0, -1)
+    )
+    if factorial(size) > MOST_ORDERS:
+        return _exchanged(contents, list(draws))
+    code = np.zeros(len(first), dtype=np.int64)
+    for i, draw in zip(range(size - 1, 0, -1), draws, strict=True):
+        code = code * (i + 1) + draw
+    return _orders(contents)[code]
+
+
+@lru_cache(maxsize=64)
+def _orders(contents: tuple[int, ...]) -> Small:
+    """The block that every code of draws gives."""
+    rest, draws = np.arange(factorial(sum(contents))), []
+    for i in range(1, sum(contents)):
+        draws.append(rest % (i + 1))
+        rest = rest // (i + 1)
+    return _exchanged(contents, draws[::-1])
+
+
+def _exchanged(contents: tuple[int, ...], draws: list[Ints]) -> Small:
+    """The exchanges of ``Words.shuffle``, by the draws from the last place down."""
+    laid_out = np.repeat(np.arange(len(contents), dtype=np.uint8), contents)
+    arms = np.tile(laid_out, (len(draws[0]), 1))
+    each = np.arange(len(arms))
+    for i, draw in zip(range(len(laid_out) - 1, 0, -1), draws, strict=True):
+        arms[each, draw], arms[:, i] = arms[:, i].copy(), arms[each, draw]
     return arms
 
 
@@ -242,12 +271,16 @@ def one_by_one(design: OneByOne, levels: Levels, arrived: Small, columns: Column
     """All trials step through one table of states; a participant takes one word."""
     table, trials = Table(design), columns.trials
     words = columns.down_to(len(arrived))
-    state, each = np.zeros(len(levels) * trials, dtype=np.int64), np.arange(trials)
+    state, each, start = (
+        np.zeros(len(levels) * trials, dtype=np.int64),
+        np.arange(trials),
+        np.arange(len(levels)) * trials,
+    )
     arm = np.empty(arrived.shape, dtype=np.uint8)
     right, certain = _no_foresight(arrived, foresight)
     for number, stratum in enumerate(arrived):
-        place = stratum * np.int64(trials) + each
-        states = state[place]
+        place = start.take(stratum) + each
+        states = state.take(place)
         arms = table.read(states, words[number * trials : (number + 1) * trials])
         state[place] = table.after(states, arms)
         arm[number] = arms
@@ -307,8 +340,8 @@ class TwoArms:
         self.preferred, self.other = (np.uint64(weight) for weight in _weights_by_preferred(design)[0])
 
     def allocate(self, stratum: Small, words: RawWords) -> tuple[Small, Named]:
-        places = [start[stratum] + self.each for start in self.starts]
-        held = [self.difference[place] for place in places]
+        places = [start.take(stratum) + self.each for start in self.starts]
+        held = [self.difference.take(place) for place in places]
         ahead = self._ahead(held)
         rest = words % (self.preferred + self.other)
         second = np.where(ahead < 0, rest >= self.preferred, rest >= self.other)

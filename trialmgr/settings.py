@@ -174,6 +174,7 @@ CACHES = {
 LANGUAGE_CODE = "nl"
 LANGUAGES = [("nl", _("Dutch")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "trialmgr" / "locale"]
+FORMAT_MODULE_PATH = "trialmgr.formats"
 USE_I18N = True
 TIME_ZONE = "Europe/Amsterdam"
 USE_TZ = True

@@ -43,7 +43,7 @@ class Browser:
             method,
             path,
             answer.status,
-            text[:2000],
+            re.findall(r"tm-error[^>]*>(.{0,300})", text, re.S)[:4],
         )
         return text
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, urljoin, urlsplit
 
 from django.conf import settings
+from django.db import transaction
 from django.http.response import HttpResponseBase
 from django.test import Client
 from django.urls import reverse
@@ -84,6 +85,13 @@ class Reader:
             for url in urls:
                 if self.ask("get", url).status == 405:
                     break
+
+    def press(self, guessed: Mapping[str, Iterable[str]]) -> None:
+        """An empty POST to every guess, each time as if nothing had been sent before; accounts are left alone."""
+        for url in itertools.chain.from_iterable(urls for name, urls in guessed.items() if ":" in name):
+            before = transaction.savepoint()
+            self.ask("post", url)
+            transaction.savepoint_rollback(before)
 
 
 def _plain(answer: HttpResponseBase) -> Answer:

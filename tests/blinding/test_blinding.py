@@ -1,7 +1,8 @@
 """A blinded person meets no trace of the arm: not by following every link, not by guessing every address.
 
 Two proofs. By words: no answer (status, headers, file name, body; pages, API, errors) holds a word that names an arm.
-By worlds: of two installations that differ in the arms alone, a blinded person gets the same answer to every question.
+By worlds: of two installations that differ in the arms alone, a blinded person gets the same answer to every question,
+and to an empty POST at every address.
 Left out of the comparison, for they are random by design: CSRF tokens and the values of cookies; and ``/static``.
 """
 
@@ -72,11 +73,12 @@ def _read_everything(definition: StudyDefinition, arms: tuple[str, ...]) -> dict
     return {role: _read(cast.at("UMCG", role), everything if role is Role.RATER else some) for role in BLINDED}
 
 
-def _read(user: User, guessed: dict[str, list[str]]) -> Reader:
+def _read(user: User, guessed: dict[str, list[str]], pressed: dict[str, list[str]]) -> Reader:
     reader = Reader.signed_in(user)
     for language in ("nl", "en"):
         reader.crawl(START, language)
     reader.guess(guessed)
+    reader.press(pressed)
     return reader
 
 

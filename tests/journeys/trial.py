@@ -39,11 +39,16 @@ class Trial:
         return self.folder / "day"
 
 
+    def prepare(self, what: str) -> str:
+        """Have the worker do something on the trial's day; what it gives, such as a participant's number."""
+        return str(self.site.ask("-m", "tests.journeys.worker", what, self.today.isoformat()))
+
+
 @contextlib.contextmanager
-def demo(folder: Path, day: datetime.date) -> Iterator[Trial]:
-    """A demo in which it is ``day``: only there may another day be pretended."""
+def demo(folder: Path, day: datetime.date, *, begin: str) -> Iterator[Trial]:
+    """A demo in which it is ``day``: only there may another day be pretended. ``begin``: how the worker prepares it."""
     with installation(folder, demo=True) as site:
-        site.ask("-m", "tests.journeys.worker", "people", day.isoformat())
+        site.ask("-m", "tests.journeys.worker", begin, day.isoformat())
         (folder / "day").write_text(day.isoformat(), "utf-8")
         own = {DAY_FILE: str(folder / "day"), "TRIALMGR_RELEASES": str(folder / "releases")}
         with _served("tests.journeys.wsgi", site.environment | own) as address:
@@ -54,7 +59,7 @@ def demo(folder: Path, day: datetime.date) -> Iterator[Trial]:
 def live(folder: Path) -> Iterator[Trial]:
     """An installation that is no demo: the day is today, and nobody gets in without a second factor."""
     with installation(folder) as site:
-        site.ask("-m", "tests.journeys.worker", "people", "")
+        site.ask("-m", "tests.journeys.worker", "people")
         own = {"DJANGO_SETTINGS_MODULE": "tests.journeys.live_settings"}
         with _served("trialmgr.wsgi", site.environment | own) as address:
             yield Trial(site, address, folder)
@@ -64,6 +69,8 @@ def live(folder: Path) -> Iterator[Trial]:
 def _served(module: str, environment: dict[str, str]) -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", module, "--bind", f"127.0.0.1:{port}", "--log-level", "warning"]
+    # gunicorn leaves its listening socket to the end of the process.
+    environment = environment | {"PYTHONWARNINGS": "default,ignore::ResourceWarning"}
     server = subprocess.Popen(command, cwd=ROOT, env=environment)
     try:
         wait_for(port)

@@ -8,37 +8,68 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import django
 
 django.setup()
 
-from django.conf import settings  # noqa: E402  Django is set up first
+import time_machine  # noqa: E402  Django is set up first
+from django.conf import settings  # noqa: E402
 
 from tests import walk  # noqa: E402
 from tests.conftest import PASSWORD  # noqa: E402
 from trialmgr.overview.rehearsal.cast import set_up, standing_cast  # noqa: E402
+from trialmgr.overview.rehearsal.trial import rehearse  # noqa: E402
+from trialmgr.participants.models import Participant  # noqa: E402
 from trialmgr.protocol.loader import load_study  # noqa: E402
-from trialmgr.studies.clock import pretend  # noqa: E402
 
-SEED = "two years"
-
-
-def people(day: str) -> dict[str, Any]:
-    """Study, sites, people and a list in force; in a demo the same list every time, and its memberships by ``day``."""
-    demo = settings.TRIALMGR_DEMO
-    with pretend(datetime.date.fromisoformat(day)) if demo else contextlib.nullcontext():
-        set_up(load_study(Path(settings.TRIALMGR_STUDIES) / "reset_trd"), password=PASSWORD, seed=SEED if demo else None)
-    return {}
+SEED = "two years"  # with it the first participant of the first site gets esketamine
+INVENTED = 12
 
 
-def at_week_8(response: str) -> dict[str, Any]:
-    """A participant whose treatment is over, through the real actions; ``response``: yes or no."""
-    participant = walk.at_week_8(standing_cast(), response=response == "yes")
-    return {"participant": participant.number}
+def people() -> str:
+    """Study, sites, people and a list in force; in a demo the same list every time."""
+    study = load_study(Path(settings.TRIALMGR_STUDIES) / "reset_trd")
+    set_up(study, password=PASSWORD, seed=SEED if settings.TRIALMGR_DEMO else None)
+    return ""
+
+
+def rehearsed() -> str:
+    """The same, with a trial under way."""
+    rehearse(participants=INVENTED, seed=1, ongoing=True, password=PASSWORD)
+    return ""
+
+
+def screened() -> str:
+    """A participant whose screening visit took place; its forms are filled in, nobody has judged."""
+    return _number(walk.screened(standing_cast()))
+
+
+def not_responding() -> str:
+    """A participant treated for eight weeks, whose score fell too little, and on whom nothing is decided."""
+    cast = standing_cast()
+    participant = walk.randomised(cast)
+    for visit in participant.visits.filter(phase="treatment").order_by("target_on"):
+        walk.visited(cast, participant, visit.slug, madrs=walk.MADRS_NO_RESPONSE)
+    return _number(participant)
+
+
+def _number(participant: Participant) -> str:
+    return participant.number
+
+
+def main(name: str, day: str = "") -> None:
+    """Print, as JSON, what the command gives. ``day``: on which it is done; today where there is none."""
+    commands: dict[str, Callable[[], str]] = {
+        command.__name__: command for command in (people, rehearsed, screened, not_responding)
+    }
+    noon = datetime.time(12, tzinfo=datetime.UTC)
+    with contextlib.ExitStack() as stack:
+        if day:
+            then = datetime.datetime.combine(datetime.date.fromisoformat(day), noon)
+            stack.enter_context(time_machine.travel(then, tick=False))
+        print(json.dumps(commands[name]()))
 
 
 if __name__ == "__main__":
-    commands: dict[str, Callable[[str], dict[str, Any]]] = {"people": people, "at_week_8": at_week_8}
-    print(json.dumps(commands[sys.argv[1]](sys.argv[2])))
+    main(*sys.argv[1:])

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 
+import pytest
 from django.test import Client
+from django.utils.formats import date_format
+from django.utils.translation import override
 from pytest_django import Settings
 
 from audit.models import LedgerEntry
@@ -71,3 +75,9 @@ def test_a_stranger_may_choose_a_language_too_but_not_by_a_link(db: None, client
     client.post("/language/", {"language": "en", "next": "/account/login/"})
     assert '<html lang="en">' in client.get("/account/login/").content.decode()
     assert client.get("/language/").status_code == 405
+
+
+@pytest.mark.parametrize(("language", "written"), [("nl", "8 januari 2024"), ("en", "8 January 2024")])
+def test_a_day_is_written_before_its_month_in_both_languages(language: str, written: str) -> None:
+    with override(language):
+        assert date_format(datetime.date(2024, 1, 8)) == written

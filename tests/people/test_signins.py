@@ -37,6 +37,21 @@ def acts_since(length: int) -> list[tuple[str, str, str]]:
     return [(line.action, line.actor, line.object_id) for line in newest_entries(length)]
 
 
+class TestLanguage:
+    def test_a_new_device_speaks_the_language_chosen_on_another(self, cast: Cast) -> None:
+        here, there = Client(), Client()
+        sign_in(here, "rater-umcg", PASSWORD)
+        here.post(reverse("overview:set_language"), {"language": "en"})
+        sign_in(there, "rater-umcg", PASSWORD)
+        assert "Work list" in there.get("/").content.decode()
+
+    def test_a_language_chosen_on_this_device_stands(self, cast: Cast) -> None:
+        client = Client()
+        client.post(reverse("overview:set_language"), {"language": "en"})
+        sign_in(client, "rater-umcg", PASSWORD)
+        assert "Work list" in client.get("/").content.decode()
+
+
 class TestLedger:
     def test_a_sign_in_and_a_sign_out_are_kept(self, cast: Cast) -> None:
         client, length = Client(), ledger_length()

@@ -23,7 +23,7 @@ def unequal() -> dict[str, str | bytes | None]:
 GOOD = [
     ("complete", ""),
     ("big_stick", "mti: 3\n"),
-    ("block_urn", "lambda: 2\n"),
+    ("block_urn", "lam: 2\n"),
     ("biased_coin", "p: 2/3\n"),
     ("biased_coin_with_tolerance", "p: 2/3\nmti: 3\n"),
     ("urn", "a: 0\nb: 1\n"),
@@ -43,11 +43,11 @@ def test_a_method_with_its_parameters_is_sound(tmp_path: Path, method: str, para
     [
         ("permuted_blocks", "", "permuted_blocks needs `block_sizes` — add `block_sizes`"),
         ("big_stick", "", "big_stick needs `mti`"),
-        ("block_urn", "", "block_urn needs `lambda`"),
+        ("block_urn", "", "block_urn needs `lam`"),
         ("urn", "a: 1\n", "urn needs `b`"),
         ("minimisation", "p: 4/5\n", "minimisation needs `measure`"),
         ("complete", "mti: 3\n", "randomization.yaml:5:1 mti: complete has no `mti` — remove it"),
-        ("block_urn", "lambda: 2\np: 2/3\n", "block_urn has no `p`"),
+        ("block_urn", "lam: 2\np: 2/3\n", "block_urn has no `p`"),
         ("big_stick", "mti: 3\nweights: {site: 2}\n", "big_stick has no `weights`"),
         ("minimisation", "p: 4/5\nmeasure: range\nweights: {sites: 2}\n", "`sites` is no factor — name a factor"),
         ("biased_coin", "p: 1/2\n", "1/2 does not lie between 1/2 and 1 — choose such as 2/3"),

@@ -66,10 +66,10 @@ def test_an_open_label_trial_is_advised_what_is_hard_to_foresee_and_keeps_balanc
     assert f"{100 * chosen.figures.correct:.1f}".replace(".", ",") in given.reason.nl
 
 
-def test_a_masked_trial_is_advised_what_keeps_the_best_balance(rows: list[Compared]) -> None:
+def test_a_blinded_trial_is_advised_what_keeps_the_best_balance(rows: list[Compared]) -> None:
     given = advice(rows, open_label=False)
     assert method(given.design) == "minimisation"
-    assert "stays masked" in given.reason.en
+    assert "do not see the allocation" in given.reason.en
     assert "blijft geblindeerd" in given.reason.nl
 
 

@@ -95,7 +95,7 @@ EQUAL = {"ect": 1, "esketamine": 1}
     [
         ({"method": "complete"}, complete_randomization(EQUAL)),
         ({"method": "big_stick", "mti": 3}, big_stick(EQUAL, mti=3)),
-        ({"method": "block_urn", "lambda": 2}, block_urn(EQUAL, lam=2)),
+        ({"method": "block_urn", "lam": 2}, block_urn(EQUAL, lam=2)),
         ({"method": "biased_coin", "p": "2/3"}, biased_coin(EQUAL, p="2/3")),
         (
             {"method": "biased_coin_with_tolerance", "p": "2/3", "mti": 3},

@@ -175,6 +175,12 @@ def test_a_simulation_of_nothing_is_refused(wrong: dict[str, Any]) -> None:
         simulate(permuted_blocks(EQUAL, {4: 1}), **given | wrong)
 
 
+def test_strata_with_weights_beyond_all_measure_are_refused() -> None:
+    beyond = Recruitment(5, (Stratum({}, 2**22), Stratum({}, 1)))
+    with pytest.raises(ValueError, match="weights of the strata may add up to 4194304"):
+        simulate(permuted_blocks(EQUAL, {4: 1}), beyond, trials=1, seed="s")
+
+
 def test_a_design_that_is_of_no_family_is_refused() -> None:
     with pytest.raises(TypeError, match="object cannot be simulated"):
         family_of(object())  # type: ignore[arg-type]  # the point of the test

@@ -589,7 +589,7 @@ _PARAMETERS: dict[str, tuple[str, ...]] = {
     "permuted_blocks": ("block_sizes",),
     "complete": (),
     "big_stick": ("mti",),
-    "block_urn": ("lambda",),
+    "block_urn": ("lam",),
     "biased_coin": ("p",),
     "biased_coin_with_tolerance": ("p", "mti"),
     "urn": ("a", "b"),
@@ -606,7 +606,7 @@ def _method_parameters(design: RandomizationDesign) -> Findings:
         "block_sizes": design.block_sizes,
         "mti": design.mti,
         "p": design.p,
-        "lambda": design.lam,
+        "lam": design.lam,
     }
     given |= {"a": design.a, "b": design.b, "measure": design.measure, "weights": design.weights}
     needed = _PARAMETERS[design.method]

@@ -335,8 +335,6 @@ class RandomizationDesign(Part):
     Block sizes map to integer weights; ``weights`` gives the factors of minimisation theirs, 1 where left out.
     """
 
-    model_config = ConfigDict(populate_by_name=True)
-
     method: Literal[
         "permuted_blocks",
         "complete",
@@ -352,7 +350,7 @@ class RandomizationDesign(Part):
     block_sizes: dict[int, int] = {}
     mti: int | None = Field(default=None, ge=1, le=30)  # maximum tolerated imbalance
     p: Probability | None = None  # of the arm that is behind or preferred
-    lam: int | None = Field(default=None, alias="lambda", ge=1, le=1000)  # balanced sets in a block urn
+    lam: int | None = Field(default=None, ge=1, le=1000)  # lambda: balanced sets in a block urn
     a: int | None = Field(default=None, ge=0, le=1000)  # balls of each arm at first
     b: int | None = Field(default=None, ge=1, le=1000)  # balls added of every other arm
     measure: Literal["range", "variance"] | None = None

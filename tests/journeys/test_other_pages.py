@@ -1,0 +1,162 @@
+"""The pages that one participant's way does not lead past: people, sites, lists, and what goes otherwise than planned."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.journeys.conftest import Hire
+from tests.journeys.reader import Looks, Reader
+from tests.journeys.staff import Member, first_codes
+from tests.journeys.trial import Trial
+from trialmgr.people.permissions import Role
+from trialmgr.protocol.model import StudyDefinition
+
+pytestmark = pytest.mark.journey
+
+NEW_PASSWORD = "a long new passphrase"
+
+
+def test_an_administrator_keeps_people_and_sites(one_day: Trial, hire: Hire, browser: Browser, looks: Looks) -> None:
+    administrator = hire(one_day, Role.ADMINISTRATOR)
+    administrator.sign_in()
+    administrator.open("/people/")
+    administrator.look("people")
+    administrator.follow("Add a person")
+    for label, text in (("User name", "j.devries"), ("First name", "Jo"), ("Last name", "de Vries")):
+        administrator.page.get_by_label(label).fill(text)
+    administrator.page.get_by_label("E-mail").fill("jo@example.org")
+    administrator.look("person-add", answered=True)
+    administrator.look()
+    administrator.press("Add a person")
+    administrator.reads("The account is made.", "No password yet")
+    administrator.look("person")
+    administrator.follow("Grant a role")
+    administrator.page.get_by_label("Role").select_option("monitor")
+    administrator.look("role-grant", answered=True)
+    administrator.press("Grant a role")
+    administrator.reads("The role is granted.", "Monitor")
+    administrator.press("Make a link to set a password")
+    administrator.look("password-link", answered=True)
+    link = administrator.page.locator(".tm-key").inner_text()
+    _sets_a_password(Reader(browser, one_day.address, looks, "en"), link)
+    administrator.open("/people/j.devries/roles/1/end/")
+    administrator.look()
+    administrator.open("/people/j.devries/deactivate/")
+    administrator.page.get_by_label("Reason").fill("Left the trial.")
+    administrator.look("person-deactivate", answered=True)
+    administrator.look()
+    administrator.press("Deactivate this account")
+    administrator.reads("The account is deactivated.")
+    _keeps_sites(administrator)
+
+
+def _sets_a_password(newcomer: Reader, link: str) -> None:
+    """The link works once; the first sign-in after it is by the password that only its owner knows."""
+    newcomer.open(link)
+    newcomer.look("password-set")
+    for label in ("New password", "New password, once more"):
+        newcomer.page.get_by_label(label, exact=True).fill(NEW_PASSWORD)
+    newcomer.press("Set password")
+    newcomer.reads("Your password is set. Sign in with it.")
+    newcomer.open(link, status=410)
+    newcomer.look()
+    newcomer.open("/account/login/")
+    newcomer.page.locator("[name=login]").fill("j.devries")
+    newcomer.page.locator("[name=password]").fill(NEW_PASSWORD)
+    newcomer.press("Sign in")
+    newcomer.open("/account/password/change/")
+    newcomer.look("password-change")
+    newcomer.open("/account/logout/")
+    newcomer.look()
+    newcomer.context.close()
+
+
+def _keeps_sites(administrator: Reader) -> None:
+    administrator.open("/sites/")
+    administrator.look("sites")
+    administrator.follow("Close")
+    administrator.look("site-close")
+    administrator.open("/sites/UMCG/activate/")
+    administrator.look()
+    administrator.open("/account/inactive/")
+    administrator.look()
+
+
+def test_one_makes_a_list_and_another_activates_it(one_day: Trial, hire: Hire) -> None:
+    statistician = hire(one_day, Role.UNBLINDED_STATISTICIAN)
+    statistician.sign_in()
+    statistician.open("/randomization/")
+    statistician.look("lists")
+    statistician.follow("Make a list")
+    statistician.look("list-make")
+    statistician.sign_again("Make the list")
+    statistician.open("/randomization/2/")
+    statistician.look("list")
+    statistician.open("/randomization/2/activate/")
+    statistician.reads("This list cannot be activated by you now")
+    statistician.look()
+
+    manager = hire(one_day, Role.DATA_MANAGER)
+    manager.sign_in()
+    manager.reads("Lists to activate")
+    manager.look("work-list-data-manager")
+    manager.open("/work/activation/")
+    manager.look()
+    manager.open("/randomization/2/activate/")
+    manager.look("list-activate")
+    manager.sign_again("Activate the list")
+    manager.reads("In force")
+
+
+def test_a_visit_goes_otherwise_than_planned(one_day: Trial, hire: Hire, reset_trd: StudyDefinition) -> None:
+    number = one_day.prepare("screened")
+    casebook = f"/participants/{number}/"
+    screening = f"{casebook}visits/screening/"
+    coordinator, rater = hire(one_day, Role.COORDINATOR), hire(one_day, Role.RATER)
+    coordinator.sign_in()
+    coordinator.look("work-list-busy")
+    coordinator.open("/participants/")
+    coordinator.look("participants")
+    coordinator.open(f"{casebook}visits/add/")
+    coordinator.look()
+    coordinator.open(f"{casebook}visits/baseline/not-done/")
+    coordinator.page.get_by_label("Reason").fill("The participant was ill.")
+    coordinator.look("visit-not-done", answered=True)
+    coordinator.look()
+    coordinator.press("Save")
+    coordinator.reads("The visit is recorded as not done.")
+    coordinator.open(f"{screening}forms/vital_signs/not-done/")
+    coordinator.look("form-not-done")
+    _removes_a_row(coordinator, f"{casebook}visits/log/forms/concomitant_medication/", reset_trd)
+    coordinator.open(f"{casebook}consent/")
+    coordinator.follow("Record withdrawal")
+    coordinator.look("consent-withdraw")
+    coordinator.open(f"{casebook}contact/")
+    coordinator.page.get_by_label("Name").fill("A. Voorbeeld")
+    coordinator.press("Save")
+    coordinator.open(f"{casebook}contact/erase/")
+    coordinator.look()
+    rater.sign_in()
+    rater.open(f"{screening}forms/madrs/rows/1/history/")
+    rater.look()
+
+    manager = hire(one_day, Role.DATA_MANAGER)
+    manager.sign_in()
+    manager.open(f"{casebook}freeze/")
+    manager.press("Freeze the casebook")
+    manager.open(f"{casebook}freeze/")
+    manager.look("thaw")
+
+
+def _removes_a_row(coordinator: Member, rows: str, study: StudyDefinition) -> None:
+    medicine = study.form("concomitant_medication")
+    coordinator.open(f"{rows}rows/new/")
+    coordinator.answer(medicine, first_codes(study, medicine) | {"cm_name": "paracetamol", "cm_unit": "mg"})
+    coordinator.save_complete()
+    coordinator.open(f"{rows}rows/1/remove/")
+    coordinator.page.get_by_label("Reason").fill("Entered twice.")
+    coordinator.look("row-remove", answered=True)
+    coordinator.look()
+    coordinator.press("Remove this row")
+    coordinator.reads("Row 1 is removed.")
