@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils.dateformat import format as format_time
+from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -54,7 +54,7 @@ def trail_rows(place: FormPlace, row: int, item: str = "") -> list[list[dict[str
 def _cells(place: FormPlace, line: LedgerEntry) -> list[dict[str, Any]]:
     known = place.form.has_item(line.item)
     texts = (
-        format_time(localtime(line.at), "j M Y H:i:s T"),
+        date_format(localtime(line.at), "SHORT_DATETIME_FORMAT"),
         line.actor,
         _roles(line.roles),
         ACTS.get(line.action, line.action),

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator
 
 from django.conf import settings
 from django.utils import timezone
@@ -11,7 +10,7 @@ from django.utils.translation import gettext as _
 from audit.acts import ActionRefused, action, record
 from crf.actions import open_visits
 from randomization import lists, policies, sealing
-from randomization.definition import design_of
+from randomization.definition import design_of, levels_of
 from randomization.designs import Design
 from randomization.models import Allocation, ListPurpose, ListRow, ListStatus, RandomizationList, Stratum
 from randomization.words import ALGORITHM
@@ -123,21 +122,12 @@ def _lengths(definition: StudyDefinition) -> dict[str, int]:
     """Rows of each stratum: every combination of the factors' levels."""
     factors = _factors(definition)
     length = definition.randomization.length_per_stratum if definition.randomization else 0
-    levels = [list(_levels(definition, factor)) for factor in factors]
+    levels = [levels_of(definition, factor) for factor in factors]
     keys = [factor.key for factor in factors]
     return {
         lists.canonical_stratum_key(dict(zip(keys, combination, strict=True))): length
         for combination in itertools.product(*levels)
     }
-
-
-def _levels(definition: StudyDefinition, factor: StratificationFactor) -> Iterator[str]:
-    if factor.source == "site":
-        yield from (site.code for site in definition.sites)
-        return
-    _visit, form, item = factor.source.split(".")
-    codelist = definition.form(form).item(item).codelist
-    yield from (entry.code for entry in definition.codelist(codelist).items) if codelist else ("yes", "no")
 
 
 def _make_stratum(

@@ -111,7 +111,7 @@ def participant_rows(user: User, participants: Sequence[Participant]) -> list[li
 def _due_cells(line: DueLine | None) -> list[dict[str, Any]]:
     if line is None:
         return [{"text": None}, {"text": None}]
-    day = date_format(line.day, "j M Y") if line.day else None
+    day = date_format(line.day, "SHORT_DATE_FORMAT") if line.day else None
     when = {"text": _("Overdue, %(day)s") % {"day": day}, "kind": "late"} if line.late else {"text": day}
     return [{"text": line.text}, when]
 

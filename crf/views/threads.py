@@ -133,5 +133,5 @@ def _row(definition: StudyDefinition, query: Query) -> list[dict[str, Any]]:
         {"text": _("Query %(n)s") % {"n": query.number}, "url": url, "about": number},
         {"text": form.item(query.item).label(spoken()) if form.has_item(query.item) else query.item},
         {"text": query.get_status_display(), "kind": KINDS[query.state]},
-        {"text": date_format(localtime(query.raised_at), "j M Y")},
+        {"text": date_format(localtime(query.raised_at), "SHORT_DATE_FORMAT")},
     ]

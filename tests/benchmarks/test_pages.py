@@ -65,7 +65,7 @@ def _saving(browser: Browser, path: str, prefix: str, items: int) -> float:
         names = [name for name in _boxes(page) if name.startswith(f"item.{prefix}")]
         assert len(names) >= items, names
         started.append(time.perf_counter())
-        browser.post(path, page, {name: str(1 + turn % 2) for name in names} | {"reason": "benchmark"})
+        browser.post(path, page, {name: str(1 + turn % 2) for name in names} | {"reason_text": "benchmark"})
         ended.append(time.perf_counter())
 
     started: list[float] = []

@@ -70,7 +70,7 @@ def _read_everything(definition: StudyDefinition, arms: tuple[str, ...]) -> dict
     people = list(User.objects.values_list("username", flat=True))
     everything = guesses(definition, numbers, people)
     some = {name: urls[:A_FEW] for name, urls in everything.items()}
-    return {role: _read(cast.at("UMCG", role), everything if role is Role.RATER else some) for role in BLINDED}
+    return {role: _read(cast.at("UMCG", role), everything if role is Role.RATER else some, some) for role in BLINDED}
 
 
 def _read(user: User, guessed: dict[str, list[str]], pressed: dict[str, list[str]]) -> Reader:

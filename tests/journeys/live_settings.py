@@ -3,7 +3,6 @@
 from tests.settings import *  # noqa: F403
 
 TRIALMGR_SECOND_FACTOR = True
-SILENCED_SYSTEM_CHECKS: list[str] = []
 
 # A code lives for ten minutes instead of half a minute: when it is refused the second time, that is not for its age.
 MFA_TOTP_PERIOD = 600

@@ -14,14 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, FloatRect, Page, ViewportSize
 
 from tests.journeys import screens
 
 AXE = Path(__file__).resolve().parents[1] / "vendor" / "axe-core" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 OTHER = {"nl": "en", "en": "nl"}
-WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
+WIDE: ViewportSize = {"width": 1280, "height": 800}
+NARROW: ViewportSize = {"width": 360, "height": 740}
 
 
 @dataclass
@@ -137,7 +138,7 @@ class Reader:
         if screens.is_wanted(name):
             whole = int(page.evaluate("document.documentElement.scrollHeight"))
             for height in screens.HEIGHTS:
-                clip = {"x": 0.0, "y": 0.0, "width": float(WIDE["width"]), "height": float(min(height, whole))}
+                clip: FloatRect = {"x": 0, "y": 0, "width": WIDE["width"], "height": min(height, whole)}
                 taken = page.screenshot(full_page=True, clip=clip, animations="disabled")
                 if len(taken) <= screens.MOST_BYTES:
                     break

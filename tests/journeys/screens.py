@@ -27,7 +27,7 @@ SCREENS = {
     "casebook-screening": "The casebook of a participant in screening: what is due, what is known, and the visits",
     "visit": "A visit: its window, its day, and its forms",
     "form-empty": "An empty form: no value is filled in beforehand",
-    "form-error": "A form that is refused: the summary on top, the message at the question, everything typed still there",
+    "form-error": "A form that is refused: the summary leads to the question, and everything typed is still there",
     "form-saved": "The form, complete and saved",
     "work-list-rater": "What waits for a blinded rater",
     "rating": "A MADRS rating; the total is calculated from the items",
@@ -123,8 +123,8 @@ def page() -> str:
     """``docs/screenshots.md``: every picture with one line that says what it shows."""
     head = (
         "# Screenshots\n\n"
-        "One participant's way through a demo of the trial, then the other pages. The journeys in `tests/journeys/` take\n"
-        "the pictures and write this page; `TRIALMGR_SCREENSHOTS=1` before their run takes them anew.\n"
+        "One participant's way through a demo of the trial, then the other pages. The journeys in `tests/journeys/`\n"
+        "take the pictures and write this page; with `TRIALMGR_SCREENSHOTS=1` they take them anew.\n"
     )
     entries = [
         f"\n## {number}. {text}\n\n![{text}](screenshots/{path_of(name).name})\n"

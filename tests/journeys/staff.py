@@ -90,7 +90,8 @@ class Member(Reader):
 
     def save_complete(self) -> None:
         self.press({"nl": "Opslaan", "en": "Save"}[self.language])
-        self.reads({"nl": "Opgeslagen. Het formulier is compleet.", "en": "Saved. The form is complete."}[self.language])
+        said = {"nl": "Opgeslagen. Het formulier is volledig.", "en": "Saved. The form is complete."}
+        self.reads(said[self.language])
 
     def answer(self, form: Form, given: Mapping[str, str] | None = None) -> None:
         """Answer every question that the page asks, from top to bottom."""

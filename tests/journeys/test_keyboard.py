@@ -18,6 +18,7 @@ MOST_STOPS = 120
 # The element in focus as a screen reader would name it, and whether its focus can be seen.
 _IN_FOCUS = """() => {
   const one = document.activeElement;
+  if (one === document.body) return { name: "", seen: true };  // between the last stop and the first
   const style = getComputedStyle(one);
   const label = one.labels && one.labels.length ? one.labels[0].innerText : one.innerText || "";
   return { name: label.trim(), seen: style.outlineStyle !== "none" || style.boxShadow !== "none" };
@@ -60,10 +61,10 @@ def _mends_the_mistake(coordinator: Member) -> None:
     assert page.locator("#item-systolic").input_value() == "900"
     keyboard.press("ControlOrMeta+a")
     keyboard.type("126")
-    _tab_to(coordinator, "Reden voor de wijziging")
-    keyboard.type("Tikfout")
+    _tab_to(coordinator, "Reden van de wijziging")
+    keyboard.type("Typefout")
     _go(coordinator, "Opslaan")
-    coordinator.reads("Opgeslagen. Het formulier is compleet.")
+    coordinator.reads("Opgeslagen. Het formulier is volledig.")
     assert page.locator("#item-systolic").input_value() == "126"
 
 

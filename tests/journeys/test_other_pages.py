@@ -1,4 +1,4 @@
-"""The pages that one participant's way does not lead past: people, sites, lists, and what goes otherwise than planned."""
+"""The pages beside one participant's way: people, sites, lists, and what goes otherwise than planned."""
 
 from __future__ import annotations
 

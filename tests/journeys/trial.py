@@ -38,7 +38,6 @@ class Trial:
     def _day(self) -> Path:
         return self.folder / "day"
 
-
     def prepare(self, what: str) -> str:
         """Have the worker do something on the trial's day; what it gives, such as a participant's number."""
         return str(self.site.ask("-m", "tests.journeys.worker", what, self.today.isoformat()))

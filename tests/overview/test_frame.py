@@ -77,7 +77,11 @@ def test_a_stranger_may_choose_a_language_too_but_not_by_a_link(db: None, client
     assert client.get("/language/").status_code == 405
 
 
-@pytest.mark.parametrize(("language", "written"), [("nl", "8 januari 2024"), ("en", "8 January 2024")])
-def test_a_day_is_written_before_its_month_in_both_languages(language: str, written: str) -> None:
+@pytest.mark.parametrize(
+    ("language", "long", "short"),
+    [("nl", "4 maart 2024", "4 mrt 2024"), ("en", "4 March 2024", "4 Mar 2024")],
+)
+def test_a_day_is_written_as_the_language_writes_it(language: str, long: str, short: str) -> None:
+    day = datetime.date(2024, 3, 4)
     with override(language):
-        assert date_format(datetime.date(2024, 1, 8)) == written
+        assert (date_format(day), date_format(day, "SHORT_DATE_FORMAT")) == (long, short)

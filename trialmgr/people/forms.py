@@ -88,7 +88,7 @@ class ReasonForm(ActForm):
 class SiteDayForm(ReasonForm):
     """The day from which a site works, or no longer does, and what that rests on."""
 
-    on = DayField(label=_("Day"))
+    on = DayField(label=_("From day"))
     field_order = ["on", "reason"]
 
 

@@ -59,6 +59,7 @@ class Story:
             yield from self._be_treated()
         yield from self.diary.until_none(*Kind)
         yield from self.diary.wait(7)
+        self._account_for_visits()
         self.paperwork.close_casebook()
 
     def _who(self, permission: str) -> User:
@@ -205,6 +206,11 @@ class Story:
     def _miss(self, visit: Visit) -> None:
         reason = self.persona.stream(f"missed/{visit.slug}").choice(self.stage.profile.texts.not_done)
         mark_visit_not_done(by=self._who("visits.plan"), visit=visit, reason=reason)
+
+    def _account_for_visits(self) -> None:
+        """Of each planned visit that did not take place before the end somebody says why."""
+        for visit in self.participant.visits.filter(took_place_on=None, not_done_reason="", latest_on__isnull=False):
+            self._miss(visit)
 
     # What no schedule foresees
 
