@@ -99,5 +99,3 @@ def test_pages_of_accounts_that_invite_strangers_do_not_exist(db: None, client: 
 
 def test_a_page_that_is_not_there_answers_404_to_everybody(db: None, client: Client) -> None:
     assert client.get("/nowhere/").status_code == 404
-
-

@@ -180,7 +180,11 @@ def test_every_function_names_its_version_and_source() -> None:
         assert (function.name, bool(function.version), bool(function.source)) == (name, True, True)
 
 
+PERCENTAGES: dict[str, tuple[Decimal | int, Decimal | int]] = {
+    name: (0, 100) for name in FUNCTIONS if name.startswith("whodas") and not name.endswith("simple")
+}
 LIMITS: dict[str, tuple[Decimal | int, Decimal | int]] = {
+    **PERCENTAGES,
     "madrs_total": (0, 60),
     "hdrs17_total": (0, 52),
     "ids_sr_total": (0, 84),
@@ -203,7 +207,7 @@ LIMITS: dict[str, tuple[Decimal | int, Decimal | int]] = {
     "audit_total": (0, 40),
     "audit_c_total": (0, 12),
     "msm_total": (3, 15),
-} | {name: (0, 100) for name in FUNCTIONS if name.startswith("whodas") and not name.endswith("simple")}
+}
 
 # Here 0 stands for "not assessed", so a complete questionnaire begins at 1.
 FROM_ONE = {"cgi_rating", "bprs18_total", "bprs_psychosis"}

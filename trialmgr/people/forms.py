@@ -40,9 +40,7 @@ class DayWidget(forms.MultiWidget):
         day, month, year = (str(data.get(f"{name}_{part}", "")).strip() for part in ("day", "month", "year"))
         return f"{year}-{month}-{day}" if day or month or year else ""
 
-    def render(
-        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
-    ) -> SafeString:
+    def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
         # By the pages' own engine, so that the boxes look like those of a form's item.
         return render_to_string("people/day.html", self.get_context(name, value, attrs))
 

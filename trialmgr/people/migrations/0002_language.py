@@ -4,20 +4,31 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('people', '0001_initial'),
+        ("people", "0001_initial"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='historicaluser',
-            name='language',
-            field=models.CharField(blank=True, choices=[('nl', 'Nederlands'), ('en', 'English')], default='', max_length=2, verbose_name='language'),
+            model_name="historicaluser",
+            name="language",
+            field=models.CharField(
+                blank=True,
+                choices=[("nl", "Nederlands"), ("en", "English")],
+                default="",
+                max_length=2,
+                verbose_name="language",
+            ),
         ),
         migrations.AlterField(
-            model_name='user',
-            name='language',
-            field=models.CharField(blank=True, choices=[('nl', 'Nederlands'), ('en', 'English')], default='', max_length=2, verbose_name='language'),
+            model_name="user",
+            name="language",
+            field=models.CharField(
+                blank=True,
+                choices=[("nl", "Nederlands"), ("en", "English")],
+                default="",
+                max_length=2,
+                verbose_name="language",
+            ),
         ),
     ]
