@@ -13,18 +13,18 @@ from trialmgr.participants.urls import urlpatterns as of_participants
 _participants: list[URLPattern] = [
     path("participants/", casebooks.participants, name="list"),
     path("participants/register/", casebooks.register, name="register"),
-    path("participants/<str:number>/", casebooks.detail, name="detail"),
+    path("participants/<slug:number>/", casebooks.detail, name="detail"),
     *of_participants,
 ]
 
 _row: list[URLPattern] = [
     path("", entries.row, name="row"),
     path("history/", review.history, name="history"),
-    path("history/<str:item>/", review.item_history, name="item_history"),
+    path("history/<slug:item>/", review.item_history, name="item_history"),
     path("sign/", review.sign, name="sign"),
     path("verify/", review.verify, name="verify"),
     path("remove/", rows.remove, name="remove"),
-    path("queries/raise/<str:item>/", threads.raise_one, name="raise_query"),
+    path("queries/raise/<slug:item>/", threads.raise_one, name="raise_query"),
     path("queries/<int:n>/", threads.thread, name="query"),
 ]
 
@@ -38,17 +38,17 @@ _form: list[URLPattern | URLResolver] = [
 
 _casebook: list[URLPattern | URLResolver] = [
     path("visits/add/", visits.add_visit, name="add_visit"),
-    path("visits/<str:slug>/", visits.visit, name="visit"),
-    path("visits/<str:slug>/not-done/", visits.visit_not_done, name="visit_not_done"),
-    path("visits/<str:slug>/forms/<str:form>/", include(_form)),
+    path("visits/<slug:slug>/", visits.visit, name="visit"),
+    path("visits/<slug:slug>/not-done/", visits.visit_not_done, name="visit_not_done"),
+    path("visits/<slug:slug>/forms/<slug:form>/", include(_form)),
     path("eligibility/", decisions.eligibility, name="eligibility"),
     path("eligibility/judge/", decisions.judge, name="judge"),
-    path("phases/<str:phase>/", decisions.phase, name="phase"),
+    path("phases/<slug:phase>/", decisions.phase, name="phase"),
     path("freeze/", review.freeze, name="freeze"),
 ]
 
 _crf: list[URLPattern | URLResolver] = [
-    path("participants/<str:number>/", include(_casebook)),
+    path("participants/<slug:number>/", include(_casebook)),
     path("queries/", threads.queries, name="queries"),
 ]
 

@@ -10,5 +10,5 @@ urlpatterns = [
     path("releases/lock/", views.lock, name="lock"),
     path("releases/make/", views.make, name="make"),
     path("releases/<int:number>/", views.release, name="release"),
-    path("releases/<int:number>/<str:name>/", views.file, name="file"),
+    path("releases/<int:number>/<name:name>/", views.file, name="file"),
 ]

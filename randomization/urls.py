@@ -6,8 +6,8 @@ from randomization import views
 
 app_name = "randomization"
 urlpatterns = [
-    path("participants/<str:number>/randomise/", views.randomise, name="randomise"),
-    path("participants/<str:number>/allocation/", views.allocation, name="allocation"),
+    path("participants/<slug:number>/randomise/", views.randomise, name="randomise"),
+    path("participants/<slug:number>/allocation/", views.allocation, name="allocation"),
     path("randomization/", views.lists, name="lists"),
     path("randomization/make/", views.make, name="make"),
     path("randomization/<int:number>/", views.one_list, name="list"),

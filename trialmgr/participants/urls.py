@@ -7,8 +7,8 @@ from django.urls import URLPattern, path
 from trialmgr.participants import views
 
 urlpatterns: list[URLPattern] = [
-    path("participants/<str:number>/consent/", views.consent, name="consent"),
-    path("participants/<str:number>/consent/<str:version>/withdraw/", views.withdraw, name="withdraw"),
-    path("participants/<str:number>/contact/", views.contact, name="contact"),
-    path("participants/<str:number>/contact/erase/", views.erase_contact, name="erase_contact"),
+    path("participants/<slug:number>/consent/", views.consent, name="consent"),
+    path("participants/<slug:number>/consent/<slug:version>/withdraw/", views.withdraw, name="withdraw"),
+    path("participants/<slug:number>/contact/", views.contact, name="contact"),
+    path("participants/<slug:number>/contact/erase/", views.erase_contact, name="erase_contact"),
 ]

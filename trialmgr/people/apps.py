@@ -6,7 +6,11 @@ class PeopleConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from trialmgr.people import checks, signins
+        from django.urls import register_converter
 
+        from trialmgr.people import checks, signins
+        from trialmgr.people.converters import NameConverter
+
+        register_converter(NameConverter, "name")
         checks.register()
         signins.connect()
