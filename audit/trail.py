@@ -12,6 +12,26 @@ from typing import Any
 from audit.cells import neutralise
 from audit.models import LedgerEntry
 
+# How people read an entry, wherever it leaves the house.
+READING_ORDER = (
+    "at",
+    "actor_id",
+    "actor",
+    "roles",
+    "action",
+    "object_type",
+    "object_id",
+    "site",
+    "participant",
+    "visit",
+    "form",
+    "occurrence",
+    "item",
+    "old",
+    "new",
+    "reason",
+    "detail",
+)
 FIELDS = tuple(field.attname for field in LedgerEntry._meta.concrete_fields)
 
 

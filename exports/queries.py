@@ -11,6 +11,7 @@ from django.db.models import Case, F, IntegerField, QuerySet, Value, When
 
 from audit.ledger import canonical
 from audit.models import LedgerEntry
+from audit.trail import READING_ORDER
 from crf.models import EligibilityDecision, FormEntry, GateDecision, Query, QueryMessage, Signature, Visit
 from exports.plans import AUDIT_TRAIL, Table
 from randomization.models import Allocation
@@ -210,35 +211,14 @@ def _shown(rows: Any, cut: Cut, *revealing: str) -> Any:
     return rows if cut.with_allocation else rows.filter(**dict.fromkeys(revealing, False))
 
 
-_LEDGER_FIELDS = (
-    "at",
-    "actor_id",
-    "actor",
-    "roles",
-    "action",
-    "object_type",
-    "object_id",
-    "site",
-    "participant",
-    "visit",
-    "form",
-    "occurrence",
-    "item",
-    "old",
-    "new",
-    "reason",
-    "detail",
-)
-
-
 def _audit_trail(table: Table, cut: Cut) -> Iterator[Row]:
     """Up to the lock: what was done since then, a release among it, changes no later release."""
     entries = LedgerEntry.objects.filter(seq__lte=cut.lock.ledger_seq).order_by("seq")
     if cut.with_allocation:
-        rows = entries.values_list("seq", *_LEDGER_FIELDS, "act", "restricted", "salt", "hash")
+        rows = entries.values_list("seq", *READING_ORDER, "act", "restricted", "salt", "hash")
     else:
-        rows = entries.open_part().values_list(F("seq") * 0, *_LEDGER_FIELDS)
-    detail = 1 + _LEDGER_FIELDS.index("detail")
+        rows = entries.open_part().values_list(F("seq") * 0, *READING_ORDER)
+    detail = 1 + READING_ORDER.index("detail")
     for number, row in enumerate(rows.iterator(chunk_size=CHUNK), start=1):
         values = [row[0] or number, *row[1:]]
         values[detail] = canonical(values[detail]).decode()

@@ -104,6 +104,7 @@ SCREENS = {
     "second-factor-code": "Signing in with the code of an authenticator app",
     "second-factor-used": "A code that was used before is refused",
     "second-factor": "One's own second factor",
+    "second-factor-stop": "Whoever stops using the app must set up a second factor again before going on",
 }
 
 

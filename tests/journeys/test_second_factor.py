@@ -44,7 +44,11 @@ def test_a_second_factor_is_set_up_at_once_and_asked_ever_after(live: Trial, hir
     coordinator.open("/account/2fa/")
     coordinator.reads("In use", "9 unused codes are left.")
     coordinator.look("second-factor")
-    coordinator.follow("Make new codes")
+    coordinator.open("/account/2fa/totp/deactivate/")
+    coordinator.look("second-factor-stop")
+    coordinator.open("/account/2fa/recovery-codes/generate/")
+    coordinator.look()
+    coordinator.open("/account/2fa/reauthenticate/?next=/")
     coordinator.look()
 
 

@@ -16,33 +16,14 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.cells import neutralise
 from audit.models import LedgerEntry, LedgerQuerySet
+from audit.trail import READING_ORDER
 from trialmgr.overview.act_labels import ACT_LABELS
 from trialmgr.people.models import User
 from trialmgr.protocol.model import StudyDefinition
 
 DAY_FORMATS = ["%d-%m-%Y", "%d/%m/%Y", "%Y-%m-%d"]
 SORTS = {"time": "seq", "who": "actor", "act": "action", "participant": "participant", "form": "form"}
-COLUMNS = (
-    "seq",
-    "at",
-    "act",
-    "actor",
-    "roles",
-    "action",
-    "object_type",
-    "object_id",
-    "site",
-    "participant",
-    "visit",
-    "form",
-    "occurrence",
-    "item",
-    "old",
-    "new",
-    "reason",
-    "detail",
-    "hash",
-)
+COLUMNS = ("seq", *READING_ORDER, "act", "hash")
 
 
 def readable(user: User, definition: StudyDefinition) -> LedgerQuerySet:
