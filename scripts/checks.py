@@ -90,11 +90,15 @@ def _still_checks() -> list[Step]:
 
 
 def _test_runs() -> list[Step]:
-    most = ["-n", "2", "-m", "not journey and not benchmark", "--ignore", "tests/house"]
+    most = ["-n", "2", "-m", "not journey and not benchmark and not slow", "--ignore", "tests/house"]
+    # What other processes do is not measured, so these are not slowed down by measuring either.
+    slow = [*PYTEST, "-n", "2", "-m", "slow and not journey and not benchmark"]
     return [
-        Step("sqlite", "tests on SQLite", [*MEASURED, *most], runs_tests=True),
-        Step("postgresql", "tests on PostgreSQL", [*MEASURED, *most], "postgresql", runs_tests=True),
-        Step("journeys", "whole ways through the pages in Chromium", [*MEASURED, "-m", "journey"], runs_tests=True),
+        Step("sqlite", "tests on SQLite, measured", [*MEASURED, *most], runs_tests=True),
+        Step("postgresql", "tests on PostgreSQL", [*PYTEST, *most], "postgresql", runs_tests=True),
+        Step("slow-sqlite", "whole trial, load and blinding on SQLite", slow, runs_tests=True),
+        Step("slow-postgresql", "the same on PostgreSQL", slow, "postgresql", runs_tests=True),
+        Step("journeys", "whole ways through the pages in Chromium", [*PYTEST, "-m", "journey"], runs_tests=True),
     ]
 
 
@@ -247,7 +251,7 @@ def check(chosen: list[Step]) -> int:
 
 def _chosen(names: list[str]) -> list[Step]:
     by_name = {step.name: step for step in steps()}
-    fast = [*PYTEST, "-n", "2", "-m", "not journey and not benchmark"]
+    fast = [*PYTEST, "-n", "2", "-m", "not journey and not benchmark and not slow"]
     sets: dict[str, Callable[[], list[Step]]] = {
         "all": lambda: list(by_name.values()),
         "fast": lambda: [Step("fast", "tests on SQLite, without browser and benchmarks", fast, runs_tests=True)],
