@@ -20,12 +20,23 @@ PASSWORD = "a long password for tests"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The suite runs once on each database; what is said of one of them belongs to that run and to no other."""
-    elsewhere = [
-        item for item in items if any(mark.args != (connection.vendor,) for mark in item.iter_markers("only_on"))
-    ]
+    """The suite runs once on each database; what is said of one of them belongs to that run and to no other.
+
+    What touches no database at all runs once, with SQLite.
+    """
+    here: list[pytest.Item] = []
+    elsewhere: list[pytest.Item] = []
+    for item in items:
+        vendors = {mark.args[0] for mark in item.iter_markers("only_on")} or {"sqlite", connection.vendor}
+        belongs = connection.vendor in vendors and (connection.vendor == "sqlite" or _needs_a_database(item))
+        (here if belongs else elsewhere).append(item)
     config.hook.pytest_deselected(items=elsewhere)
-    items[:] = [item for item in items if item not in elsewhere]
+    items[:] = here
+
+
+def _needs_a_database(item: pytest.Item) -> bool:
+    wanted = {"django_db", "slow", "benchmark", "journey"}
+    return "db" in getattr(item, "fixturenames", ()) or any(mark.name in wanted for mark in item.iter_markers())
 
 
 @pytest.fixture(scope="session")

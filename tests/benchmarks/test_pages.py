@@ -12,7 +12,7 @@ import pytest
 from tests.benchmarks.browser import Browser, seconds, served
 from tests.installation import installation
 
-pytestmark = pytest.mark.benchmark
+pytestmark = [pytest.mark.benchmark, pytest.mark.only_on("sqlite")]
 WORKER = ("-m", "tests.benchmarks.worker")
 FEW, MANY = 100, 2000
 ROUNDS = 15
