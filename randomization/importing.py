@@ -90,7 +90,7 @@ def _read(text: str, ratio: Ratio, factors: Sequence[str], keys: frozenset[str])
 def _fields(text: str) -> list[list[str]]:
     """The fields of each row, the head first, without the spaces around them."""
     rows = text.removeprefix("\ufeff").splitlines() or [""]
-    reader = csv.reader(rows, delimiter=";" if ";" in rows[0] else ",")
+    reader = csv.reader(rows, delimiter=";" if ";" in rows[0] else ",", strict=True)
     return [[field.strip() for field in fields] for fields in reader]
 
 

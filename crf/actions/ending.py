@@ -28,9 +28,10 @@ def end_with(entry: FormEntry, form: Form, by: User) -> None:
     if (participant.state, participant.ended_on) == (TRANSITIONS[transition][1], on):
         return
     end_participation(by=by, participant=participant, transition=transition, on=on)
-    to_come = Visit.objects.filter(participant=participant, took_place_on=None, not_done_reason="", latest_on__gte=on)
-    for visit in to_come:
-        if visit.definition.kind == "scheduled":
-            visit.not_done_reason = _("Participation ended before this visit.")
-            visit.save()
-            note_visit(visit, action="visit.not_done", item="took_place_on", new="not done")
+    # Only a scheduled visit has a latest day.
+    for visit in Visit.objects.filter(
+        participant=participant, took_place_on=None, not_done_reason="", latest_on__gte=on
+    ):
+        visit.not_done_reason = _("Participation ended before this visit.")
+        visit.save()
+        note_visit(visit, action="visit.not_done", item="took_place_on", new="not done")

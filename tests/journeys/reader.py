@@ -35,17 +35,17 @@ class Looks:
 
 
 class Reader:
-    """A person, or a stranger, at a browser. ``met``: the text of every page they were shown."""
+    """A person, or a stranger, at a browser. ``met``: every page they were shown, if it is to be kept."""
 
     def __init__(self, browser: Browser, address: str, looks: Looks, language: str) -> None:
         self.address, self.looks, self.language = address, looks, language
         self.context = browser.new_context(base_url=address, viewport=WIDE, reduced_motion="reduce", locale="nl-NL")
         self.context.set_default_timeout(20_000)
-        self.context.add_init_script(path=AXE)
         self.speak(language)
         self.complaints: list[str] = []
-        self.met: list[str] = []
+        self.met: list[str] | None = None
         self.page = self._tab()
+        self._other_tab: Page | None = None
 
     def _tab(self) -> Page:
         page = self.context.new_page()
@@ -67,7 +67,7 @@ class Reader:
         answer = self.page.goto(path)
         assert answer is not None
         assert answer.status == status, (path, answer.status, self.text())
-        self._note()
+        self._note(self.page)
 
     def press(self, name: str) -> None:
         with self._moved():
@@ -81,10 +81,11 @@ class Reader:
     def _moved(self) -> Iterator[None]:
         with self.page.expect_navigation():
             yield
-        self._note()
+        self._note(self.page)
 
-    def _note(self) -> None:
-        self.met.append(self.page.content())
+    def _note(self, page: Page) -> None:
+        if self.met is not None:
+            self.met.append(page.content())
 
     # --- reading --------------------------------------------------------------------------------------------------
 
@@ -110,13 +111,13 @@ class Reader:
         """
         self._held(self.page, self.language, name)
         if not answered:
+            tab = self._other_tab = self._other_tab or self._tab()
             self.speak(OTHER[self.language])
-            tab = self._tab()
             tab.goto(self.page.url)
-            self.met.append(tab.content())
-            self._held(tab, OTHER[self.language], "")
-            tab.close()
             self.speak(self.language)
+            self._note(tab)
+            self._held(tab, OTHER[self.language], "")
+            self.page.bring_to_front()  # a browser is slow in a tab that nobody sees
 
     def _held(self, page: Page, language: str, name: str) -> None:
         self.looks.paths.add(urlsplit(page.url).path)
@@ -160,7 +161,11 @@ _AXE = """async (tags) => {
 }"""
 
 
+_AXE_ITSELF = AXE.read_text("utf-8")
+
+
 def _faults(page: Page) -> list[dict[str, object]]:
-    """What axe-core holds against the page as it stands."""
+    """What axe-core holds against the page as it stands. It is not served with the page, whose CSP would refuse it."""
+    page.evaluate(_AXE_ITSELF)
     found: list[dict[str, object]] = page.evaluate(_AXE, TAGS)
     return found

@@ -41,6 +41,8 @@ class Way:
     def by(self, role: Role) -> Member:
         if role not in self.people:
             self.people[role] = self.hire(self.trial, role)
+            if role is Role.RATER:
+                self.people[role].met = []
             self.people[role].sign_in()
         return self.people[role]
 
@@ -317,6 +319,7 @@ def _met_no_arm(way: Way) -> None:
         rater.open(path)
         rater.look()
     words = arm_words(way.study)
+    assert rater.met is not None
     assert len(rater.met) > 30
     assert not [found.group() for page in rater.met if (found := words.search(page))]
 

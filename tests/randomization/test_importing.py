@@ -219,7 +219,7 @@ def test_a_list_beyond_the_longest_is_refused() -> None:
 
 
 def test_a_file_that_is_no_csv_is_refused() -> None:
-    (found,) = refusals(HEAD + "\n" + "x" * 200_000)
+    (found,) = refusals(f'{HEAD}\n"LUMC"x,old,1,1,ect\n')
     assert found.startswith("The file cannot be read as comma-separated values (")
 
 
