@@ -104,28 +104,18 @@ class Member(Reader):
 def give(page: Page, item: Item, value: str) -> None:
     """Answer one question, if the page asks it."""
     name = f"item.{item.key}"
+    if item.ask_if is not None and not page.locator(f'[name^="{name}"]').first.is_visible():
+        return
     match item.type:
         case ItemType.DATE | ItemType.PARTIAL_DATE:
             year, month, day = value.split("-")
             for part, text in (("day", day), ("month", month), ("year", year)):
-                _fill(page, f'[name="{name}.{part}"]', text)
+                page.locator(f'[name="{name}.{part}"]').fill(text)
         case ItemType.YES_NO | ItemType.CHOICE | ItemType.MULTI_CHOICE:
             for code in value.split():
-                _tick(page, f'[name="{name}"][value="{code}"]')
+                page.locator(f'[name="{name}"][value="{code}"]').check()
         case _:
-            _fill(page, f'[name="{name}"]', value)
-
-
-def _fill(page: Page, selector: str, value: str) -> None:
-    box = page.locator(selector)
-    if box.is_visible():
-        box.fill(value)
-
-
-def _tick(page: Page, selector: str) -> None:
-    box = page.locator(selector)
-    if box.is_visible():
-        box.check()
+            page.locator(f'[name="{name}"]').fill(value)
 
 
 def usual(item: Item, day: datetime.date) -> str:

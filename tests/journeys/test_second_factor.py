@@ -41,10 +41,11 @@ def test_a_second_factor_is_set_up_at_once_and_asked_ever_after(live: Trial, hir
     coordinator.look("second-factor-used", answered=True)
     _gives(coordinator, spare)
     coordinator.reads("Work list")
-    coordinator.open("/account/2fa/")
+    coordinator.follow("Coordinator UMCG")
     coordinator.reads("In use", "9 unused codes are left.")
     coordinator.look("second-factor")
     coordinator.open("/account/2fa/totp/deactivate/")
+    _confirms(coordinator)
     coordinator.look("second-factor-stop")
     coordinator.open("/account/2fa/recovery-codes/generate/")
     coordinator.look()
@@ -54,9 +55,7 @@ def test_a_second_factor_is_set_up_at_once_and_asked_ever_after(live: Trial, hir
 
 def _sets_up(coordinator: Member) -> tuple[str, str]:
     """(key of the app, a recovery code); until then every page leads here."""
-    if coordinator.path == "/account/reauthenticate/":
-        coordinator.page.locator("[name=password]").fill(PASSWORD)
-        coordinator.press("Continue")
+    _confirms(coordinator)
     assert coordinator.path == "/account/2fa/totp/activate/"
     coordinator.open("/participants/")
     assert coordinator.path == "/account/2fa/totp/activate/"
@@ -71,6 +70,13 @@ def _sets_up(coordinator: Member) -> tuple[str, str]:
     coordinator.open("/participants/")
     coordinator.reads("Participants")
     return key, codes[0]
+
+
+def _confirms(member: Member) -> None:
+    """Changing how one signs in asks for the password again."""
+    assert member.path == "/account/reauthenticate/"
+    member.page.locator("[name=password]").fill(PASSWORD)
+    member.press("Continue")
 
 
 def _signs_out(member: Member) -> None:

@@ -33,6 +33,12 @@ def test_the_menu_holds_what_the_person_may_open_and_marks_where_they_are(cast: 
         assert {client.get(item["url"]).status_code for item in nav_items(person, "/")} == {200}
 
 
+def test_the_name_in_the_header_leads_to_ones_second_factor_and_password(cast: Cast, signed_in: SignIn) -> None:
+    client = signed_in(cast.at("UMCG", Role.RATER))
+    assert 'class="tm-account__name"><a href="/account/2fa/"' in client.get("/").content.decode()
+    assert 'href="/account/password/change/"' in client.get("/account/2fa/").content.decode()
+
+
 def test_the_header_names_roles_and_sites(cast: Cast) -> None:
     assert role_lines(cast.at("UMCG", Role.COORDINATOR)) in (["Coordinator, UMCG"], ["Coördinator, UMCG"])
     assert len(role_lines(cast.at("", Role.MONITOR))) == 1
