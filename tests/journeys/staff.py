@@ -104,7 +104,8 @@ class Member(Reader):
 def give(page: Page, item: Item, value: str) -> None:
     """Answer one question, if the page asks it."""
     name = f"item.{item.key}"
-    if item.ask_if is not None and not page.locator(f'[name^="{name}"]').first.is_visible():
+    boxes = page.locator(f'[name="{name}"], [name^="{name}."]')
+    if item.ask_if is not None and not boxes.first.is_visible():
         return
     match item.type:
         case ItemType.DATE | ItemType.PARTIAL_DATE:
