@@ -7,7 +7,7 @@ import fnmatch
 from collections.abc import Mapping
 from decimal import Decimal
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Locator, Page
 
 from tests.conftest import PASSWORD
 from tests.journeys.reader import Looks, Reader
@@ -101,11 +101,17 @@ class Member(Reader):
                 give(self.page, item, value)
 
 
+def _is_asked(page: Page, box: Locator) -> bool:
+    """Whether the page shows the question, once its script has dealt with the answer before."""
+    page.evaluate("() => new Promise((done) => setTimeout(done, 20))")
+    return box.is_visible()
+
+
 def give(page: Page, item: Item, value: str) -> None:
     """Answer one question, if the page asks it."""
     name = f"item.{item.key}"
     boxes = page.locator(f'[name="{name}"], [name^="{name}."]')
-    if item.ask_if is not None and not boxes.first.is_visible():
+    if item.ask_if is not None and not _is_asked(page, boxes.first):
         return
     match item.type:
         case ItemType.DATE | ItemType.PARTIAL_DATE:
