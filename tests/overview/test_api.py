@@ -111,3 +111,11 @@ def test_the_definition_is_cut_to_the_sight_of_the_reader(cast: Cast, reset_trd:
     assert (cut["arms"], cut["eligibility"]) == ([], [])
     assert cut["title"] == reset_trd.public_title.model_dump()
     assert Caller(cast.at("", Role.ADMINISTRATOR)).get("study/")[1]["forms"] == []
+
+
+@pytest.mark.parametrize(
+    "moment", ["0346-07-06T19:38:57+21:17", "0001-01-01T00:00:00+10:00", "9999-12-31T23:59:59-10:00"]
+)
+def test_a_moment_with_any_offset_narrows_the_trail_and_breaks_no_database(cast: Cast, moment: str) -> None:
+    status, _page = Caller(cast.at("", Role.DATA_MANAGER)).get("audit-trail/", until=moment)
+    assert status == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -44,6 +45,17 @@ class LedgerEntrySerializer(serializers.Serializer[LedgerEntry]):
         return None if person(self.context["request"]).sight(current_definition()).blinded else entry.seq
 
 
+class MomentFilter(filters.IsoDateTimeFilter):
+    """A moment with any offset that ISO 8601 allows; a database takes fewer, so it is asked in UTC."""
+
+    def filter(self, qs: Any, value: datetime.datetime | None) -> Any:
+        if value is not None:
+            # At the very ends of the calendar there is no other zone to turn it into.
+            inside = datetime.MINYEAR < value.year < datetime.MAXYEAR
+            value = value.astimezone(datetime.UTC) if inside else value.replace(tzinfo=datetime.UTC)
+        return super().filter(qs, value)
+
+
 class LedgerFilter(filters.FilterSet):
     action = filters.CharFilter()
     who = filters.CharFilter(field_name="actor", label="Name of a person.")
@@ -53,8 +65,8 @@ class LedgerFilter(filters.FilterSet):
     form = filters.CharFilter(label="Key of a form.")
     row = filters.CharFilter(field_name="occurrence", label="Row of a form.")
     item = filters.CharFilter(label="Key of an item.")
-    since = filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte", label="At or after this time.")
-    until = filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt", label="Before this time.")
+    since = MomentFilter(field_name="at", lookup_expr="gte", label="At or after this time.")
+    until = MomentFilter(field_name="at", lookup_expr="lt", label="Before this time.")
 
 
 class AuditTrail(ApiView, ListAPIView[LedgerEntry]):
