@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -19,19 +20,24 @@ ROUNDS = 15
 
 
 def test_the_list_of_participants_opens_as_fast_with_two_thousand_as_with_a_hundred(tmp_path: Path) -> None:
-    times: dict[int, float] = {}
+    samples: dict[int, list[float]] = {FEW: [], MANY: []}
     queries: dict[int, int] = {}
-    for count in (FEW, MANY):
-        folder = tmp_path / str(count)
-        folder.mkdir()
-        with installation(folder) as site:
+    browsers: dict[int, Browser] = {}
+    with ExitStack() as stack:
+        for count in samples:
+            folder = tmp_path / str(count)
+            folder.mkdir()
+            site = stack.enter_context(installation(folder))
             session = site.ask(*WORKER, "populate", str(count))["coordinator"]
             queries[count] = site.ask(*WORKER, "queries", "/participants/")["/participants/"]
-            with served(site) as port:
-                times[count] = _opening(Browser(port, session), "/participants/")
-    ratio = times[MANY] / times[FEW]
-    for count in (FEW, MANY):
-        print(f"\nlist of {count} participants: {times[count] * 1000:.0f} ms, {queries[count]} queries", end="")
+            browsers[count] = Browser(stack.enter_context(served(site)), session)
+        # In turn, so that a busy moment of the machine falls on both alike; the quickest is the least disturbed.
+        for _round in range(2 * ROUNDS):
+            for count, browser in browsers.items():
+                samples[count].append(_once(browser, "/participants/"))
+    ratio = min(samples[MANY]) / min(samples[FEW])
+    for count in samples:
+        print(f"\nlist of {count} participants: {min(samples[count]) * 1000:.0f} ms, {queries[count]} queries", end="")
     print(f"\nratio {ratio:.2f}")
     assert queries[FEW] == queries[MANY]
     assert ratio < 1.5
@@ -53,8 +59,10 @@ def test_saving_a_form_of_thirty_items_is_told_beside_a_form_of_ten_and_the_bare
     assert long / short < 3
 
 
-def _opening(browser: Browser, path: str) -> float:
-    return _measured(lambda _round: browser.get(path))
+def _once(browser: Browser, path: str) -> float:
+    begin = time.perf_counter()
+    browser.get(path)
+    return time.perf_counter() - begin
 
 
 def _saving(browser: Browser, path: str, prefix: str, items: int) -> float:
