@@ -103,7 +103,7 @@ def test_one_makes_a_list_and_another_activates_it(one_day: Trial, hire: Hire) -
     manager.sign_in()
     manager.reads("Lists to activate")
     manager.look("work-list-data-manager")
-    manager.open("/work/activation/")
+    manager.open("/duties/activation/")
     manager.look()
     manager.open("/randomization/2/activate/")
     manager.look("list-activate")

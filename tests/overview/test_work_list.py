@@ -278,10 +278,10 @@ def test_a_long_duty_shows_its_first_tasks_its_true_count_and_a_page_of_its_own(
     client = signed_in(cast.at(SITE, Role.COORDINATOR))
     found = next(each for each in work_list(cast.at(SITE, Role.COORDINATOR)) if each.key == "consent")
     assert (found.count, len(found.tasks)) == (3, 1)
-    assert "/work/consent/" in client.get("/").content.decode()
-    assert client.get("/work/consent/").content.decode().count("tm-tasks__item") == 3
-    assert client.get("/work/close/").status_code == 200
-    assert client.get("/work/nonsense/").status_code == 404
+    assert "/duties/consent/" in client.get("/").content.decode()
+    assert client.get("/duties/consent/").content.decode().count("tm-tasks__item") == 3
+    assert client.get("/duties/close/").status_code == 200
+    assert client.get("/duties/nonsense/").status_code == 404
 
 
 def test_whoever_has_nothing_to_do_is_told_so(cast: Cast, signed_in: Callable[[User], Client]) -> None:
@@ -294,7 +294,7 @@ def test_a_blinded_rater_meets_no_trace_of_the_arm(cast: Cast, signed_in: Callab
     rater = signed_in(cast.at(SITE, Role.RATER))
     for arm in ("esketamine", "ect"):
         walk.randomised(cast, arm=arm)
-        page = rater.get("/work/forms/", HTTP_ACCEPT_LANGUAGE="en").content.decode().lower()
+        page = rater.get("/duties/forms/", HTTP_ACCEPT_LANGUAGE="en").content.decode().lower()
         assert "week 1" in page
         assert "esketamine" not in page
         assert "ect session" not in page

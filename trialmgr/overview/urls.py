@@ -7,7 +7,7 @@ from trialmgr.overview.views import home, language, recruitment, trail
 app_name = "overview"
 urlpatterns = [
     path("", home.home, name="home"),
-    path("work/<slug:key>/", home.one_duty, name="duty"),
+    path("duties/<slug:key>/", home.one_duty, name="duty"),
     path("recruitment/", recruitment.recruitment, name="recruitment"),
     path("audit/", trail.trail, name="trail"),
     path("audit/export/", trail.export, name="trail_export"),
