@@ -32,9 +32,9 @@ from randomization.models import RandomizationList
 from randomization.policies import can_allocate
 from randomization.queries import in_screening, ready_to_randomise
 from tests import walk
+from trialmgr.overview.duties import Duty, duty, work_list
+from trialmgr.overview.duties.casebook import window_of
 from trialmgr.overview.rehearsal.cast import Cast
-from trialmgr.overview.work import Duty, duty, work_list
-from trialmgr.overview.work.casebook import window_of
 from trialmgr.participants.actions import record_consent, withdraw_consent
 from trialmgr.participants.models import Participant
 from trialmgr.people.actions import close_site, create_user, grant_role
@@ -272,7 +272,7 @@ def test_the_work_list_asks_the_database_as_often_for_many_as_for_few(
 def test_a_long_duty_shows_its_first_tasks_its_true_count_and_a_page_of_its_own(
     cast: Cast, signed_in: Callable[[User], Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trialmgr.overview.work.SHOWN", 1)
+    monkeypatch.setattr("trialmgr.overview.duties.SHOWN", 1)
     for _time in range(3):
         walk.registered(cast)
     client = signed_in(cast.at(SITE, Role.COORDINATOR))

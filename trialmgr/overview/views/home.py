@@ -4,7 +4,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from trialmgr.overview.work import DUTIES, duty, work_list
+from trialmgr.overview.duties import DUTIES, duty, work_list
 from trialmgr.people.guards import person
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from trialmgr.overview.work import casebook, lists, screening
-from trialmgr.overview.work.desk import Desk, Duty, Link, Task
+from trialmgr.overview.duties import casebook, lists, screening
+from trialmgr.overview.duties.desk import Desk, Duty, Link, Task
 from trialmgr.people.models import User
 from trialmgr.studies.clock import today
 from trialmgr.studies.queries import current_definition

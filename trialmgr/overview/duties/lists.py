@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from randomization.models import ListStatus, RandomizationList
 from randomization.policies import active_list, purpose_here
 from randomization.queries import strata_running_low
-from trialmgr.overview.work.desk import Desk, Duty, Link, Task, said_of
+from trialmgr.overview.duties.desk import Desk, Duty, Link, Task, said_of
 
 
 def activation(desk: Desk) -> Duty:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from crf.models import EntryStatus, FormEntry, Freeze, GateDecision, Visit
 from randomization.queries import ready_to_randomise
-from trialmgr.overview.work.desk import Desk, Duty, Link, Task, said_of, within
+from trialmgr.overview.duties.desk import Desk, Duty, Link, Task, said_of, within
 from trialmgr.participants.models import Consent, Participant, ParticipantQuerySet
 from trialmgr.participants.states import Status
 from trialmgr.protocol.model import Gate

@@ -22,7 +22,7 @@ from crf.models import (
     Visit,
     VisitQuerySet,
 )
-from trialmgr.overview.work.desk import Desk, Duty, Link, Task, said_of, within
+from trialmgr.overview.duties.desk import Desk, Duty, Link, Task, said_of, within
 from trialmgr.participants.models import Consent
 from trialmgr.participants.states import Status
 from trialmgr.people.models import Site
