@@ -84,7 +84,7 @@ class LedgerEntry(models.Model):
     visit = models.CharField(_("visit"), max_length=60, blank=True)
     form = models.CharField(_("form"), max_length=40, blank=True)
     occurrence = models.CharField(_("row"), max_length=10, blank=True)
-    item = models.CharField(_("item"), max_length=40, blank=True)
+    item = models.CharField(_("item"), max_length=90, blank=True)
     # No value and an empty value are different facts here.
     old = models.TextField(_("old value"), null=True)  # noqa: DJ001
     new = models.TextField(_("new value"), null=True)  # noqa: DJ001

@@ -80,7 +80,7 @@ class _Book:
 def casebook(place: CasebookPlace) -> list[PhaseLines]:
     """Phases that hold a visit with a form this person sees, in the order of the study."""
     book = _read(place)
-    visits = visits_of(place.user, place.participant, place.definition)
+    visits = visits_of(place.user, place.participant)
     lines = [line for line in (_line(book, visit) for visit in visits) if line.forms]
     phases = [
         PhaseLines(phase.label(spoken()), tuple(line for line in lines if line.visit.phase == phase.key))
@@ -155,11 +155,13 @@ def _planned_tag(visit: Visit) -> Tag:
 def _form_lines(book: _Book, visit: Visit) -> Iterator[FormLine]:
     place = book.place
     roles = place.user.roles_at(place.participant.site)
-    for key in visit.definition.forms:
+    here = book.entries.get(visit.pk, [])
+    # An entry of a form that a later version took from this visit keeps its line.
+    for key in dict.fromkeys([*visit.definition.forms, *(entry.form_key for entry in here)]):
         if not place.sees_form(key):
             continue
         form = place.definition.form(key)
-        entries = [entry for entry in book.entries.get(visit.pk, []) if entry.form_key == key]
+        entries = [entry for entry in here if entry.form_key == key]
         yield FormLine(
             label=form.label(spoken()),
             url=reverse("crf:entry", args=[place.participant.number, visit.slug, key]),

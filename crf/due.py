@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from trialmgr.participants.states import Status
 from trialmgr.people.visibility import Sight
-from trialmgr.protocol.model import StudyDefinition, VisitDefinition
+from trialmgr.protocol.expressions import parse
+from trialmgr.protocol.model import Gate, StudyDefinition, VisitDefinition
 
 
 class Step(enum.StrEnum):
@@ -26,9 +27,10 @@ class Step(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VisitFacts:
-    """One planned visit as it stands. ``complete``: keys of the forms that are complete."""
+    """One planned visit as it stands. ``defined``: by its version; ``complete``: keys of complete forms."""
 
     key: str
+    defined: VisitDefinition
     ordinal: int
     target_on: datetime.date | None
     latest_on: datetime.date | None
@@ -39,7 +41,7 @@ class VisitFacts:
 
 @dataclass(frozen=True, slots=True)
 class CaseFacts:
-    """``verdict``: eligible or not, None while not judged. ``decided``: phases whose gate was decided."""
+    """``verdict``: eligible or not, None while not judged. ``decided``: phases whose gate is not to be asked any more."""
 
     status: Status
     consented: bool
@@ -67,7 +69,7 @@ def next_due(definition: StudyDefinition, sight: Sight, case: CaseFacts, today: 
     """The first step that is open, or None when nothing is."""
     if case.status not in {Status.SCREENING, Status.ON_STUDY}:
         return None
-    pending = _first_pending(definition, sight, case, today)
+    pending = _first_pending(sight, case, today)
     if sight.blinded:
         return pending
     if not case.consented:
@@ -86,14 +88,22 @@ def _screening_step(definition: StudyDefinition, case: CaseFacts, pending: Due |
 
 def _trial_step(definition: StudyDefinition, case: CaseFacts, pending: Due | None) -> Due:
     for phase in definition.phases:
-        if phase.gate and phase.key not in case.decided and _is_done(definition, case, phase.gate.visit):
-            return Due(Step.GATE, phase=phase.key)
+        if phase.gate and phase.key not in case.decided and _is_done(case, phase.gate.visit):
+            return _wanted_by(phase.gate, case) or Due(Step.GATE, phase=phase.key)
     return pending or Due(Step.END)
 
 
-def _first_pending(definition: StudyDefinition, sight: Sight, case: CaseFacts, today: datetime.date) -> Due | None:
+def _wanted_by(gate: Gate, case: CaseFacts) -> Due | None:
+    """A form of the gate's own visit that the visit can do without, but the rule reads."""
+    visit = next(visit for visit in case.visits if visit.key == gate.visit)
+    read = {path[1] for path in parse(gate.rule).references if path[0] == gate.visit}
+    wanting = [form for form in visit.defined.forms if form in read and form not in visit.complete]
+    return Due(Step.FORM, visit, form=wanting[0]) if wanting else None
+
+
+def _first_pending(sight: Sight, case: CaseFacts, today: datetime.date) -> Due | None:
     for visit in case.visits:
-        due = _pending(definition.visit(visit.key), sight, visit, today)
+        due = _pending(visit.defined, sight, visit, today)
         if due is not None:
             return due
     return None
@@ -112,14 +122,12 @@ def _pending(defined: VisitDefinition, sight: Sight, visit: VisitFacts, today: d
 def _eligibility_visit_done(definition: StudyDefinition, case: CaseFacts) -> bool:
     """Every form of the visit that holds the eligibility form is complete."""
     keys = {form.key for form in definition.forms if form.eligibility}
-    return any(
-        keys & set(definition.visit(visit.key).forms) and _visit_complete(definition, visit) for visit in case.visits
-    )
+    return any(keys & set(visit.defined.forms) and _visit_complete(visit) for visit in case.visits)
 
 
-def _is_done(definition: StudyDefinition, case: CaseFacts, key: str) -> bool:
-    return any(visit.key == key and _visit_complete(definition, visit) for visit in case.visits)
+def _is_done(case: CaseFacts, key: str) -> bool:
+    return any(visit.key == key and _visit_complete(visit) for visit in case.visits)
 
 
-def _visit_complete(definition: StudyDefinition, visit: VisitFacts) -> bool:
-    return set(definition.visit(visit.key).must_complete) <= visit.complete
+def _visit_complete(visit: VisitFacts) -> bool:
+    return set(visit.defined.must_complete) <= visit.complete

@@ -20,7 +20,7 @@ from trialmgr.protocol.expressions import (
     Reference,
     parse,
 )
-from trialmgr.protocol.model import Form, Item, ItemType, Section, StudyDefinition
+from trialmgr.protocol.model import Form, Item, ItemType, Range, RowKey, Section, StudyDefinition
 
 MOST_RADIOS = 12
 """A code list longer than this becomes a select."""
@@ -30,7 +30,8 @@ ANY_ANSWER, NO_ANSWER = "*", "!"
 """Stand in the place of codes in ``ShownWhen``; no code is spelled so."""
 
 _DATES = frozenset({ItemType.DATE, ItemType.PARTIAL_DATE})
-_INPUTMODES = {ItemType.INTEGER: "numeric", ItemType.DECIMAL: "decimal"}
+_INPUTMODES = {ItemType.INTEGER: "numeric", ItemType.DECIMAL: "decimal", ItemType.SCALE: "numeric"}
+_CONTROLS: dict[str, str] = {ItemType.LONG_TEXT: "long_text", ItemType.FILE: "file"}
 _YES_NO = {"nl": (("yes", "Ja"), ("no", "Nee")), "en": (("yes", "Yes"), ("no", "No"))}
 _MONTHS = {
     language: {f"{number:02d}": name for number, name in enumerate(names.split(), start=1)}
@@ -99,6 +100,8 @@ class FieldView:
     type: str
     label: str
     hint: str = ""
+    bounds: str = ""
+    accepts: str = ""
     unit: str = ""
     value: str = ""
     shown: str = ""
@@ -134,14 +137,14 @@ class FieldView:
 
     @property
     def control(self) -> str:
-        """Which boxes the page draws: output, not_asked, date, radios, checkboxes, select, long_text or text."""
+        """Which boxes the page draws: output, not_asked, date, radios, checkboxes, select, file, long_text or text."""
         if self.skipped and (self.derived or self.shown_when is None):
             return "not_asked"
         if self.derived or self.frozen:
             return "output"
         if self.type in _DATES:
             return "date"
-        return self._choice_control() if self.choices else "long_text" if self.type == ItemType.LONG_TEXT else "text"
+        return self._choice_control() if self.choices else _CONTROLS.get(self.type, "text")
 
     def _choice_control(self) -> str:
         if self.type == ItemType.MULTI_CHOICE:
@@ -179,9 +182,20 @@ class FieldView:
         return not self.hint and self.type in (ItemType.PARTIAL_DATE, ItemType.TIME)
 
     @property
+    def bounds_shown(self) -> str:
+        """The range in words beside a box where a person types; radios show it by themselves."""
+        return self.bounds if self.control == "text" else ""
+
+    @property
+    def file_name(self) -> str:
+        """The name under which a file was brought, from the mark that stands for it."""
+        return self.value.partition("/")[2]
+
+    @property
     def described_by(self) -> str:
         ends = {
             "hint": bool(self.hint) or self.needs_hint_of_type,
+            "bounds": bool(self.bounds_shown),
             "unit": bool(self.unit),
             "error": bool(self.error),
             "previous": bool(self.previous),
@@ -224,7 +238,7 @@ def build_fields(
     marks: Mapping[str, Marks] | None = None,
     hidden: Collection[str] = (),
 ) -> tuple[SectionView, ...]:
-    """Sections of a form as the page draws them; all mappings go by item key.
+    """Sections of a form as the page draws them (groups laid out by ``layout``); all mappings go by item key.
 
     ``values`` and ``missing`` (codes of reasons) are what stands in the boxes, ``saved_*`` what the entry holds; where
     they differ the field shows what it was. ``hidden`` items are left out, and a section that loses all of them too.
@@ -249,11 +263,19 @@ def shown_value(definition: StudyDefinition, item: Item, value: str, language: s
         return ""
     if item.type in _DATES:
         return _shown_date(value, language)
+    if item.type is ItemType.FILE:
+        return value.partition("/")[2]
     labels = dict(_choices(definition, item, language))
     if labels:
         codes = value.split() if item.type is ItemType.MULTI_CHOICE else [value]
         return "; ".join(labels.get(code, code) for code in codes)
     return f"{value} {item.unit}" if item.unit else value
+
+
+def rows_sent(post: Posted) -> tuple[str, ...]:
+    """Keys of values in rows (``trials.2.drug``) that have a box in a POST, filled or not, in the order they came."""
+    named = (name.split(".") for name in post)
+    return tuple(".".join(parts[1:4]) for parts in named if parts[0] in ("item", "missing") and len(parts) > 3)
 
 
 def read_submission(form: Form, post: Posted, *, hidden: Collection[str] = ()) -> tuple[dict[str, str], dict[str, str]]:
@@ -264,7 +286,7 @@ def read_submission(form: Form, post: Posted, *, hidden: Collection[str] = ()) -
     an answer and a reason comes back in both.
     """
     items = [item for item in form.items if not item.is_derived and item.key not in hidden]
-    values = {item.key: raw for item in items if (raw := _raw_value(item, post))}
+    values = {item.key: raw for item in items if (raw := _raw_value(item, post)) and f"clear.{item.key}" not in post}
     missing = {item.key: code for item in items if (code := _raw_reason(item, post))}
     return values, missing
 
@@ -282,6 +304,8 @@ def _field(page: _Page, item: Item) -> FieldView:
         type=item.type,
         label=item.label(page.language),
         hint=item.hint(page.language) if item.hint else "",
+        bounds=_bounds(item, page.language),
+        accepts=",".join(f".{ending}" for ending in item.accepts),
         unit=item.unit or "",
         value=value,
         shown=_in_words(page, item, value, reason),
@@ -308,9 +332,31 @@ def _field(page: _Page, item: Item) -> FieldView:
 def _choices(definition: StudyDefinition, item: Item, language: str) -> Choices:
     if item.type is ItemType.YES_NO:
         return _YES_NO[language]
+    if item.type is ItemType.SCALE:
+        return _steps(item, language)
     if item.codelist is None:
         return ()
     return tuple((entry.code, entry.label(language)) for entry in definition.codelist(item.codelist).items)
+
+
+def _steps(item: Item, language: str) -> Choices:
+    """Every step of a scale, its ends in words; none for a long scale, where the number is typed."""
+    ends, words = item.range or Range(), item.anchors
+    first, last = int(ends.min or 0), int(ends.max or 0)
+    if words is None or last - first >= MOST_RADIOS:
+        return ()
+    said = {first: f"{first}: {words.min(language)}", last: f"{last}: {words.max(language)}"}
+    return tuple((str(step), said.get(step, str(step))) for step in range(first, last + 1))
+
+
+def _bounds(item: Item, language: str) -> str:
+    """``0 - 6`` or, for a scale, what its ends mean; nothing for a range with an open end."""
+    ends = item.range or Range()
+    if ends.min is None or ends.max is None:
+        return ""
+    if item.anchors is not None:
+        return f"{ends.min}: {item.anchors.min(language)}; {ends.max}: {item.anchors.max(language)}"
+    return f"{ends.min} – {ends.max}"
 
 
 def _reasons(page: _Page) -> Choices:
@@ -346,8 +392,18 @@ def _shown_when(page: _Page, item: Item) -> ShownWhen | None:
     """Skip logic simple enough for the browser: one other answer on this page, compared with codes."""
     if item.ask_if is None:
         return None
-    asked = _asked_codes(page, parse(item.ask_if).root)
-    return ShownWhen(f"item.{asked[0]}", " ".join(asked[1])) if asked and _stands(page, asked[0]) else None
+    asked = _asked_codes(page, item, parse(item.ask_if).root)
+    if asked is None:
+        return None
+    key = _beside(page, item, asked[0])
+    return ShownWhen(f"item.{key}", " ".join(asked[1])) if _stands(page, key) else None
+
+
+def _beside(page: _Page, item: Item, name: str) -> str:
+    """Whom a rule means by a bare name: within a row the item of the same row, where the row has one."""
+    row = RowKey.read(item.key)
+    key = f"{row.section}.{row.row}.{name}" if row else name
+    return key if page.form.has_item(key) else name
 
 
 def _stands(page: _Page, key: str) -> bool:
@@ -358,7 +414,7 @@ def _stands(page: _Page, key: str) -> bool:
     return not item.is_derived and item.type not in _DATES
 
 
-def _asked_codes(page: _Page, node: Node) -> tuple[str, list[str]] | None:
+def _asked_codes(page: _Page, item: Item, node: Node) -> tuple[str, list[str]] | None:
     match node:
         case Reference(path=(key,)):
             return key, ["yes"]
@@ -371,7 +427,7 @@ def _asked_codes(page: _Page, node: Node) -> tuple[str, list[str]] | None:
         case Comparison(sign="=", left=Reference(path=(key,)), right=Constant() as constant):
             return _as_codes(key, (constant,))
         case Comparison(sign="!=", left=Reference(path=(key,)), right=Constant() as constant):
-            return _other_codes(page, key, constant)
+            return _other_codes(page, item, key, constant)
         case Membership(part=Reference(path=(key,)), options=options):
             return _as_codes(key, options)
         case _:
@@ -384,9 +440,10 @@ def _as_codes(key: str, constants: Sequence[Constant]) -> tuple[str, list[str]] 
     return (key, known) if len(known) == len(codes) else None
 
 
-def _other_codes(page: _Page, key: str, constant: Constant) -> tuple[str, list[str]] | None:
+def _other_codes(page: _Page, item: Item, key: str, constant: Constant) -> tuple[str, list[str]] | None:
     """The rest of the code list; None for an item without one."""
-    choices = _choices(page.definition, page.form.item(key), page.language) if page.form.has_item(key) else ()
+    asked = _beside(page, item, key)
+    choices = _choices(page.definition, page.form.item(asked), page.language) if page.form.has_item(asked) else ()
     others = [code for code, _ in choices if code != _code(constant.content)]
     return (key, others) if others else None
 
@@ -415,7 +472,7 @@ def _raw_reason(item: Item, post: Posted) -> str:
 
 
 def _is_choice(item: Item) -> bool:
-    return item.type in (ItemType.CHOICE, ItemType.YES_NO)
+    return item.type in (ItemType.CHOICE, ItemType.YES_NO, ItemType.SCALE)
 
 
 def _raw_date(item: Item, post: Posted) -> str:

@@ -27,6 +27,11 @@ class StoredValues:
         )
         return {(entry.visit.slug, entry.form_key): entry.data for entry in entries}
 
+    def keys(self, visit: str, form: str) -> tuple[str, ...] | None:
+        """The items that have a value on a form; None when it was never entered."""
+        document = self._documents.get((visit, form))
+        return None if document is None else tuple(document)
+
     def __call__(self, visit: str, form: str, item: str) -> str | None:
         value = self._documents.get((visit, form), {}).get(item)
         self.asked[f"{visit}.{form}.{item}"] = value

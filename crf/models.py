@@ -3,21 +3,26 @@ from __future__ import annotations
 import datetime
 import enum
 import hashlib
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
+from audit.acts import current_act
 from audit.ledger import canonical
 from audit.models import TrackedModel, TrackedQuerySet
 from crf.participant_forms import form_for
+from crf.versions import planned_as
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import ScopedQuerySet, User
 from trialmgr.people.visibility import Sight
 from trialmgr.protocol.model import Form, VisitDefinition
 from trialmgr.studies.models import StudyVersion
 from trialmgr.studies.queries import current_definition
+
+# ``section.row.item``: two keys of 40 characters and a row of up to four digits.
+LONGEST_ITEM_KEY = 90
 
 
 class CasebookQuerySet(ScopedQuerySet):
@@ -77,8 +82,8 @@ class Visit(TrackedModel):
 
     @cached_property
     def definition(self) -> VisitDefinition:
-        """Whoever loads many visits sets it on each, from the one definition at hand."""
-        return current_definition().visit(self.key)
+        """By the version in force on its day. Whoever loads many visits sets it on each, see ``crf.queries``."""
+        return planned_as(self.participant, self.key, self.took_place_on)
 
     @property
     def is_not_done(self) -> bool:
@@ -182,6 +187,34 @@ def entry_name(visit: Visit, form_key: str, occurrence: int) -> str:
     return f"{visit.participant.number}/{visit.slug}/{form_key}/{occurrence}"
 
 
+class StoredFile(models.Model):
+    """A file that answers an item, encrypted, once for each content. Never changed (a trigger holds that).
+
+    Read only through an entry whose document names it, so that the sight of the entry holds for the file too.
+    """
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="files")
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveIntegerField(_("size in bytes"))
+    sealed = models.BinaryField()
+    stored_at = models.DateTimeField(_("stored at"))
+    stored_by = models.CharField(_("stored by"), max_length=150)
+
+    append_only = True
+
+    class Meta:
+        ordering = ["stored_at", "pk"]
+        verbose_name = _("file")
+        constraints = [models.UniqueConstraint(fields=["participant", "sha256"], name="one_file_a_content")]
+
+    def __str__(self) -> str:
+        return f"{self.participant} {self.sha256[:12]}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        current_act()
+        super().save(*args, **kwargs)
+
+
 class PartOfEntryQuerySet(CasebookQuerySet):
     """Rows keyed (entry, item); those on an item that reveals the allocation are revealing too."""
 
@@ -216,7 +249,7 @@ class Query(TrackedModel):
 
     entry = models.ForeignKey(FormEntry, on_delete=models.PROTECT, related_name="queries")
     number = models.PositiveIntegerField(_("number"))
-    item = models.CharField(_("item"), max_length=40)
+    item = models.CharField(_("item"), max_length=LONGEST_ITEM_KEY)
     reveals_allocation = models.BooleanField(default=False)
     check_key = models.CharField(_("edit check"), max_length=80, blank=True)
     status = models.CharField(
@@ -271,7 +304,7 @@ class Verification(TrackedModel):
     """A monitor has held one value against its source. It falls when the value changes."""
 
     entry = models.ForeignKey(FormEntry, on_delete=models.PROTECT, related_name="verifications")
-    item = models.CharField(_("item"), max_length=40)
+    item = models.CharField(_("item"), max_length=LONGEST_ITEM_KEY)
     reveals_allocation = models.BooleanField(default=False)
     digest = models.CharField(max_length=64)
     verified_at = models.DateTimeField(_("verified at"))

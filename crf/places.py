@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -17,12 +18,13 @@ from django.utils.translation import gettext as _
 
 from crf.models import FormEntry, Visit
 from crf.participant_forms import form_for
+from crf.versions import definition_for, planned_as
 from trialmgr.participants.models import Participant
 from trialmgr.participants.queries import participant_for
 from trialmgr.people.models import User
 from trialmgr.people.visibility import Sight
 from trialmgr.protocol.model import Form, Phase, StudyDefinition
-from trialmgr.studies.queries import current_definition
+from trialmgr.studies.queries import current_definition, timeline
 
 
 def spoken() -> str:
@@ -34,7 +36,7 @@ def spoken() -> str:
 class CasebookPlace:
     user: User
     participant: Participant
-    definition: StudyDefinition
+    definition: StudyDefinition  # across all versions; what is begun anew follows ``FormPlace.fresh``
     sight: Sight
 
     def may(self, permission: str) -> bool:
@@ -51,7 +53,7 @@ class CasebookPlace:
         return key in self.sight.forms
 
     def phase(self, key: str) -> Phase:
-        phases = {phase.key: phase for phase in self.definition.phases}
+        phases = {phase.key: phase for phase in definition_for(self.participant, None).phases}
         if key not in phases:
             raise Http404
         return phases[key]
@@ -72,7 +74,23 @@ class VisitPlace(CasebookPlace):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormPlace(VisitPlace):
+    """``form``: with the items of all versions; ``fresh``: the version that an entry begun now would follow."""
+
     form: Form
+    fresh: StudyDefinition
+
+    @property
+    def fresh_form(self) -> Form:
+        return form_for(self.participant, self.fresh, self.form.key)
+
+    def form_of_row(self, row: int | None) -> Form:
+        """The form by the version of a saved row, or by that of a row still to be begun."""
+        rows = FormEntry.objects.for_user(self.user).select_related("study_version")
+        entry = None if timeline().only else rows.filter(self._place(row)).first()
+        return form_for(self.participant, entry.study_version.definition, self.form.key) if entry else self.fresh_form
+
+    def _place(self, row: int | None) -> Q:
+        return Q(visit=self.visit, form_key=self.form.key, occurrence=row or 0)
 
     @property
     def url(self) -> str:
@@ -128,8 +146,9 @@ def form_place(user: User, number: str, slug: str, form_key: str) -> FormPlace:
     if not book.sees_form(form_key):
         raise PermissionDenied(_("Your role does not give access to this form."))
     visit = _visit(book, slug)
-    if form_key not in visit.definition.forms:
-        raise Http404
+    fresh = definition_for(book.participant, visit.took_place_on)
+    if form_key not in visit.definition.forms or not fresh.has_form(form_key):
+        fresh = _version_begun(visit, form_key)
     return FormPlace(
         user=user,
         participant=book.participant,
@@ -137,7 +156,16 @@ def form_place(user: User, number: str, slug: str, form_key: str) -> FormPlace:
         sight=book.sight,
         visit=visit,
         form=form_for(book.participant, book.definition, form_key),
+        fresh=fresh,
     )
+
+
+def _version_begun(visit: Visit, form_key: str) -> StudyDefinition:
+    """The version of an entry of a form that the visit no longer holds; 404 where there is none."""
+    begun = FormEntry.objects.select_related("study_version").filter(visit=visit, form_key=form_key).first()
+    if begun is None:
+        raise Http404
+    return begun.study_version.definition
 
 
 def _visit(book: CasebookPlace, slug: str) -> Visit:
@@ -150,7 +178,8 @@ def _visit(book: CasebookPlace, slug: str) -> Visit:
     number = int(ordinal) if ordinal.isdecimal() and len(ordinal) < 5 else 1
     rows = Visit.objects.for_user(book.user)
     visit: Visit = get_object_or_404(rows, participant=book.participant, key=key, ordinal=number)
-    visit.participant, visit.definition = book.participant, defined
+    visit.participant = book.participant
+    visit.definition = planned_as(book.participant, key, visit.took_place_on)
     if visit.slug != slug:
         raise Http404
     return visit

@@ -18,34 +18,39 @@ from crf.models import (
     Query,
     Visit,
 )
+from crf.versions import definition_for, planned_as
 from trialmgr.participants.models import Consent, Participant
 from trialmgr.participants.policies import valid_consent
 from trialmgr.participants.states import STATUS_LABELS, Status
 from trialmgr.people.models import User
+from trialmgr.people.policies import is_blinded_no_more
 from trialmgr.protocol.model import Form, StudyDefinition
 
 
 def check_role_enters(user: User, visit: Visit, form: Form) -> None:
-    """Which roles enter a form stands in the study definition."""
+    """Which roles enter a form stands in the study definition; who learned an allocation enters none blinded."""
     if not user.roles_at(visit.participant.site) & set(form.entered_by):
         raise PermissionDenied(_("Your role does not enter this form."))
+    if is_blinded_no_more(user):
+        raise PermissionDenied(_("You have learned an allocation of this trial and enter no form in a blinded role."))
 
 
 def can_role_enter(user: User, visit: Visit, form: Form) -> bool:
-    return bool(user.roles_at(visit.participant.site) & set(form.entered_by))
+    return bool(user.roles_at(visit.participant.site) & set(form.entered_by)) and not is_blinded_no_more(user)
 
 
-def check_entry_open(visit: Visit, form: Form) -> None:
+def check_entry_open(visit: Visit, form: Form, *, begun: bool | None = None) -> None:
     """Every reason why nothing may be written on this form at this visit now."""
-    reasons = entry_closed_reasons(visit, form)
+    reasons = entry_closed_reasons(visit, form, begun=begun)
     if reasons:
         raise ActionRefused(*reasons)
 
 
-def entry_closed_reasons(visit: Visit, form: Form) -> list[str]:
+def entry_closed_reasons(visit: Visit, form: Form, *, begun: bool | None = None) -> list[str]:
+    """``begun``: an entry stands, which is finished on its own version even where the visit lost the form since."""
     participant = visit.participant
     reasons = []
-    if form.key not in visit.definition.forms:
+    if form.key not in visit.definition.forms and not _is_begun(visit, form, begun):
         reasons.append(_("This form does not belong to this visit."))
     reasons += _consent_reasons(visit)
     if is_frozen(participant):
@@ -55,6 +60,10 @@ def entry_closed_reasons(visit: Visit, form: Form) -> list[str]:
     elif visit.definition.kind != "log" and visit.took_place_on is None:
         reasons.append(_("Record the day of the visit first."))
     return reasons
+
+
+def _is_begun(visit: Visit, form: Form, known: bool | None) -> bool:
+    return FormEntry.objects.filter(visit=visit, form_key=form.key).exists() if known is None else known
 
 
 def _consent_reasons(visit: Visit) -> list[str]:
@@ -123,12 +132,13 @@ def open_forms_before_allocation(participant: Participant, definition: StudyDefi
             "visit__key", "form_key"
         )
     )
+    days = dict(Visit.objects.filter(participant=participant).values_list("key", "took_place_on"))
     return [
         _("%(visit)s: %(form)s is not complete.")
         % {"visit": visit.label(language), "form": definition.form(form).label(language)}
         for visit in definition.visits
         if visit.before_allocation
-        for form in visit.must_complete
+        for form in planned_as(participant, visit.key, days.get(visit.key)).must_complete
         if (visit.key, form) not in complete
     ]
 
@@ -140,11 +150,19 @@ def arm_of(participant: Participant) -> str | None:
     return common.pop() if len(common) == 1 else None
 
 
+def _is_settled(participant: Participant, phase: str) -> bool:
+    """Gates at one visit are alternatives: once one of them has opened, the others are not asked any more."""
+    alternatives = definition_for(participant, None).alternatives(phase)
+    return GateDecision.objects.filter(participant=participant, phase__in=alternatives, opened=True).exists()
+
+
 def check_gate_open(participant: Participant, phase: str) -> None:
     reasons = []
     if participant.state is not Status.ON_STUDY:
         reasons.append(_("The participant is in the state “%(state)s”.") % {"state": STATUS_LABELS[participant.state]})
     if GateDecision.objects.filter(participant=participant, phase=phase).exists():
         reasons.append(_("This decision has been taken already."))
+    if _is_settled(participant, phase):
+        reasons.append(_("The decision at this visit has opened another phase."))
     if reasons:
         raise ActionRefused(*reasons)

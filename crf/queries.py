@@ -9,12 +9,13 @@ from django.db.models import Count, QuerySet
 
 from crf.due import CaseFacts, Due, VisitFacts, next_due
 from crf.models import EligibilityDecision, EntryStatus, FormEntry, GateDecision, Query, QueryStatus, Visit
+from crf.versions import planned_as
 from trialmgr.participants.models import Consent, Participant
 from trialmgr.participants.states import Status
 from trialmgr.people.models import User
 from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies.clock import today
-from trialmgr.studies.queries import current_definition
+from trialmgr.studies.queries import current_definition, one_version
 
 _VISIT_FIELDS = (
     "pk",
@@ -33,14 +34,16 @@ def due_for(user: User, participants: Sequence[Participant]) -> dict[int, Due | 
     definition = current_definition()
     sight = user.sight(definition)
     ids = [participant.pk for participant in participants]
-    visits, consented = _visits(user, ids), _consented(ids)
+    with one_version():
+        visits = _visits(user, participants)
+    consented = _consented(ids)
     verdicts, decided = _verdicts(definition, participants), _decided(ids)
     cases = {
         participant.pk: CaseFacts(
             status=participant.state,
             consented=participant.pk in consented,
             verdict=verdicts.get(participant.pk),
-            decided=frozenset(decided[participant.pk]),
+            decided=_settled(definition, decided[participant.pk]),
             visits=tuple(visits[participant.pk]),
         )
         for participant in participants
@@ -68,30 +71,34 @@ def entries_by_visit(user: User, participant: Participant) -> dict[int, list[For
     return found
 
 
-def visits_of(user: User, participant: Participant, definition: StudyDefinition) -> list[Visit]:
+def visits_of(user: User, participant: Participant) -> list[Visit]:
     """Every visit that this person sees, in order of the planned day, each with its definition at hand."""
     visits = list(Visit.objects.for_user(user).filter(participant=participant).order_by("target_on", "pk"))
     for visit in visits:
-        visit.participant, visit.definition = participant, definition.visit(visit.key)
+        visit.participant = participant
+    with_definitions(visits)
     return visits
 
 
-def with_definitions(definition: StudyDefinition, visits: Iterable[Visit]) -> None:
+def with_definitions(visits: Iterable[Visit]) -> None:
     """Give each visit its definition, so that naming it asks the database nothing."""
-    for visit in visits:
-        visit.definition = definition.visit(visit.key)
+    with one_version():
+        for visit in visits:
+            visit.definition = planned_as(visit.participant, visit.key, visit.took_place_on)
 
 
-def _visits(user: User, ids: Collection[int]) -> Mapping[int, list[VisitFacts]]:
+def _visits(user: User, participants: Sequence[Participant]) -> Mapping[int, list[VisitFacts]]:
+    people = {participant.pk: participant for participant in participants}
     complete: dict[int, set[str]] = defaultdict(set)
-    entries = FormEntry.objects.for_user(user).filter(visit__participant__in=ids, status=EntryStatus.COMPLETE.value)
+    entries = FormEntry.objects.for_user(user).filter(visit__participant__in=people, status=EntryStatus.COMPLETE.value)
     for visit_id, form in entries.order_by().values_list("visit_id", "form_key"):
         complete[visit_id].add(form)
     found: dict[int, list[VisitFacts]] = defaultdict(list)
-    rows = Visit.objects.for_user(user).filter(participant__in=ids).order_by("target_on", "pk")
+    rows = Visit.objects.for_user(user).filter(participant__in=people).order_by("target_on", "pk")
     for pk, participant, key, ordinal, target_on, latest_on, took_place_on, reason in rows.values_list(*_VISIT_FIELDS):
         facts = VisitFacts(
             key=key,
+            defined=planned_as(people[participant], key, took_place_on),
             ordinal=ordinal,
             target_on=target_on,
             latest_on=latest_on,
@@ -108,11 +115,19 @@ def _consented(ids: Collection[int]) -> set[int]:
     return set(rows.values_list("participant", flat=True))
 
 
-def _decided(ids: Collection[int]) -> Mapping[int, set[str]]:
-    found: dict[int, set[str]] = defaultdict(set)
-    for participant, phase in GateDecision.objects.filter(participant__in=ids).values_list("participant", "phase"):
-        found[participant].add(phase)
+def _decided(ids: Collection[int]) -> Mapping[int, dict[str, bool]]:
+    """By participant: each phase whose gate was decided, and whether it opened."""
+    found: dict[int, dict[str, bool]] = defaultdict(dict)
+    rows = GateDecision.objects.filter(participant__in=ids)
+    for participant, phase, opened in rows.values_list("participant", "phase", "opened"):
+        found[participant][phase] = opened
     return found
+
+
+def _settled(definition: StudyDefinition, decided: Mapping[str, bool]) -> frozenset[str]:
+    """The phases that were decided, and their alternatives where one opened."""
+    opened = [phase for phase, was_opened in decided.items() if was_opened]
+    return frozenset(decided).union(*(definition.alternatives(phase) for phase in opened))
 
 
 def _verdicts(definition: StudyDefinition, participants: Sequence[Participant]) -> dict[int, bool]:
@@ -121,8 +136,8 @@ def _verdicts(definition: StudyDefinition, participants: Sequence[Participant]) 
     newest = {row.participant_id: row for row in EligibilityDecision.objects.filter(participant__in=ids)}
     keys = [form.key for form in definition.forms if form.eligibility]
     entries = FormEntry.objects.standing().filter(visit__participant__in=newest, form_key__in=keys)
-    rows = list(entries.select_related("visit__participant", "study_version").defer("study_version__document"))
-    with_definitions(definition, (entry.visit for entry in rows))
+    rows = list(entries.select_related("visit__participant__site", "study_version").defer("study_version__document"))
+    with_definitions(entry.visit for entry in rows)
     return {
         entry.visit.participant_id: newest[entry.visit.participant_id].eligible
         for entry in rows

@@ -10,36 +10,48 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 
 from crf.fields import FieldLink, Marks, SectionView, build_fields
+from crf.layout import item_label, laid_out
 from crf.lookup import StoredValues
 from crf.models import EntryStatus, FormEntry, Query, QueryStatus, Signature
 from crf.places import FormPlace, spoken
 from crf.policies import can_role_enter, entry_closed_reasons
 from trialmgr.protocol.evaluation import Evaluation, evaluate_entry
-from trialmgr.protocol.model import Form, StudyDefinition
+from trialmgr.protocol.model import Form, ItemType, StudyDefinition
 from trialmgr.studies.queries import open_lock
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """``row``: None while a new row of a repeating form is being entered. ``entry``: None until first saved."""
+    """``row``: None while a new row of a repeating form is being entered. ``entry``: None until first saved.
+
+    ``sent``: keys of values in rows of groups that came in with a POST; ``wants_row``: one empty row more is asked for.
+    """
 
     place: FormPlace
     row: int | None
     entry: FormEntry | None
+    sent: tuple[str, ...] | None = None
+    wants_row: bool = False
 
     @cached_property
     def definition(self) -> StudyDefinition:
-        """The version the values were entered under; the newest for a form not yet begun."""
-        return self.entry.study_version.definition if self.entry else self.place.definition
+        """The version the values were entered under; the one in force for a form not yet begun."""
+        return self.entry.study_version.definition if self.entry else self.place.fresh
 
     @cached_property
     def form(self) -> Form:
-        return self.entry.form if self.entry else self.place.form
+        return self.entry.form if self.entry else self.place.fresh_form
 
     @cached_property
     def hidden(self) -> frozenset[str]:
         """Items that this person does not meet."""
-        return frozenset(item.key for item in self.form.items if not self.place.sight.item(item))
+        return frozenset(item.key for item in self.laid.items if not self.place.sight.item(item))
+
+    @cached_property
+    def laid(self) -> Form:
+        """The form with its groups row by row: those that stand or came in, and an empty one to write in."""
+        spare = self.wants_row or (self.sent is None and self.can_write)
+        return laid_out(self.form, [*self.data, *self.missing, *(self.sent or ())], spare=spare)
 
     @cached_property
     def data(self) -> dict[str, str]:
@@ -62,13 +74,13 @@ class Sheet:
     def evaluation(self) -> Evaluation:
         """What the definition says about the saved values."""
         stored = StoredValues(self.place.participant)
-        return evaluate_entry(self.definition, self.form, self.data, self.missing, stored)
+        return evaluate_entry(self.definition, self.form, self.data, self.missing, stored, self.place.visit.slug)
 
     @cached_property
     def wanting(self) -> tuple[str, ...]:
         """Labels of the questions that still want an answer."""
         seen = [key for key in self.evaluation.wanting if key not in self.hidden]
-        return tuple(self.form.item(key).label(spoken()) for key in seen)
+        return tuple(item_label(self.form, key, spoken()) for key in seen)
 
     @cached_property
     def may_enter(self) -> bool:
@@ -78,12 +90,16 @@ class Sheet:
     @cached_property
     def closed(self) -> tuple[str, ...]:
         """Every reason why nothing can be written here now."""
-        reasons = entry_closed_reasons(self.place.visit, self.form)
+        reasons = entry_closed_reasons(self.place.visit, self.form, begun=self.entry is not None)
         if self.entry and self.entry.status == EntryStatus.REMOVED:
             reasons.append(_("This row has been removed."))
         if open_lock() is not None:
             reasons.append(_("The study is locked."))
         return tuple(reasons)
+
+    @cached_property
+    def takes_files(self) -> bool:
+        return any(item.type is ItemType.FILE for item in self.form.items)
 
     @property
     def can_write(self) -> bool:
@@ -148,14 +164,14 @@ class Sheet:
         derived = {key: value for key, value in self.data.items() if self.form.item(key).is_derived}
         return build_fields(
             self.definition,
-            self.form,
+            self.laid,
             self.data if values is None else {**derived, **values},
             self.missing if missing is None else missing,
             errors or {},
             spoken(),
             saved_values=self.data if self.has_values else None,
             saved_missing=self.missing if self.has_values else None,
-            marks={item.key: self._marks(item.key) for item in self.form.items},
+            marks={item.key: self._marks(item.key) for item in self.laid.items},
             hidden=self.hidden,
         )
 
@@ -172,7 +188,8 @@ class Sheet:
         if self.entry is None:
             return []
         row = self.entry.occurrence
-        links = [
+        links = [FieldLink(_("Open the file"), self.place.row_url("file", row, key))] if self._holds_file(key) else []
+        links += [
             FieldLink(_("Query %(n)s") % {"n": query.number}, self.place.row_url("query", row, query.number))
             for query in self.unclosed
             if query.item == key
@@ -182,6 +199,9 @@ class Sheet:
         if not self.can_write:
             links.append(FieldLink(_("History"), self.place.row_url("item_history", row, key)))
         return links
+
+    def _holds_file(self, key: str) -> bool:
+        return self.form.item(key).type is ItemType.FILE and key in self.data
 
 
 def open_sheet(place: FormPlace, row: int) -> Sheet:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from audit.models import LedgerEntry
 from crf.fields import shown_value
+from crf.layout import item_label
 from crf.models import ENTRY_STATUS_LABELS
 from crf.places import FormPlace, spoken
 from trialmgr.people.permissions import ROLE_LABELS, Role
@@ -58,7 +59,7 @@ def _cells(place: FormPlace, line: LedgerEntry) -> list[dict[str, Any]]:
         line.actor,
         _roles(line.roles),
         ACTS.get(line.action, line.action),
-        place.form.item(line.item).label(spoken()) if known else line.item,
+        item_label(place.form, line.item, spoken()) if known else line.item,
         _value(place, line, line.old, "missing_old"),
         _value(place, line, line.new, "missing_new"),
         line.reason,

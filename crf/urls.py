@@ -20,11 +20,12 @@ _participants: list[URLPattern] = [
 _row: list[URLPattern] = [
     path("", entries.row, name="row"),
     path("history/", review.history, name="history"),
-    path("history/<slug:item>/", review.item_history, name="item_history"),
+    path("history/<name:item>/", review.item_history, name="item_history"),
+    path("files/<name:item>/", entries.file, name="file"),
     path("sign/", review.sign, name="sign"),
     path("verify/", review.verify, name="verify"),
     path("remove/", rows.remove, name="remove"),
-    path("queries/raise/<slug:item>/", threads.raise_one, name="raise_query"),
+    path("queries/raise/<name:item>/", threads.raise_one, name="raise_query"),
     path("queries/<int:n>/", threads.thread, name="query"),
 ]
 

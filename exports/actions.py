@@ -10,10 +10,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused, action, record
+from audit.folders import Draft, check_free, drafted
 from audit.models import LedgerHead
 from exports import policies
 from exports.dataset import Dataset, Watch, unwatched, write_dataset
-from exports.folders import Draft, check_free, drafted, kept_folder
+from exports.folders import kept_folder
 from exports.lock_triggers import wait_for_writers
 from exports.manifest import sha256_of
 from exports.models import Release, ReleaseFile

@@ -56,6 +56,12 @@ RULES = (
         en="Dates are text such as 2026-05-31; of partial dates what is known is given (2026-05). Times are UTC.",
     ),
     Text(
+        nl="Een vraag die een bestand vraagt, heeft als waarde sha256:<hash>/<naam>; het bestand zelf ligt erbij als "
+        "file_<hash>. Herhaalde groepen van vragen hebben een eigen tabel, met de rij in group_row.",
+        en="A question that asks for a file has the value sha256:<hash>/<name>; the file itself lies beside the tables "
+        "as file_<hash>. Repeating groups of questions have a table of their own, with the row in group_row.",
+    ),
+    Text(
         nl="Rijen met status removed zijn door het centrum verwijderd en tellen niet mee.",
         en="Rows with status removed were taken out by the site and do not count.",
     ),

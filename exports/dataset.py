@@ -20,11 +20,12 @@ from django.conf import settings
 from exports.codebook import CODE_COLUMNS, COLUMNS, code_rows, codebook_json, codebook_rows
 from exports.manifest import FORMAT, MANIFEST, SUMS, FileRecord, describe, json_text, sums_text, write_text
 from exports.plans import AUDIT_TRAIL, Table, tables
-from exports.queries import Cut, as_text, published_definitions
+from exports.queries import Cut, answered_files, as_text, published_definitions
 from exports.readme import MOST_AUDIT_ROWS, WORKBOOK, readme_text
 from exports.writers.csv_writer import write_csv
 from exports.writers.xlsx_writer import MOST_ROWS, Sheet, sheet_titles, write_workbook
-from trialmgr.studies.models import StudyLock, StudyVersion
+from trialmgr.studies.models import StudyLock
+from trialmgr.studies.queries import approved_versions, spans_of
 
 CODEBOOK, CODE_LISTS = "codebook.csv", "code_lists.csv"
 
@@ -72,6 +73,9 @@ def _written(folder: Path, cut: Cut, planned: tuple[Table, ...], done: list[File
     yield describe(write_text(folder / "codebook.json", json_text(codebook_json(planned, cut.definitions))))
     write_workbook(folder / WORKBOOK, _sheets(folder, planned, done), cut.lock.locked_at)
     yield describe(folder / WORKBOOK)
+    for name, content in answered_files(cut, planned):
+        (folder / name).write_bytes(content)
+        yield describe(folder / name)
     text = readme_text(cut.lock, cut.definitions[-1], planned, done, with_allocation=cut.with_allocation)
     yield describe(write_text(folder / "README.txt", text))
 
@@ -111,8 +115,9 @@ def _manifest(cut: Cut, files: list[FileRecord]) -> dict[str, Any]:
             "sponsor": study.sponsor,
         },
         "study_versions": [
-            {name: as_text(getattr(each, name)) for name in ("number", "label", "sha256", "effective_from")}
-            for each in StudyVersion.objects.order_by("number")
+            {name: as_text(getattr(each, name)) for name in ("number", "label", "sha256")}
+            | {"in_force": [{"site": span.site, "from": as_text(span.begins)} for span in spans_of(each)]}
+            for each in approved_versions()
         ],
         "lock": {name: as_text(getattr(cut.lock, name)) for name in _OF_LOCK},
         "allocation": "included" if cut.with_allocation else "left out",

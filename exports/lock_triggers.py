@@ -29,6 +29,8 @@ TABLES = (
     "participants_participant",
     "randomization_allocation",
     "randomization_stratum",
+    "studies_studyactivation",
+    "studies_studyapproval",
     "studies_studyversion",
 )
 MESSAGE = "the study is locked: no data may change"

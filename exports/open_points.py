@@ -15,6 +15,7 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from crf.models import EligibilityDecision, EntryStatus, FormEntry, Query, QueryStatus, Signature, Visit
+from crf.queries import with_definitions
 from exports.queries import published_definitions
 from trialmgr.participants.models import Participant
 from trialmgr.participants.states import STATUS_LABELS, Status
@@ -111,8 +112,7 @@ class _Casebooks:
     """All casebooks at once: visits and entries are read once, in two queries."""
 
     def __init__(self, definitions: Sequence[StudyDefinition]) -> None:
-        # A visit or form that the newest version has dropped keeps its last definition.
-        self.planned = {visit.key: visit for definition in definitions for visit in definition.visits}
+        # A form that the newest version has dropped keeps its last definition.
         self.forms = {form.key: form for definition in definitions for form in definition.forms}
         self.language = "en" if get_language() == "en" else "nl"
 
@@ -127,9 +127,8 @@ class _Casebooks:
 
     @cached_property
     def visits(self) -> dict[int, Visit]:
-        rows = Visit.objects.select_related("participant").order_by("participant__number", "target_on", "pk")
-        for visit in rows:
-            visit.definition = self.planned[visit.key]
+        rows = Visit.objects.select_related("participant__site").order_by("participant__number", "target_on", "pk")
+        with_definitions(rows)
         return {visit.pk: visit for visit in rows}
 
     @cached_property

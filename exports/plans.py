@@ -7,13 +7,13 @@ A release without the allocation has no table, column or line that reveals the a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from trialmgr.protocol.evaluation import eligibility_form
 from trialmgr.protocol.model import Form, Item, ItemType, StudyDefinition, Text
 
-NUMERIC = frozenset({ItemType.INTEGER.value, ItemType.DECIMAL.value})
+NUMERIC = frozenset({ItemType.INTEGER.value, ItemType.DECIMAL.value, ItemType.SCALE.value})
 AUDIT_TRAIL = "audit_trail.csv"
 
 
@@ -43,13 +43,17 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One CSV file. ``form``: the newest edition of the form it holds; ``reveals``: it tells the arm by being there."""
+    """One CSV file. ``form``: the newest edition of the form it holds; ``reveals``: it tells the arm by being there.
+
+    ``group``: the table holds the rows of this repeating group of the form, not the form's own items.
+    """
 
     name: str
     label: Text
     columns: tuple[Column, ...]
     form: Form | None = None
     reveals: bool = False
+    group: str = ""
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -80,17 +84,20 @@ def tables(definitions: Sequence[StudyDefinition], *, with_allocation: bool) -> 
 
 
 def form_tables(definitions: Sequence[StudyDefinition]) -> Iterator[Table]:
-    """One table for each form that any version had."""
+    """One table for each form that any version had, and one for each repeating group of such a form."""
     for key in dict.fromkeys(form.key for version in definitions for form in version.forms):
         editions = [edition for version in definitions for edition in _editions(version, key)]
         newest = editions[-1].form
-        yield Table(
-            name=f"form_{key}.csv",
-            label=newest.label,
-            columns=_form_columns(editions),
-            form=newest,
-            reveals=any(edition.form.reveals_allocation for edition in editions),
-        )
+        reveals = any(edition.form.reveals_allocation for edition in editions)
+        plain = dict.fromkeys(item.key for edition in editions for item in edition.form.plain_items)
+        yield Table(f"form_{key}.csv", newest.label, _form_columns(editions, plain, _OF_ENTRY), newest, reveals)
+        groups = {group.key: group for edition in editions for group in edition.form.groups.values()}
+        for group in groups.values():
+            of_group = (edition.form.groups.get(group.key) for edition in editions)
+            items = dict.fromkeys(item.key for each in of_group if each for item in each.items)
+            label = Text(nl=f"{newest.label.nl}: {group.label.nl}", en=f"{newest.label.en}: {group.label.en}")
+            columns = _form_columns(editions, items, (*_OF_ENTRY, _GROUP_ROW))
+            yield Table(f"form_{key}__{group.key}.csv", label, columns, newest, reveals, group.key)
 
 
 def _editions(version: StudyDefinition, key: str) -> Iterator[Edition]:
@@ -104,10 +111,10 @@ def _editions(version: StudyDefinition, key: str) -> Iterator[Edition]:
         yield Edition(f"{version.version}, criteria {criteria.version}", eligibility_form(version, criteria))
 
 
-def _form_columns(editions: Sequence[Edition]) -> tuple[Column, ...]:
-    columns = list(_OF_ENTRY)
+def _form_columns(editions: Sequence[Edition], items: Iterable[str], first: Iterable[Column]) -> tuple[Column, ...]:
+    columns = list(first)
     taken = {column.name for column in columns}
-    for key in dict.fromkeys(item.key for edition in editions for item in edition.form.items):
+    for key in items:
         variants = _variants(editions, key)
         newest = variants[-1].item
         columns.append(Column(_free_name(key, taken), newest.type.value, newest.label, key, "", variants))
@@ -145,7 +152,7 @@ def _blinded(table: Table) -> Table:
     kept = tuple(
         column for column in table.columns if not any(variant.item.reveals_allocation for variant in column.variants)
     )
-    return Table(table.name, table.label, kept, table.form, table.reveals)
+    return replace(table, columns=kept)
 
 
 def _column(name: str, kind: str, nl: str, en: str) -> Column:
@@ -172,6 +179,7 @@ _OF_ENTRY = (
     _column("status", "text", "Status (removed: telt niet mee)", "Status (removed: does not count)"),
     _column("version", "text", "Versie van de studiedefinitie", "Version of the study definition"),
 )
+_GROUP_ROW = _column("group_row", "integer", "Rij van de groep", "Row of the group")
 
 
 def _participants(gates: dict[str, None]) -> Table:

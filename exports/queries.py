@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from django.db.models import Case, F, IntegerField, QuerySet, Value, When
@@ -12,12 +13,14 @@ from django.db.models import Case, F, IntegerField, QuerySet, Value, When
 from audit.ledger import canonical
 from audit.models import LedgerEntry
 from audit.trail import READING_ORDER
-from crf.models import EligibilityDecision, FormEntry, GateDecision, Query, QueryMessage, Signature, Visit
+from crf.models import EligibilityDecision, FormEntry, GateDecision, Query, QueryMessage, Signature, StoredFile, Visit
 from exports.plans import AUDIT_TRAIL, Table
 from randomization.models import Allocation
+from trialmgr.participants.contact import unseal_bytes
 from trialmgr.participants.models import Consent, Participant
-from trialmgr.protocol.model import StudyDefinition
-from trialmgr.studies.models import StudyLock, StudyVersion
+from trialmgr.protocol.model import ItemType, RowKey, StudyDefinition
+from trialmgr.studies.models import StudyLock
+from trialmgr.studies.queries import approved_versions
 
 CHUNK = 2000
 Row = tuple[str, ...]
@@ -39,8 +42,8 @@ class Cut:
 
 
 def published_definitions() -> tuple[StudyDefinition, ...]:
-    """Every published version, oldest first."""
-    return tuple(version.definition for version in StudyVersion.objects.order_by("number"))
+    """Every version that was approved, oldest first: on no other can an entry stand."""
+    return tuple(version.definition for version in approved_versions())
 
 
 def as_text(value: Any) -> str:
@@ -158,8 +161,43 @@ def _form_rows(table: Table, form: str, cut: Cut) -> Iterator[Row]:
     )
     answers = [(column.item, column.missing_of) for column in table.columns if column.item or column.missing_of]
     for *plain, data, missing in read.iterator(chunk_size=CHUNK):
-        given = [data.get(item) if item else missing.get(missing_of) for item, missing_of in answers]
-        yield tuple(as_text(value) for value in [*plain, *given])
+        for own, place in _document_rows(table, data, missing):
+            given = [data.get(own + item) if item else missing.get(own + missing_of) for item, missing_of in answers]
+            yield tuple(as_text(value) for value in [*plain, *place, *given])
+
+
+def _document_rows(table: Table, data: dict[str, str], missing: dict[str, str]) -> Iterator[tuple[str, list[int]]]:
+    """What stands before an item's key in a document, and the number of the row; once for a table without a group."""
+    if not table.group:
+        yield "", []
+        return
+    named = (RowKey.read(key) for key in (*data, *missing))
+    for row in sorted({each.row for each in named if each is not None and each.section == table.group}):
+        yield f"{table.group}.{row}.", [row]
+
+
+def answered_files(cut: Cut, planned: tuple[Table, ...]) -> Iterator[tuple[str, bytes]]:
+    """Each file that an answer in these tables names, once: its name in the release and its content."""
+    wanted: dict[str, StoredFile] = {}
+    for table in planned:
+        places = [number for number, column in enumerate(table.columns) if column.type == ItemType.FILE]
+        for row in cut.rows(table) if places else ():
+            participant = row[table.header.index("participant")]
+            for mark in filter(None, (row[place] for place in places)):
+                wanted[released_name(mark)] = StoredFile.objects.get(
+                    participant__number=participant, sha256=_digest(mark)
+                )
+    for name in sorted(wanted):
+        yield name, unseal_bytes(wanted[name].sealed)
+
+
+def released_name(mark: str) -> str:
+    """Two answers with the same content share a file; what its name was stands in the answer."""
+    return f"file_{_digest(mark)}{PurePath(mark).suffix.lower()}"
+
+
+def _digest(mark: str) -> str:
+    return mark.removeprefix("sha256:").partition("/")[0]
 
 
 def _queries(table: Table, cut: Cut) -> Iterator[Row]:

@@ -2,6 +2,7 @@
 
 from crf.actions.decisions import decide_gate, judge_eligibility
 from crf.actions.entries import EntryRefused, Saved, mark_not_done, remove_row, save_entry
+from crf.actions.files import store_file
 from crf.actions.queries import answer_query, close_query, raise_query, reopen_query
 from crf.actions.review import freeze, sign_entry, thaw, verify_items
 from crf.actions.visits import (
@@ -31,6 +32,7 @@ __all__ = [
     "save_entry",
     "set_visit_day",
     "sign_entry",
+    "store_file",
     "thaw",
     "verify_items",
 ]

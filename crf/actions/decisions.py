@@ -11,12 +11,12 @@ from crf.actions.visits import open_visits
 from crf.lookup import StoredValues
 from crf.models import EligibilityDecision, EntryStatus, GateDecision
 from crf.participant_forms import criteria_for
+from crf.versions import definition_for
 from trialmgr.participants.actions import open_phase
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import User
 from trialmgr.protocol.evaluation import gate_outcome, judge
-from trialmgr.protocol.model import Gate
-from trialmgr.studies.queries import current_definition
+from trialmgr.protocol.model import Gate, StudyDefinition
 
 
 @action("eligibility.judged", permission="participants.judge", site=lambda participant, **_k: participant.site)
@@ -55,9 +55,10 @@ def decide_gate(*, by: User, participant: Participant, phase: str) -> GateDecisi
     """Open a phase, or not, by its gate's rule on the data as they stand; refused while a value is missing."""
     participant.lock()
     policies.check_gate_open(participant, phase)
-    gate = _gate(phase)
+    definition = definition_for(participant, None)
+    gate = _gate(definition, phase)
     stored = StoredValues(participant)
-    outcome = gate_outcome(current_definition(), gate, stored)
+    outcome = gate_outcome(definition, gate, stored)
     if outcome is None:
         wanting = ", ".join(name for name, value in stored.asked.items() if value is None)
         raise ActionRefused(_("The rule cannot be decided yet; missing: %(names)s.") % {"names": wanting})
@@ -77,8 +78,8 @@ def decide_gate(*, by: User, participant: Participant, phase: str) -> GateDecisi
     return decision
 
 
-def _gate(phase: str) -> Gate:
-    gates = {one.key: one.gate for one in current_definition().phases if one.gate is not None}
+def _gate(definition: StudyDefinition, phase: str) -> Gate:
+    gates = {one.key: one.gate for one in definition.phases if one.gate is not None}
     gate = gates.get(phase)
     if gate is None:
         raise ActionRefused(_("The phase “%(phase)s” has no decision.") % {"phase": phase})

@@ -13,16 +13,17 @@ from audit.acts import ActionRefused, action
 from crf import policies
 from crf.actions.checks import follow_checks, follow_removal
 from crf.actions.ending import end_with
+from crf.actions.files import strange_files
 from crf.actions.latest import check_revision, check_unchanged
 from crf.actions.lines import item_reveals, note_entry
 from crf.lookup import StoredValues
-from crf.models import EntryStatus, FormEntry, Visit
+from crf.models import EntryQuerySet, EntryStatus, FormEntry, Visit
 from crf.participant_forms import form_for
+from crf.versions import version_for
 from trialmgr.people.models import User
 from trialmgr.protocol.evaluation import Evaluation, Problem, evaluate_entry
-from trialmgr.protocol.model import Form, StudyDefinition
+from trialmgr.protocol.model import Form, RowKey, StudyDefinition
 from trialmgr.studies.models import StudyVersion
-from trialmgr.studies.queries import current_version
 
 
 class EntryRefused(ActionRefused):
@@ -71,19 +72,23 @@ def save_entry(
     form = form_for(entry.visit.participant, entry.study_version.definition, form_key)
     raw, reasons = _merged(entry, form, values, missing or {})
     definition = entry.study_version.definition
-    evaluation = evaluate_entry(definition, form, raw, reasons, StoredValues(entry.visit.participant))
-    if evaluation.problems:
-        raise EntryRefused(evaluation.problems)
+    stored = StoredValues(entry.visit.participant)
+    evaluation = evaluate_entry(definition, form, raw, reasons, stored, entry.visit.slug)
+    problems = (*evaluation.problems, *strange_files(entry, form, evaluation.values))
+    if problems:
+        raise EntryRefused(problems)
     return _store(entry, form, evaluation, by, reason)
 
 
 @action("entry.not_done", permission="entries.enter", site=lambda visit, **_k: visit.participant.site)
 def mark_not_done(*, by: User, visit: Visit, form_key: str, code: str, reason: str = "") -> Saved:
     """The whole form was not done: every item that applies is missing, for the reason ``code``."""
-    definition = current_version().definition
+    begun = _rows(visit, form_key).filter(occurrence=1).first()
+    definition = (begun.study_version if begun else version_for(visit.participant, visit.took_place_on)).definition
     _check_form(definition, form_key)
     form = form_for(visit.participant, definition, form_key)
-    wanted = {item.key: code for item in form.items if item.required and item.missing_allowed and not item.is_derived}
+    asked = ((key, form.item(key)) for key in form.first_keys)
+    wanted = {key: code for key, item in asked if item.required and item.missing_allowed and not item.is_derived}
     return save_entry(by=by, visit=visit, form_key=form_key, values={}, missing=wanted, reason=reason)
 
 
@@ -91,7 +96,7 @@ def mark_not_done(*, by: User, visit: Visit, form_key: str, code: str, reason: s
 def remove_row(*, by: User, entry: FormEntry, reason: str) -> FormEntry:
     """Take a row of a repeating form out: it stays readable, counts no more, and its values stand in the trail."""
     policies.check_role_enters(by, entry.visit, entry.form)
-    policies.check_entry_open(entry.visit, entry.form)
+    policies.check_entry_open(entry.visit, entry.form, begun=True)
     check_unchanged(entry)
     _check_removable(entry, reason)
     old, entry.status = entry.status, EntryStatus.REMOVED.value
@@ -119,21 +124,23 @@ def _check_form(definition: StudyDefinition, form_key: str) -> None:
 def _entry_to_write(by: User, visit: Visit, form_key: str, occurrence: int | None, revision: int | None) -> FormEntry:
     """The row to write, its visit locked; every rule that forbids writing has been asked."""
     visit = Visit.objects.select_for_update(of=("self",)).select_related("participant__site").get(pk=visit.pk)
-    version = current_version()
+    rows = _rows(visit, form_key)
+    last = rows.aggregate(last=Max("occurrence"))["last"] or 0
+    begun = rows.filter(occurrence=last + 1 if occurrence is None else occurrence).first()
+    version = begun.study_version if begun else version_for(visit.participant, visit.took_place_on)
     _check_form(version.definition, form_key)
     form = version.definition.form(form_key)
     policies.check_role_enters(by, visit, form)
-    policies.check_entry_open(visit, form)
-    rows = (
-        FormEntry.objects.filter(visit=visit, form_key=form_key)
-        .select_related("study_version")
-        .defer("study_version__document")
-    )
-    number = _row_number(rows.aggregate(last=Max("occurrence"))["last"] or 0, occurrence)
-    entry = rows.filter(occurrence=number).first() or _new_entry(visit, form, number, version)
+    policies.check_entry_open(visit, form, begun=begun is not None)
+    entry = begun or _new_entry(visit, form, _row_number(last, occurrence), version)
     entry.visit = visit
     _check_entry(entry, form, revision)
     return entry
+
+
+def _rows(visit: Visit, form_key: str) -> EntryQuerySet:
+    rows: EntryQuerySet = FormEntry.objects.filter(visit=visit, form_key=form_key)
+    return rows.select_related("study_version").defer("study_version__document")
 
 
 def _row_number(last: int, occurrence: int | None) -> int:
@@ -168,8 +175,8 @@ def _merged(
     entry: FormEntry, form: Form, values: Mapping[str, str], missing: Mapping[str, str]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """What stands, overlaid by what was entered; a value drives out a reason for missing and the other way round."""
-    derived = {item.key for item in form.items if item.is_derived}
-    raw = {key: value for key, value in entry.data.items() if key not in derived} | dict(values)
+    raw = {key: value for key, value in entry.data.items() if not _is_derived(form, key)} | dict(values)
+    raw = {key: value for key, value in raw.items() if value.strip() or RowKey.read(key) is None}
     filled = {key for key, value in values.items() if value.strip()}
     reasons = {key: code for key, code in entry.missing.items() if key not in filled} | dict(missing)
     reasons = {key: code for key, code in reasons.items() if code}
@@ -180,8 +187,8 @@ def _merged(
 def _store(entry: FormEntry, form: Form, evaluation: Evaluation, by: User, reason: str) -> Saved:
     old_data, old_missing = entry.data, entry.missing
     changed = _changed(entry, evaluation)
-    derived = {item.key for item in form.items if item.is_derived}
-    overwritten = tuple(key for key in changed if key not in derived and (key in old_data or key in old_missing))
+    stood = [key for key in changed if key in old_data or key in old_missing]
+    overwritten = tuple(key for key in stood if not _is_derived(form, key))
     if overwritten and not reason.strip():
         raise ReasonWanted(overwritten)
     old_status = entry.status if entry.pk else None
@@ -199,6 +206,10 @@ def _store(entry: FormEntry, form: Form, evaluation: Evaluation, by: User, reaso
     follow_checks(entry, form, evaluation, changed, by)
     end_with(entry, form, by)
     return Saved(entry, evaluation, changed)
+
+
+def _is_derived(form: Form, key: str) -> bool:
+    return form.has_item(key) and form.item(key).is_derived
 
 
 def _changed(entry: FormEntry, evaluation: Evaluation) -> tuple[str, ...]:

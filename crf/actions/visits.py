@@ -9,12 +9,13 @@ from audit.acts import ActionRefused, action, record
 from crf.actions.lines import note_visit
 from crf.models import Visit
 from crf.policies import is_frozen
+from crf.versions import definition_for
 from trialmgr.participants.actions import register
 from trialmgr.participants.models import Participant
 from trialmgr.participants.policies import check_not_future
 from trialmgr.people.models import Site, User
 from trialmgr.protocol.model import VisitDefinition
-from trialmgr.studies.queries import current_definition
+from trialmgr.studies.clock import today
 
 
 @action("casebook.opened", permission="participants.register", site=lambda site, **_k: site)
@@ -28,7 +29,7 @@ def register_participant(*, by: User, site: Site, on: datetime.date) -> Particip
 
 def open_visits(*, participant: Participant, phase: str, arm: str | None = None) -> list[Visit]:
     """Within an act: plan every visit of a phase for one arm."""
-    definition = current_definition()
+    definition = definition_for(participant, None)
     planned = [
         _planned(participant, visit, ordinal, day)
         for visit in definition.visits_of(phase=phase, arm=arm)
@@ -58,15 +59,16 @@ def _planned(participant: Participant, definition: VisitDefinition, ordinal: int
 
 
 def _anchor(participant: Participant, definition: VisitDefinition) -> datetime.date:
-    """A visit anchored on the allocation is planned after it, so its day is known by then."""
-    enrolled_on = participant.enrolled_on if definition.anchor == "allocation" else None
-    return enrolled_on or participant.registered_on
+    """Visits are planned on the day their phase opens, so what they count from is known by then."""
+    if participant.enrolled_on is None or definition.anchor == "registration":
+        return participant.registered_on
+    return today() if definition.anchor == "phase" else participant.enrolled_on
 
 
 @action("visit.added", permission="visits.plan", site=lambda participant, **_k: participant.site)
 def add_unscheduled_visit(*, by: User, participant: Participant, key: str, on: datetime.date) -> Visit:
     """A visit that no schedule foresaw; it takes the next ordinal of its kind."""
-    definition = current_definition()
+    definition = definition_for(participant, on)
     if not definition.has_visit(key) or definition.visit(key).kind != "unscheduled":
         raise ActionRefused(_("There is no unscheduled visit “%(key)s”.") % {"key": key})
     _check_day(participant, on)

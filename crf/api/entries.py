@@ -19,7 +19,10 @@ from crf.api.shapes import (
     VerificationSerializer,
     entry_document,
     saved_document,
+    sight_of_items,
 )
+from crf.layout import laid_out
+from crf.models import FormEntry
 from crf.places import FormPlace, spoken
 from crf.policies import check_role_enters
 from trialmgr.people.api import ENTERING, WRITING, check_signed_in_again, checked, listed, operation, person
@@ -71,10 +74,11 @@ class EntryWriting(CasebookView):
         check_role_enters(place.user, place.visit, place.form)
         return place
 
-    def check_items(self, place: FormPlace, sent: Mapping[str, Any]) -> None:
+    def check_items(self, place: FormPlace, row: int | None, sent: Mapping[str, Any]) -> None:
         """An item out of sight is refused in the same words as one that does not exist."""
-        known = {item.key for item in place.form.items if place.sight.item(item)}
-        unknown = sorted({*sent["values"], *sent["missing"]} - known)
+        form = place.form_of_row(row)
+        seen = sight_of_items(form, place.sight)
+        unknown = sorted(key for key in {*sent["values"], *sent["missing"]} if not form.holds(key) or not seen(key))
         if unknown:
             raise serializers.ValidationError({key: [_("This form has no such item.")] for key in unknown})
 
@@ -103,7 +107,7 @@ class EntryRows(EntryWriting):
     def post(self, request: Request, number: str, slug: str, form: str) -> Response:
         place = self.writable(number, slug, form)
         sent = checked(RowRequest, request)
-        self.check_items(place, sent)
+        self.check_items(place, None, sent)
         saved = actions.save_entry(by=person(request), visit=place.visit, form_key=form, occurrence=None, **sent)
         return self.saved(place, saved, 201)
 
@@ -141,18 +145,20 @@ class EntryDetail(EntryWriting):
         if row != 1:
             place.entry(row)
         sent = checked(EntryRequest, request)
-        self.check_items(place, sent)
+        self.check_items(place, row, sent)
         if whole:
-            sent |= _cleared(place, sent)
+            sent |= _cleared(place, row, sent)
         saved = actions.save_entry(
             by=person(request), visit=place.visit, form_key=place.form.key, occurrence=row, **sent
         )
         return self.saved(place, saved)
 
 
-def _cleared(place: FormPlace, sent: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+def _cleared(place: FormPlace, row: int, sent: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """Every item in sight that a person enters, "" where nothing was sent; what is out of sight stays as it is."""
-    nothing = {item.key: "" for item in place.form.items if place.sight.item(item) and not item.is_derived}
+    saved = FormEntry.objects.filter(visit=place.visit, form_key=place.form.key, occurrence=row).first()
+    form = laid_out(place.form_of_row(row), [*saved.data, *saved.missing] if saved else ())
+    nothing = {item.key: "" for item in form.items if place.sight.item(item) and not item.is_derived}
     return {"values": nothing | sent["values"], "missing": nothing | sent["missing"]}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rest_framework import serializers
@@ -22,6 +22,7 @@ from crf.models import (
 )
 from trialmgr.people.api import ItemProblem
 from trialmgr.people.visibility import Sight
+from trialmgr.protocol.model import Form
 
 
 class VisitSerializer(serializers.Serializer[Visit]):
@@ -114,14 +115,15 @@ class GateSerializer(serializers.Serializer[GateDecision]):
     decided_by = serializers.CharField()
 
 
-def visible_items(entry: FormEntry, sight: Sight) -> frozenset[str]:
-    return frozenset(item.key for item in entry.form.items if sight.item(item))
+def sight_of_items(form: Form, sight: Sight) -> Callable[[str], bool]:
+    """Whether a person meets the item of this key; an item of a row by its key within the row."""
+    return lambda key: form.has_item(key) and sight.item(form.item(key))
 
 
 def entry_document(entry: FormEntry, sight: Sight) -> dict[str, Any]:
     """What ``EntrySerializer`` shows; items that reveal the allocation do not exist for a blinded person."""
-    seen = visible_items(entry, sight)
-    queries = [query for query in entry.queries.all() if query.item in seen and query.status != QueryStatus.CLOSED]
+    seen = sight_of_items(entry.form, sight)
+    queries = [query for query in entry.queries.all() if seen(query.item) and query.status != QueryStatus.CLOSED]
     return {
         "participant": entry.participant.number,
         "visit": entry.visit.slug,
@@ -130,23 +132,23 @@ def entry_document(entry: FormEntry, sight: Sight) -> dict[str, Any]:
         "status": entry.status,
         "revision": entry.revision,
         "study_version": entry.study_version.label,
-        "values": {key: value for key, value in entry.data.items() if key in seen},
-        "missing": {key: code for key, code in entry.missing.items() if key in seen},
+        "values": {key: value for key, value in entry.data.items() if seen(key)},
+        "missing": {key: code for key, code in entry.missing.items() if seen(key)},
         "open_queries": len(queries),
-        "verifications": [row for row in entry.verifications.all() if row.item in seen],
+        "verifications": [row for row in entry.verifications.all() if seen(row.item)],
         "signatures": entry.signatures.all(),
     }
 
 
 def saved_document(saved: Saved, sight: Sight, language: str) -> dict[str, Any]:
-    seen = visible_items(saved.entry, sight)
+    seen = sight_of_items(saved.entry.form, sight)
     return {
         "entry": entry_document(saved.entry, sight),
-        "changed": [key for key in saved.changed if key in seen],
+        "changed": [key for key in saved.changed if seen(key)],
         "warnings": [
             {"item": warning.item_key, "check": warning.check_key, "message": warning.message(language)}
             for warning in saved.evaluation.warnings
-            if warning.item_key in seen
+            if warning.item_key and seen(warning.item_key)
         ],
-        "wanting": [key for key in saved.evaluation.wanting if key in seen],
+        "wanting": [key for key in saved.evaluation.wanting if seen(key)],
     }

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from io import BytesIO
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.files.uploadedfile import UploadedFile
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
-from crf.actions import EntryRefused, Saved, mark_not_done, save_entry
+from crf.actions import EntryRefused, Saved, mark_not_done, save_entry, store_file
 from crf.actions.entries import ReasonWanted
-from crf.fields import ErrorLink, error_links, read_submission
+from crf.fields import ErrorLink, error_links, read_submission, rows_sent
 from crf.forms import ChangeReasonForm, NotDoneForm
-from crf.models import Query, QueryStatus
+from crf.layout import item_label
+from crf.models import Query, QueryStatus, StoredFile
 from crf.places import FormPlace, form_place, spoken
 from crf.policies import check_role_enters
 from crf.sheets import Sheet, open_sheet
 from crf.views.frames import acted, frame, show
+from trialmgr.participants.contact import unseal_bytes
 from trialmgr.people.forms import bound
 from trialmgr.people.guards import permitted, person
+from trialmgr.protocol.model import ItemType
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,20 @@ def form_not_done(request: HttpRequest, number: str, slug: str, form: str) -> Ht
     return show(request, "form_not_done", frame(place, _("The whole form was not done"), form=why))
 
 
+@permitted("entries.view")
+def file(request: HttpRequest, number: str, slug: str, form: str, row: int, item: str) -> HttpResponse:
+    """The file that a saved answer names: to keep, never to be shown by the browser as a page of this site."""
+    place = form_place(person(request), number, slug, form)
+    entry = place.entry(row)
+    if not entry.form.has_item(item):
+        raise Http404
+    if not place.sight.item(entry.form.item(item)):
+        raise PermissionDenied(_("Your role does not give access to this item."))
+    digest, _slash, name = entry.data.get(item, "").removeprefix("sha256:").partition("/")
+    kept = get_object_or_404(StoredFile, participant=place.participant, sha256=digest)
+    return FileResponse(BytesIO(unseal_bytes(kept.sealed)), as_attachment=True, filename=name)
+
+
 def _page(request: HttpRequest, sheet: Sheet) -> HttpResponse:
     if request.method == "POST":
         return _save(request, sheet)
@@ -89,7 +109,7 @@ def _read_page(request: HttpRequest, sheet: Sheet) -> HttpResponse:
     return render(request, "crf/entry_read.html", _context(sheet, sections=sheet.sections()))
 
 
-def _write_page(request: HttpRequest, sheet: Sheet, typed: Typed | None = None) -> HttpResponse:
+def _write_page(request: HttpRequest, sheet: Sheet, typed: Typed | None = None, status: int = 422) -> HttpResponse:
     if typed is None:
         context = _context(sheet, sections=sheet.sections(), revision=sheet.revision, reason_form=ChangeReasonForm())
         return render(request, "crf/entry.html", context)
@@ -103,11 +123,16 @@ def _write_page(request: HttpRequest, sheet: Sheet, typed: Typed | None = None) 
         reason_form=reason_form.take_focus() if typed.reason_wanted else reason_form,
         reason_wanted=typed.reason_wanted,
     )
-    return render(request, "crf/entry.html", context, status=422)
+    return render(request, "crf/entry.html", context, status=status)
 
 
 def _save(request: HttpRequest, sheet: Sheet) -> HttpResponse:
-    values, missing = read_submission(sheet.form, dict(request.POST.lists()), hidden=sheet.hidden)
+    post = dict(request.POST.lists())
+    sheet = replace(sheet, sent=rows_sent(post), wants_row="add_row" in post)
+    values, missing = read_submission(sheet.laid, post, hidden=sheet.hidden)
+    refused = _store_files(request, sheet, values)
+    if sheet.wants_row or refused:
+        return _write_page(request, sheet, Typed(values, missing, refused), status=422 if refused else 200)
     try:
         saved = save_entry(
             by=sheet.place.user,
@@ -128,6 +153,27 @@ def _save(request: HttpRequest, sheet: Sheet) -> HttpResponse:
     return _saved(request, sheet.place, saved)
 
 
+def _store_files(request: HttpRequest, sheet: Sheet, values: dict[str, str]) -> dict[str, str]:
+    """Keep each file that was sent, so that it is not lost if the form is refused; what could not be kept, by item.
+
+    ``values`` gets the mark of each.
+    """
+    refused = {}
+    wanted = {f"item.{item.key}": item for item in sheet.laid.items if item.key not in sheet.hidden}
+    for name, sent in request.FILES.items():
+        item = wanted.get(name)
+        if item is None or item.type is not ItemType.FILE or not isinstance(sent, UploadedFile):
+            raise BadRequest
+        place, content = sheet.place, sent.read()
+        try:
+            values[item.key] = store_file(
+                by=place.user, visit=place.visit, form=sheet.form, item=item.key, name=sent.name or "", content=content
+            )
+        except ActionRefused as refusal:
+            refused[item.key] = " ".join(refusal.reasons)
+    return refused
+
+
 def _saved(request: HttpRequest, place: FormPlace, saved: Saved) -> HttpResponse:
     """Say what was reached, what is still wanting, and which checks now ask something."""
     row = saved.entry.occurrence
@@ -137,7 +183,7 @@ def _saved(request: HttpRequest, place: FormPlace, saved: Saved) -> HttpResponse
     else:
         messages.success(request, _("Saved. The form is complete."))
     for query in _asked(sheet, saved):
-        text = _("A check asks about “%(item)s”.") % {"item": sheet.form.item(query.item).label(spoken())}
+        text = _("A check asks about “%(item)s”.") % {"item": item_label(sheet.form, query.item, spoken())}
         url = place.row_url("query", row, query.number)
         messages.warning(request, format_html('<a href="{}">{}</a>', url, text))
     return redirect(sheet.url)
@@ -152,7 +198,7 @@ def _asked(sheet: Sheet, saved: Saved) -> list[Query]:
 
 def _refused(sheet: Sheet, values: Mapping[str, str], missing: Mapping[str, str], refusal: EntryRefused) -> Typed:
     """Each problem at its own field; those of no field that is shown on top."""
-    shown = {item.key for item in sheet.form.items} - sheet.hidden
+    shown = {item.key for item in sheet.laid.items} - sheet.hidden
     errors = {problem.item_key: problem.message(spoken()) for problem in refusal.problems if problem.item_key in shown}
     of_page = tuple(problem.message(spoken()) for problem in refusal.problems if problem.item_key not in shown)
     return Typed(values, missing, {key: text for key, text in errors.items() if key is not None}, of_page)
@@ -160,7 +206,7 @@ def _refused(sheet: Sheet, values: Mapping[str, str], missing: Mapping[str, str]
 
 def _whole(sheet: Sheet, sent: Mapping[str, str]) -> dict[str, str]:
     """Every box of the page, the empty ones too: on a whole-form page an empty box means that nothing stands there."""
-    items = [item.key for item in sheet.form.items if not item.is_derived and item.key not in sheet.hidden]
+    items = [item.key for item in sheet.laid.items if not item.is_derived and item.key not in sheet.hidden]
     return {key: sent.get(key, "") for key in items}
 
 

@@ -15,6 +15,7 @@ from crf.actions import freeze as freeze_casebook
 from crf.actions import sign_entry, thaw, verify_items
 from crf.fields import FieldView
 from crf.forms import ConfirmForm
+from crf.layout import item_label
 from crf.places import FormPlace, casebook_place, form_place, spoken
 from crf.sheets import Sheet, open_sheet
 from crf.trail import trail_columns, trail_rows
@@ -35,7 +36,7 @@ def item_history(request: HttpRequest, number: str, slug: str, form: str, row: i
     place = form_place(person(request), number, slug, form)
     if not place.sees_item(item):
         raise PermissionDenied(_("Your role does not give access to this item."))
-    return _trail(request, place, row, place.form.item(item).label(spoken()), item)
+    return _trail(request, place, row, item_label(place.form, item, spoken()), item)
 
 
 @permitted("entries.sign")

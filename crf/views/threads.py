@@ -18,15 +18,13 @@ from django.utils.translation import gettext as _
 
 from crf.actions import answer_query, close_query, raise_query, reopen_query
 from crf.forms import MessageForm, QueryFilter, sites_of
+from crf.layout import item_label
 from crf.models import QUERY_TRANSITIONS, Query, QueryStatus
-from crf.participant_forms import form_for
 from crf.places import FormPlace, form_place, spoken
 from crf.queries import unclosed_queries, with_definitions
 from crf.views.frames import acted, frame, show
 from trialmgr.people.forms import bound
 from trialmgr.people.guards import permitted, person
-from trialmgr.protocol.model import StudyDefinition
-from trialmgr.studies.queries import current_definition
 
 PAGE_SIZE = 50
 KINDS = {QueryStatus.OPEN: "query", QueryStatus.ANSWERED: "progress", QueryStatus.CLOSED: "done"}
@@ -47,13 +45,13 @@ def queries(request: HttpRequest) -> HttpResponse:
         rows = Query.objects.for_user(user).filter(status=wanted["status"])
     if wanted.get("site"):
         rows = rows.filter(entry__visit__participant__site__code=wanted["site"])
-    rows = rows.select_related("entry__visit__participant").order_by("raised_at", "pk")
+    rows = rows.select_related("entry__visit__participant__site", "entry__study_version").order_by("raised_at", "pk")
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "filter_form": filter_form,
         "page_obj": page,
         "columns": [{"label": label} for label in _columns()],
-        "rows": _rows(current_definition(), list(page.object_list)),
+        "rows": _rows(list(page.object_list)),
     }
     return render(request, "crf/queries.html", context)
 
@@ -69,7 +67,7 @@ def raise_one(request: HttpRequest, number: str, slug: str, form: str, row: int,
     if acted(request, text, raise_query, by=place.user, entry=entry, item=item):
         messages.success(request, _("The query is raised."))
         return redirect(place.row_url("row", row) if place.form.repeating else place.url)
-    label = place.form.item(item).label(spoken())
+    label = item_label(place.form, item, spoken())
     return show(request, "raise_query", frame(place, _("Raise a query"), form=text, item_label=label))
 
 
@@ -96,7 +94,7 @@ def thread(request: HttpRequest, number: str, slug: str, form: str, row: int, n:
         form=text,
         query=query,
         kind=KINDS[query.state],
-        item_label=place.form.item(query.item).label(spoken()),
+        item_label=item_label(place.form, query.item, spoken()),
         acts=_acts(place, query),
         sheet_url=place.row_url("row", row) if place.form.repeating else place.url,
         thread=query.messages.all(),
@@ -116,14 +114,14 @@ def _columns() -> tuple[str, ...]:
     return (_("Participant"), _("Visit"), _("Form"), _("Query"), _("Item"), _("Status"), _("Raised on"))
 
 
-def _rows(definition: StudyDefinition, queries: list[Query]) -> list[list[dict[str, Any]]]:
-    with_definitions(definition, (query.entry.visit for query in queries))
-    return [_row(definition, query) for query in queries]
+def _rows(queries: list[Query]) -> list[list[dict[str, Any]]]:
+    with_definitions(query.entry.visit for query in queries)
+    return [_row(query) for query in queries]
 
 
-def _row(definition: StudyDefinition, query: Query) -> list[dict[str, Any]]:
+def _row(query: Query) -> list[dict[str, Any]]:
     entry, visit = query.entry, query.entry.visit
-    form = form_for(visit.participant, definition, entry.form_key)
+    form = entry.form
     number = visit.participant.number
     url = reverse("crf:query", args=[number, visit.slug, entry.form_key, entry.occurrence, query.number])
     return [
@@ -131,7 +129,7 @@ def _row(definition: StudyDefinition, query: Query) -> list[dict[str, Any]]:
         {"text": visit.label(spoken())},
         {"text": form.label(spoken())},
         {"text": _("Query %(n)s") % {"n": query.number}, "url": url, "about": number},
-        {"text": form.item(query.item).label(spoken()) if form.has_item(query.item) else query.item},
+        {"text": item_label(form, query.item, spoken()) if form.has_item(query.item) else query.item},
         {"text": query.get_status_display(), "kind": KINDS[query.state]},
         {"text": date_format(localtime(query.raised_at), "SHORT_DATE_FORMAT")},
     ]

@@ -20,6 +20,7 @@ from exports import actions as exports
 from randomization import actions as randomization
 from randomization.models import RandomizationList
 from tests import walk
+from tests.amendments import put_in_force
 from trialmgr.overview.actions import export_trail
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants import actions as participants
@@ -28,8 +29,9 @@ from trialmgr.people import actions as people
 from trialmgr.people.models import SYSTEM, Membership, Site, User
 from trialmgr.people.permissions import Role
 from trialmgr.protocol.model import SiteDefinition
-from trialmgr.studies.actions import publish_study
+from trialmgr.studies import actions as studies
 from trialmgr.studies.clock import today
+from trialmgr.studies.models import StudyApproval, StudyVersion
 from trialmgr.studies.queries import current_definition
 
 Act = Callable[[], object]
@@ -273,9 +275,27 @@ def _site_created(cast: Cast) -> Act:
     )
 
 
-def _published(cast: Cast) -> Act:
+def _proposed(cast: Cast) -> Act:
     amended = current_definition().model_copy(update={"version": "0.2.0"})
-    return lambda: publish_study(by=the(cast, Role.DATA_MANAGER), definition=amended, reason="amendment")
+    return lambda: studies.propose_version(by=the(cast, Role.DATA_MANAGER), definition=amended, reason="amendment")
+
+
+def _study_approved(cast: Cast) -> Act:
+    _proposed(cast)()
+    version = StudyVersion.objects.get(number=2)
+    return lambda: studies.approve_version(
+        by=the(cast, Role.UNBLINDED_STATISTICIAN), version=again(version), reason="read"
+    )
+
+
+def _put_in_force(cast: Cast) -> Act:
+    version = put_in_force(current_definition().model_copy(update={"version": "0.2.0"}), sites=["LUMC"])
+    return lambda: studies.put_in_force(
+        by=the(cast, Role.UNBLINDED_STATISTICIAN),
+        approval=StudyApproval.objects.get(version=version),
+        sites=[SITE],
+        effective_from=today(),
+    )
 
 
 def _token_made(cast: Cast) -> Act:
@@ -407,7 +427,9 @@ RECIPES: dict[str, Recipe] = {
     "site.closed": _site_closed,
     "site.created": _site_created,
     "study.locked": _locked,
-    "study.published": _published,
+    "study.approved": _study_approved,
+    "study.proposed": _proposed,
+    "study.put_in_force": _put_in_force,
     "study.unlocked": _unlocked,
     "token.made": _token_made,
     "trail.exported": _trail_exported,

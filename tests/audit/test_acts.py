@@ -66,7 +66,9 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "site.closed": frozenset({A}),
     "site.created": frozenset({A}),
     "study.locked": frozenset({D}),
-    "study.published": frozenset({D}),
+    "study.approved": frozenset({D, U}),
+    "study.proposed": frozenset({D}),
+    "study.put_in_force": frozenset({D, U}),
     "study.unlocked": frozenset({D}),
     "token.made": frozenset({A}),
     "trail.exported": frozenset({C, INV, M, D, INS}),
@@ -264,7 +266,7 @@ def test_a_refusal_tells_every_reason() -> None:
 
 
 def test_the_installation_itself_may_set_up_and_nothing_else() -> None:
-    for permission in ("study.publish", "sites.manage", "people.manage"):
+    for permission in ("sites.manage", "people.manage"):
         SYSTEM.check_may(permission)
     with pytest.raises(PermissionDenied):
         SYSTEM.check_may("entries.enter")

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import datetime
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from crf.due import CaseFacts, Step, VisitFacts, next_due
 from trialmgr.participants.states import Status
 from trialmgr.people.visibility import sight_of
+from trialmgr.protocol.loader import load_study
 from trialmgr.protocol.model import StudyDefinition
 
 DAY = datetime.date(2026, 3, 10)
+STUDY = load_study(Path(settings.TRIALMGR_STUDIES) / "reset_trd")
 
 
 def visit(key: str, *complete: str, took_place: bool = True, not_done: bool = False) -> VisitFacts:
     return VisitFacts(
         key=key,
+        defined=STUDY.visit(key),
         ordinal=1,
         target_on=DAY,
         latest_on=DAY + datetime.timedelta(days=2),

@@ -10,12 +10,11 @@ from django.test import Client
 
 from crf.models import FormEntry, Visit
 from tests import walk
+from tests.amendments import put_in_force
 from tests.crf.pages import Reader, boxes, form_url
 from trialmgr.overview.rehearsal.cast import Cast
-from trialmgr.people.models import SYSTEM
 from trialmgr.people.permissions import Role
 from trialmgr.protocol.model import StudyDefinition
-from trialmgr.studies.actions import publish_study
 
 SignedIn = Callable[..., Client]
 HIDDEN = "madrs_9"
@@ -29,7 +28,7 @@ def visit(cast: Cast, reset_trd: StudyDefinition) -> Visit:
     madrs = next(form for form in document["forms"] if form["key"] == "madrs")
     item = next(item for section in madrs["sections"] for item in section["items"] if item["key"] == HIDDEN)
     item["reveals_allocation"] = True
-    publish_study(by=SYSTEM, definition=StudyDefinition.from_json(document))
+    put_in_force(StudyDefinition.from_json(document), days_ago=walk.DAYS_AGO + 1)
     return walk.visit_of(walk.screened(cast), "screening")
 
 

@@ -183,7 +183,12 @@ MEANING = [
     (BODY, "fires_if: hours > 24", "fires_if: secret is missing", "reveals the allocation"),
     (STUDY, "start.body.weight >= 40", "start.body.secret is present", "reveals the allocation"),
     # expressions
-    (BODY, "hours > 10", "hours >", "the expression stops too early (sign 7 of the expression)"),
+    (
+        BODY,
+        "hours > 10",
+        "hours >",
+        "forms/body.yaml:43:86 sections[0].items[11].ask_if: the expression stops too early",
+    ),
     (BODY, "hours > 10", "nights > 10", "`nights` is no item that comes earlier on this form"),
     (BODY, "derive: bmi > 30", "derive: bmi + 30", "the expression gives a number — let it give true or false"),
     (BODY, "fires_if: hours > 24", "fires_if: hours", "the expression gives a number"),

@@ -9,7 +9,7 @@ import pytest
 
 from tests.protocol.small_study import shipped
 from trialmgr.protocol.evaluation import eligibility_form, evaluate_entry, gate_outcome, judge
-from trialmgr.protocol.integrity import parts_of
+from trialmgr.protocol.findings import parts_of
 from trialmgr.protocol.model import Form, Part, StudyDefinition, Text
 from trialmgr.protocol.scoring import FUNCTIONS
 

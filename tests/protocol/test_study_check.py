@@ -2,9 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.protocol import small_study
 from tests.protocol.small_study import RESET_TRD, broken, shipped
 from trialmgr.protocol.check import CheckReport, check_study, unconfirmed
+from trialmgr.protocol.loader import StudyErrors
 
 BODY = "forms/body.yaml"
 
@@ -37,18 +40,21 @@ def test_rules_without_examples_are_told(tmp_path: Path) -> None:
 
 def test_an_example_that_fails_is_told_with_what_was_found(tmp_path: Path) -> None:
     report = report_of(tmp_path, "gives: 20.0", "gives: 21.0")
-    assert [str(failure) for failure in report.failures] == ["forms.body.bmi, example 1: expected 21.0, found 20.0"]
+    assert [str(failure) for failure in report.failures] == [
+        "forms/body.yaml:29:13 sections[0].items[2].examples[0]: example 1 of forms.body.bmi: expected 21.0, found 20.0"
+        " — mend the rule, or what the example expects"
+    ]
     assert not report.is_sound
 
 
 def test_a_truth_and_an_unknown_are_told_in_words(tmp_path: Path) -> None:
     (failure,) = report_of(tmp_path, "{given: {hours: 25}, gives: true}", "{given: {}, gives: true}").failures
-    assert str(failure) == "forms.body.checks.thirsty_long, example 1: expected true, found unknown"
+    assert "example 1 of forms.body.checks.thirsty_long: expected true, found unknown" in str(failure)
 
 
 def test_an_example_with_a_value_its_item_refuses_is_told(tmp_path: Path) -> None:
-    (failure,) = report_of(tmp_path, "{given: {hours: 25}", "{given: {hours: many}").failures
-    assert "a value that its item refuses (Enter a whole number" in str(failure)
+    with pytest.raises(StudyErrors, match="'many' is no value of `hours` — Enter a whole number"):
+        report_of(tmp_path, "{given: {hours: 25}", "{given: {hours: many}")
 
 
 def test_what_is_to_be_confirmed_is_told_with_its_place(tmp_path: Path) -> None:

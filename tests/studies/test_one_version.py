@@ -1,4 +1,4 @@
-"""A page is drawn from one study version, read once; a version published meanwhile is seen at once."""
+"""A page is drawn from one study version, read once; a version put in force meanwhile is seen at once."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from trialmgr.people.models import SYSTEM
+from tests.amendments import put_in_force
 from trialmgr.protocol.model import StudyDefinition
-from trialmgr.studies.actions import publish_study
 from trialmgr.studies.queries import current_definition, current_version, one_version
 
 pytestmark = pytest.mark.django_db
@@ -21,8 +20,8 @@ def test_inside_one_page_the_version_is_read_once() -> None:
     assert current_version() is not current_version()
 
 
-def test_publishing_inside_a_page_is_seen_at_once(reset_trd: StudyDefinition) -> None:
+def test_a_version_put_in_force_inside_a_page_is_seen_at_once(reset_trd: StudyDefinition) -> None:
     with one_version():
         assert current_definition().version == reset_trd.version
-        publish_study(by=SYSTEM, definition=reset_trd.model_copy(update={"version": "9"}))
+        put_in_force(reset_trd.model_copy(update={"version": "9"}))
         assert current_definition().version == "9"

@@ -6,28 +6,34 @@ rules of criteria and gates.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from trialmgr.protocol.evaluation import Scope, canonical, derived_value, truth_of
-from trialmgr.protocol.integrity import parts_of
-from trialmgr.protocol.loader import load_study
-from trialmgr.protocol.model import Example, Form, Item, Part, StudyDefinition
-from trialmgr.protocol.values import Value, ValueProblem, typed
+from trialmgr.protocol.evaluation import RowScope, Scope, canonical, derived_value, truth_of
+from trialmgr.protocol.expression_rules import eligibility_home
+from trialmgr.protocol.findings import items_of, parts_of
+from trialmgr.protocol.loader import ReadStudy, place_of, read_study
+from trialmgr.protocol.model import Example, Form, Item, Part, Section, StudyDefinition
+from trialmgr.protocol.previous import PREVIOUS, occurrence
+from trialmgr.protocol.values import typed
+from trialmgr.protocol.yaml_source import DocumentPath, Place
 
 
 @dataclass(frozen=True, slots=True)
 class ExampleFailure:
-    """``rule`` is the rule's place, such as ``forms.madrs.madrs_total``; ``number`` counts its examples from 1."""
+    """``rule`` is the rule's name, such as ``forms.madrs.madrs_total``; ``number`` counts its examples from 1."""
 
+    place: Place
     rule: str
     number: int
     expected: str
     found: str
 
     def __str__(self) -> str:
-        return f"{self.rule}, example {self.number}: expected {self.expected}, found {self.found}"
+        mend = "mend the rule, or what the example expects"
+        told = f"example {self.number} of {self.rule}: expected {self.expected}, found {self.found}"
+        return str(self.place.error(told, mend))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +53,28 @@ class CheckReport:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
+    path: DocumentPath
     name: str
     form: Form | None
     examples: tuple[Example, ...]
     text: str | None = None
     item: Item | None = None
+    group: Section | None = None
 
-    def outcome(self, scope: Scope) -> str | bool | None:
+    def outcome(self, scope: Scope | RowScope) -> str | bool | None:
         return derived_value(self.item, scope) if self.item else truth_of(self.text or "", scope)
 
 
 def check_study(folder: Path) -> CheckReport:
     """Load the study (StudyErrors when it is broken) and run its examples."""
-    definition = load_study(folder)
-    rules = list(_rules(definition))
+    study = read_study(folder)
+    rules = list(_rules(study.definition))
     return CheckReport(
-        definition,
+        study.definition,
         sum(len(rule.examples) for rule in rules),
-        tuple(failure for rule in rules for failure in _failures(definition, rule)),
+        tuple(failure for rule in rules for failure in _failures(study, rule)),
         tuple(rule.name for rule in rules if not rule.examples),
-        tuple(unconfirmed(definition)),
+        tuple(unconfirmed(study.definition)),
     )
 
 
@@ -96,58 +104,77 @@ def _key_of(part: Part) -> str:
 
 
 def _rules(definition: StudyDefinition) -> Iterator[_Rule]:
-    for phase in definition.phases:
+    for number, phase in enumerate(definition.phases):
         if phase.gate is not None:
-            yield _Rule(f"phases.{phase.key}.gate", None, phase.gate.examples, phase.gate.rule)
-    for version in definition.eligibility:
-        for criterion in version.criteria:
+            path: DocumentPath = ("phases", number, "gate")
+            yield _Rule(path, f"phases.{phase.key}.gate", None, phase.gate.examples, phase.gate.rule)
+    home = eligibility_home(definition)
+    for number, version in enumerate(definition.eligibility):
+        for place, criterion in enumerate(version.criteria):
             if criterion.rule is not None:
                 name = f"eligibility.{version.version}.{criterion.id}"
-                yield _Rule(name, None, criterion.examples, criterion.rule)
-    for form in definition.forms:
-        yield from _form_rules(form)
+                path = ("eligibility", number, "criteria", place)
+                yield _Rule(path, name, home, criterion.examples, criterion.rule)
+    for number, form in enumerate(definition.forms):
+        yield from _form_rules(("forms", number), form)
 
 
-def _form_rules(form: Form) -> Iterator[_Rule]:
-    for item in form.items:
-        name = f"forms.{form.key}.{item.key}"
+def _form_rules(form_path: DocumentPath, form: Form) -> Iterator[_Rule]:
+    for path, item in items_of(form_path, form):
+        name, group = f"forms.{form.key}.{item.key}", form.group_of(item.key)
         if item.is_derived:
-            yield _Rule(name, form, item.examples, item=item)
+            yield _Rule(path, name, form, item.examples, item=item, group=group)
         elif item.ask_if is not None:
-            yield _Rule(name, form, item.examples, item.ask_if)
-    for check in form.checks:
-        yield _Rule(f"forms.{form.key}.checks.{check.key}", form, check.examples, check.fires_if)
+            yield _Rule(path, name, form, item.examples, item.ask_if, group=group)
+    for number, check in enumerate(form.checks):
+        path = (*form_path, "checks", number)
+        name, group = f"forms.{form.key}.checks.{check.key}", form.group_of_check(check)
+        yield _Rule(path, name, form, check.examples, check.fires_if, group=group)
 
 
-def _failures(definition: StudyDefinition, rule: _Rule) -> Iterator[ExampleFailure]:
+def _failures(study: ReadStudy, rule: _Rule) -> Iterator[ExampleFailure]:
     for number, example in enumerate(rule.examples, start=1):
-        try:
-            found = _told(rule.outcome(_scope(definition, rule.form, example)))
-        except ValueProblem as problem:
-            found = f"a value that its item refuses ({problem})"
+        found = _told(rule.outcome(_scope(study.definition, rule, example)))
         if found != _told(example.gives):
-            yield ExampleFailure(rule.name, number, _told(example.gives), found)
+            place = place_of(study.places, (*rule.path, "examples", number - 1))
+            yield ExampleFailure(place, rule.name, number, _told(example.gives), found)
 
 
 def _told(outcome: str | bool | None) -> str:
     return outcome if isinstance(outcome, str) else {None: "unknown", True: "true", False: "false"}[outcome]
 
 
-def _scope(definition: StudyDefinition, form: Form | None, example: Example) -> Scope:
-    """The example's values in the place of a participant's; those on another visit are named visit.form.item."""
-    elsewhere: dict[tuple[str, ...], str] = {}
-    known: dict[str, Value] = {}
+def _scope(definition: StudyDefinition, rule: _Rule, example: Example) -> Scope | RowScope:
+    """The example's values in the place of a participant's. The rule of a group stands in its first row."""
+    given = _Given(definition)
+    scope = Scope(definition, rule.form, given, visit=PREVIOUS)
     for key, raw in example.given.items():
-        path = tuple(key.split("."))
         if raw is None:
             continue
-        if form is not None and len(path) == 1:
-            known[key] = _typed(definition, form.item(key), raw)
+        if rule.form is not None and rule.form.has_item(key):
+            item = rule.form.item(key)
+            own = rule.group.row_key(1, key) if rule.group and rule.group == rule.form.group_of(key) else key
+            scope.known[own] = typed(item, canonical(definition, item, raw))
         else:
-            item = definition.form(path[1]).item(path[2])
-            elsewhere[path] = canonical(definition, item, raw)
-    return Scope(definition, form, lambda *path: elsewhere.get(path), known)
+            given.put(key, raw)
+    return RowScope(scope, rule.group, 1) if rule.group else scope
 
 
-def _typed(definition: StudyDefinition, item: Item, raw: str) -> Value:
-    return typed(item, canonical(definition, item, raw))
+class _Given:
+    """What an example says of other visits, by ``visit.form.item`` or ``visit.form.group.row.item``."""
+
+    def __init__(self, definition: StudyDefinition) -> None:
+        self._definition = definition
+        self._values: dict[tuple[str, str], dict[str, str]] = {}
+
+    def put(self, key: str, raw: str) -> None:
+        visit, form_key, item_key = key.split(".", 2)
+        item = self._definition.form(form_key).item(item_key)
+        document = self._values.setdefault((occurrence(visit), form_key), {})
+        document[item_key] = canonical(self._definition, item, raw)
+
+    def keys(self, visit: str, form: str) -> Iterable[str] | None:
+        return self._values.get((visit, form))
+
+    def __call__(self, visit: str, form: str, item: str) -> str | None:
+        return self._values.get((visit, form), {}).get(item)

@@ -1,17 +1,19 @@
 """What a definition says about the values of one form: skips, derived values, scores, ranges, checks. Pure.
 
-Items are worked through in the form's order, and expressions of items look back only, so one pass is enough.
+Items are worked through in the form's order, and expressions of items look back only, so one pass is enough. In a
+group the items are worked through row by row; a row exists while one of its items has an answer or a reason.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Context, Decimal
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from trialmgr.protocol import expressions, scoring
+from trialmgr.protocol.expressions import Path
 from trialmgr.protocol.model import (
     Check,
     Criterion,
@@ -21,11 +23,13 @@ from trialmgr.protocol.model import (
     Item,
     ItemType,
     Range,
+    Rows,
     Score,
     Section,
     StudyDefinition,
     Text,
 )
+from trialmgr.protocol.previous import PREVIOUS, previous_visit
 from trialmgr.protocol.values import Value, ValueProblem, parse_value, typed
 
 Lookup: TypeAlias = Callable[[str, str, str], str | None]
@@ -63,13 +67,22 @@ class Evaluation:
 
 
 def evaluate_entry(
-    definition: StudyDefinition, form: Form, values: Mapping[str, str], missing: Mapping[str, str], lookup: Lookup
+    definition: StudyDefinition,
+    form: Form,
+    values: Mapping[str, str],
+    missing: Mapping[str, str],
+    lookup: Lookup,
+    visit: str | None = None,
 ) -> Evaluation:
-    """Judge what a person typed on ``form``. Derived items are computed; what was sent for them is ignored."""
-    work = _Work(definition, form, lookup)
+    """Judge what a person typed on ``form``. Derived items are computed; what was sent for them is ignored.
+
+    ``visit`` is the slug of the visit (``week_4``, ``session-3``), which ``previous.form.item`` counts back from;
+    without it what was before is unknown.
+    """
+    work = _Work(definition, form, Scope(definition, form, lookup, visit=visit))
     work.refuse_unknown_keys([*values, *missing])
-    for item in form.items:
-        work.take(item, values.get(item.key, ""), missing.get(item.key, ""))
+    for section in form.sections:
+        work.take_section(section, (values, missing))
     for check in form.checks:
         work.run(check)
     return work.evaluation()
@@ -102,23 +115,107 @@ def gate_outcome(definition: StudyDefinition, gate: Gate, lookup: Lookup) -> boo
     return truth_of(gate.rule, Scope(definition, None, lookup))
 
 
+@runtime_checkable
+class HasKeys(Protocol):
+    """A lookup that can also say which keys have a value; without it the rows of other visits are unknown."""
+
+    def keys(self, visit: str, form: str) -> Iterable[str] | None:
+        """None when that form was never entered there."""
+
+
 @dataclass(slots=True)
 class Scope:
-    """Typed values an expression can reach: those of the form at hand, and other visits through ``lookup``."""
+    """Typed values an expression can reach: those of the form at hand, and other visits through ``lookup``.
+
+    ``known`` has the values of the form by key, in rows by ``section.row.item``. ``visit`` as in ``evaluate_entry``.
+    """
 
     definition: StudyDefinition
     form: Form | None
     lookup: Lookup
     known: dict[str, Value] = field(default_factory=dict)
+    visit: str | None = None
 
-    def __call__(self, path: tuple[str, ...]) -> Value:
+    def __call__(self, path: Path) -> Value:
         if len(path) == 1:
             return self.known.get(path[0])
         visit, form_key, item_key = path
         if not self.definition.has_form(form_key) or not self.definition.form(form_key).has_item(item_key):
             return None
-        raw = self.lookup(visit, form_key, item_key)
+        place = self._place(visit, form_key)
+        raw = None if place is None else self.lookup(place, form_key, item_key)
         return None if raw is None else read(self.definition, self.definition.form(form_key).item(item_key), raw)
+
+    def rows(self, path: Path) -> tuple[GroupRow, ...] | None:
+        """The rows of ``(section,)`` on this form, of ``(visit, form, section)`` elsewhere; None when not known."""
+        scope = self if len(path) == 1 else self._elsewhere(*path[:2])
+        group = scope.form.groups.get(path[-1]) if scope and scope.form else None
+        if scope is None or group is None:
+            return None
+        return tuple(GroupRow(self, path, RowScope(scope, group, number)) for number in scope.row_numbers(group))
+
+    def row_numbers(self, group: Section) -> tuple[int, ...]:
+        """Rows with an answer that a person gave."""
+        entered = {item.key for item in group.items if not item.is_derived}
+        return group.rows(key for key in self.known if key.rpartition(".")[2] in entered)
+
+    def _place(self, visit: str, form_key: str) -> str | None:
+        """Slug of the visit that is meant."""
+        if visit != PREVIOUS or self.visit == PREVIOUS:  # in an example the visit before is given by that name
+            return visit
+        return previous_visit(self.definition, self.visit, form_key) if self.visit else None
+
+    def _elsewhere(self, visit: str, form_key: str) -> Scope | None:
+        place = self._place(visit, form_key)
+        keys = self.lookup.keys(place, form_key) if place is not None and isinstance(self.lookup, HasKeys) else None
+        if place is None or keys is None or not self.definition.has_form(form_key):
+            return None
+        form = self.definition.form(form_key)
+        known = {key: self((place, form_key, key)) for key in keys if form.holds(key)}
+        return Scope(self.definition, form, self.lookup, known, place)
+
+
+@dataclass(slots=True)
+class RowScope:
+    """What a rule of a group reaches: a bare name of the group means the same row, all else is as for the form."""
+
+    scope: Scope
+    group: Section
+    number: int
+
+    def __call__(self, path: Path) -> Value:
+        value = self.scope.known.get(self.group.row_key(self.number, path[0])) if len(path) == 1 else None
+        return self.scope(path) if value is None else value
+
+    def rows(self, path: Path) -> tuple[GroupRow, ...] | None:
+        return self.scope.rows(path)
+
+    def not_asked(self) -> frozenset[str]:
+        """Items of the group that certainly do not apply in this row, worked through in their order."""
+        found: set[str] = set()
+        for item in self.group.items:
+            if item.ask_if is not None:
+                expression = expressions.parse(item.ask_if)
+                truth = expression.evaluate(self)
+                read_items = {path[0] for path in expression.references if len(path) == 1}
+                if truth is False or (truth is None and read_items & found):
+                    found.add(item.key)
+        return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """One row as a function over rows meets it: ``group.item`` is this row's, all else as where the rule stands."""
+
+    outer: Scope
+    path: Path
+    row: RowScope
+
+    def __call__(self, path: Path) -> Value:
+        return self.row((path[-1],)) if path[:-1] == self.path else self.outer(path)
+
+    def skips(self, path: Path) -> bool:
+        return path[-1] in self.row.not_asked()
 
 
 def read(definition: StudyDefinition, item: Item, raw: str) -> Value:
@@ -134,18 +231,18 @@ def canonical(definition: StudyDefinition, item: Item, raw: str) -> str:
     return parse_value(item, raw, definition.codelist(item.codelist) if item.codelist else None)
 
 
-def truth_of(text: str, scope: Scope) -> bool | None:
+def truth_of(text: str, scope: expressions.Lookup) -> bool | None:
     value = expressions.parse(text).evaluate(scope)
     return value if isinstance(value, bool) else None
 
 
-def derived_value(item: Item, scope: Scope) -> str | None:
+def derived_value(item: Item, scope: expressions.Lookup) -> str | None:
     """Canonical string of a derived item; None when it is unknown."""
     value = _scored(item.score, scope) if item.score else expressions.parse(item.derive or "").evaluate(scope)
     return None if value is None else _written(item, value)
 
 
-def _scored(score: Score, scope: Scope) -> Decimal | None:
+def _scored(score: Score, scope: expressions.Lookup) -> Decimal | None:
     answers = [scope((key,)) for key in score.items]
     return scoring.FUNCTIONS[score.function]([_as_number(answer) for answer in answers])
 
@@ -161,6 +258,8 @@ def _written(item: Item, value: Value) -> str | None:
         return "yes" if value else "no"
     if isinstance(value, Decimal):
         return _rounded(value, (item.decimals or 0) if item.type is ItemType.DECIMAL else 0)
+    if isinstance(value, str):
+        return value
     return value.isoformat() if isinstance(value, dt.date) else None
 
 
@@ -207,12 +306,15 @@ def _criterion_item(criterion: Criterion) -> Item:
     )
 
 
+Typed: TypeAlias = tuple[Mapping[str, str], Mapping[str, str]]
+"""What was typed, and the reasons where nothing was, both by key."""
+
+
 class _Work:
     """One pass over one entry."""
 
-    def __init__(self, definition: StudyDefinition, form: Form, lookup: Lookup) -> None:
-        self.definition, self.form = definition, form
-        self.scope = Scope(definition, form, lookup)
+    def __init__(self, definition: StudyDefinition, form: Form, scope: Scope) -> None:
+        self.definition, self.form, self.scope = definition, form, scope
         self.values: dict[str, str] = {}
         self.missing: dict[str, str] = {}
         self.skipped: set[str] = set()
@@ -231,70 +333,111 @@ class _Work:
         )
 
     def refuse_unknown_keys(self, keys: list[str]) -> None:
-        unknown = [key for key in dict.fromkeys(keys) if not self.form.has_item(key)]
+        unknown = [key for key in dict.fromkeys(keys) if not self.form.holds(key)]
         for key in unknown[:MOST_UNKNOWN_KEYS]:
             self._refuse(
                 None, f"Dit formulier heeft geen vraag {key[:40]!r}.", f"This form has no question {key[:40]!r}."
             )
 
-    def take(self, item: Item, raw: str, reason: str) -> None:
-        if item.ask_if is not None and truth_of(item.ask_if, self.scope) is not True:
-            self.skipped.add(item.key)
-        elif item.is_derived:
-            self._derive(item)
+    def take_section(self, section: Section, typed_in: Typed) -> None:
+        if section.repeats is None:
+            for item in section.items:
+                self._take(item, item.key, self.scope, typed_in)
         else:
-            self._enter(item, raw, reason)
+            self._take_rows(section, section.repeats, typed_in)
+
+    def _take_rows(self, group: Section, repeats: Rows, typed_in: Typed) -> None:
+        numbers = group.rows(key for side in typed_in for key, raw in side.items() if raw.strip())
+        if len(numbers) > repeats.max:
+            row = repeats.row
+            self._refuse(
+                group.row_key(numbers[repeats.max], group.items[0].key),
+                f"Hoogstens {repeats.max} keer: {row.nl}.",
+                f"At most {repeats.max} times: {row.en}.",
+            )
+        for number in numbers[: repeats.max]:
+            self._take_row(group, number, typed_in)
+        newest = max(numbers, default=0)
+        for number in range(newest + 1, newest + 1 + repeats.min - len(numbers)):
+            self._want_row(group, number)
+
+    def _take_row(self, group: Section, number: int, typed_in: Typed) -> None:
+        scope = RowScope(self.scope, group, number)
+        for item in group.items:
+            self._take(item, group.row_key(number, item.key), scope, typed_in)
+
+    def _want_row(self, group: Section, number: int) -> None:
+        """A row that is owed but not there: it wants what it asks, and something even when it demands nothing."""
+        scope = RowScope(self.scope, group, number)
+        asked = [item for item in group.items if item.ask_if is None or truth_of(item.ask_if, scope)]
+        wanted = [item for item in asked if item.required and not item.is_derived]
+        self.wanting += [group.row_key(number, item.key) for item in wanted or group.items[:1]]
+
+    def _take(self, item: Item, key: str, scope: Scope | RowScope, typed_in: Typed) -> None:
+        if item.ask_if is not None and truth_of(item.ask_if, scope) is not True:
+            self.skipped.add(key)
+        elif item.is_derived:
+            value = derived_value(item, scope)
+            if value is not None:
+                self._keep(item, key, value)
+        else:
+            values, missing = typed_in
+            self._enter(item, key, values.get(key, ""), missing.get(key, ""))
 
     def run(self, check: Check) -> None:
-        if truth_of(check.fires_if, self.scope) is True:
+        """A check on items of one group runs in each of its rows."""
+        group = self.form.group_of_check(check)
+        if group is None:
+            self._run(check, check.items[0], self.scope)
+        else:
+            for number in self.scope.row_numbers(group):
+                self._run(check, group.row_key(number, check.items[0]), RowScope(self.scope, group, number))
+
+    def _run(self, check: Check, key: str, scope: Scope | RowScope) -> None:
+        if truth_of(check.fires_if, scope) is True:
             found = self.problems if check.severity == "hard" else self.warnings
-            found.append(Problem(check.items[0], check.message, check.key))
+            found.append(Problem(key, check.message, check.key))
 
     def _refuse(self, key: str | None, nl: str, en: str) -> None:
         self.problems.append(Problem(key, Text(nl=nl, en=en)))
 
-    def _derive(self, item: Item) -> None:
-        value = derived_value(item, self.scope)
-        if value is not None:
-            self._keep(item, value)
-
-    def _enter(self, item: Item, raw: str, reason: str) -> None:
+    def _enter(self, item: Item, key: str, raw: str, reason: str) -> None:
         if raw.strip() and reason:
             self._refuse(
-                item.key,
+                key,
                 "Geef een antwoord of een reden waarom het ontbreekt, niet allebei.",
                 "Give an answer or a reason why it is missing, not both.",
             )
         elif raw.strip():
-            self._answer(item, raw)
+            self._answer(item, key, raw)
         elif reason:
-            self._excuse(item, reason)
+            self._excuse(item, key, reason)
         elif item.required:
-            self.wanting.append(item.key)
+            self.wanting.append(key)
 
-    def _answer(self, item: Item, raw: str) -> None:
+    def _answer(self, item: Item, key: str, raw: str) -> None:
         try:
-            self._keep(item, canonical(self.definition, item, raw))
+            self._keep(item, key, canonical(self.definition, item, raw))
         except ValueProblem as problem:
-            self.problems.append(Problem(item.key, problem.text))
+            self.problems.append(Problem(key, problem.text))
 
-    def _excuse(self, item: Item, reason: str) -> None:
+    def _excuse(self, item: Item, key: str, reason: str) -> None:
         if not item.missing_allowed:
-            self._refuse(item.key, "Deze vraag moet een antwoord hebben.", "This question must have an answer.")
+            self._refuse(key, "Deze vraag moet een antwoord hebben.", "This question must have an answer.")
         elif reason not in self.definition.missing_reasons.codes:
-            self._refuse(item.key, "Kies een reden uit de lijst.", "Choose a reason from the list.")
+            self._refuse(key, "Kies een reden uit de lijst.", "Choose a reason from the list.")
         else:
-            self.missing[item.key] = reason
+            self.missing[key] = reason
 
-    def _keep(self, item: Item, value: str) -> None:
+    def _keep(self, item: Item, key: str, value: str) -> None:
         reckoned = typed(item, value)
         if _is_outside(item.range, reckoned):
-            self.problems.append(Problem(item.key, _range_text(item.range or Range(), item.unit)))
+            self.problems.append(Problem(key, _range_text(item.range or Range(), item.unit)))
             return
         if _is_outside(item.soft_range, reckoned):
-            self.warnings.append(Problem(item.key, _range_text(item.soft_range or Range(), item.unit), SOFT_RANGE))
-        self.values[item.key] = value
-        self.scope.known[item.key] = reckoned
+            self.warnings.append(Problem(key, _range_text(item.soft_range or Range(), item.unit), SOFT_RANGE))
+        self.values[key] = value
+        self.scope.known[key] = reckoned
 
 
 def _is_outside(bounds: Range | None, value: Value) -> bool:

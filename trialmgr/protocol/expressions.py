@@ -1,37 +1,53 @@
-"""The language of edit checks, skip logic, derived items and gates.
+"""The language of edit checks, skip logic, derived items and gates: its grammar, and texts made into trees.
 
-Three-valued logic after Kleene: None is *unknown* (an answer is missing), and stays unknown unless the other side
-decides. Numbers are exact decimals; a division by zero is unknown. Nothing here is run as Python: a text becomes a
-tree of the nodes below, and each node knows its value, its kind and its parts.
-
-References: ``item`` (on the same form) or ``visit.form.item``.
+References: ``item`` (on the same form), ``visit.form.item``, ``visit[3].form.item`` (an occurrence of a visit that
+returns), ``previous.form.item`` (the nearest earlier visit with that form); in a group with rows ``group.item`` inside
+an aggregate such as ``sum(trials.weeks)``, elsewhere ``visit.form.group.item``. An expression is at most 10 kB, 60
+levels and 2000 parts; each part is worked out once, in an aggregate once a row.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import enum
-import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Protocol, TypeAlias
+from typing import Any
 
 from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
-from trialmgr.protocol.values import PartialDate, Value
+from trialmgr.protocol.durations import duration
+from trialmgr.protocol.functions import AGGREGATES, FUNCTIONS, Function
+from trialmgr.protocol.kinds import ExpressionError, Kind, KindOf, Path
+from trialmgr.protocol.model import MOST_OCCURRENCES
+from trialmgr.protocol.nodes import (
+    Aggregate,
+    Arithmetic,
+    Call,
+    Choice,
+    Comparison,
+    Constant,
+    Holding,
+    Inverse,
+    Junction,
+    Lookup,
+    Membership,
+    Node,
+    Presence,
+    Reference,
+    references,
+)
+from trialmgr.protocol.values import Value
+
+__all__ = ["FUNCTIONS", "Expression", "ExpressionError", "Kind", "KindOf", "Lookup", "Path", "known_functions", "parse"]
 
 LONGEST = 10_000  # bytes
 DEEPEST = 60  # levels
-
-Path: TypeAlias = tuple[str, ...]
-Lookup: TypeAlias = Callable[[Path], Value]
+MOST_PARTS = 2000
 
 RESERVED = frozenset({"and", "or", "not", "in", "is", "has", "missing", "present", "true", "false"})
-
-_ARITHMETIC = Context(prec=28, rounding=ROUND_HALF_EVEN, Emax=999_999, Emin=-999_999, traps=[])
 
 _GRAMMAR = r"""
     ?start: either
@@ -52,12 +68,13 @@ _GRAMMAR = r"""
         | atom
     ?atom: constant
         | NAME "(" [either ("," either)*] ")" -> call
-        | NAME ("." NAME)* -> reference
+        | NAME ["[" NUMBER "]"] ("." NAME)* -> reference
         | "(" either ")"
     ?option: constant
         | MINUS NUMBER -> negative_number
         | NAME "(" TEXT ")" -> option_date
     ?constant: NUMBER -> number
+        | NUMBER UNIT -> duration
         | TEXT -> text
         | TRUE -> truth
         | FALSE -> truth
@@ -73,247 +90,11 @@ _GRAMMAR = r"""
     TIMES: "*"
     OVER: "/"
     NUMBER: /[0-9]{1,20}(\.[0-9]{1,20})?/
+    UNIT: /(?:minute|hour|day|week|month|year)s?\b/
     TEXT: /'[^'\n]*'/
     NAME: /[A-Za-z_][A-Za-z0-9_]*/
     %ignore /[ \t\r\n]+/
 """
-
-
-class ExpressionError(ValueError):
-    """The text is not an expression, or its parts do not fit together. ``column`` counts from 1."""
-
-    def __init__(self, message: str, *, column: int, mend: str) -> None:
-        super().__init__(message)
-        self.message, self.column, self.mend = message, column, mend
-
-    def __str__(self) -> str:
-        return f"column {self.column}: {self.message} — {self.mend}"
-
-
-class Kind(enum.StrEnum):
-    """What sort of value a node gives, as far as it is known before any value is there."""
-
-    NUMBER = "a number"
-    DATE = "a date"
-    TIME = "a time"
-    TEXT = "a text"
-    TRUTH = "true or false"
-    CODES = "several codes"
-
-
-KindOf: TypeAlias = Callable[[Path], Kind | None]
-
-
-class Node(Protocol):
-    """One part of an expression. ``kind`` raises ExpressionError when parts cannot go together."""
-
-    @property
-    def column(self) -> int: ...
-
-    @property
-    def parts(self) -> tuple[Node, ...]: ...
-
-    def value(self, lookup: Lookup) -> Value: ...
-
-    def kind(self, kind_of: KindOf) -> Kind | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    content: Decimal | dt.date | str | bool
-    column: int
-    parts: tuple[Node, ...] = ()
-
-    def value(self, lookup: Lookup) -> Value:
-        return self.content
-
-    def kind(self, kind_of: KindOf) -> Kind | None:
-        return _kind_of_value(self.content)
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    path: Path
-    column: int
-    parts: tuple[Node, ...] = ()
-
-    def value(self, lookup: Lookup) -> Value:
-        return lookup(self.path)
-
-    def kind(self, kind_of: KindOf) -> Kind | None:
-        return kind_of(self.path)
-
-
-@dataclass(frozen=True, slots=True)
-class Inverse:
-    part: Node
-    column: int
-
-    @property
-    def parts(self) -> tuple[Node, ...]:
-        return (self.part,)
-
-    def value(self, lookup: Lookup) -> Value:
-        truth = _truth(self.part.value(lookup))
-        return None if truth is None else not truth
-
-    def kind(self, kind_of: KindOf) -> Kind | None:
-        _demand(self.part, Kind.TRUTH, kind_of)
-        return Kind.TRUTH
-
-
-@dataclass(frozen=True, slots=True)
-class Junction:
-    """``and`` (decided by a false part) or ``or`` (decided by a true one) over two or more parts."""
-
-    parts: tuple[Node, ...]
-    decided_by: bool
-    column: int
-
-    def value(self, lookup: Lookup) -> Value:
-        unknown = False
-        for part in self.parts:
-            truth = _truth(part.value(lookup))
-            if truth is self.decided_by:
-                return truth
-            unknown = unknown or truth is None
-        return None if unknown else not self.decided_by
-
-    def kind(self, kind_of: KindOf) -> Kind | None:
-        for part in self.parts:
-            _demand(part, Kind.TRUTH, kind_of)
-        return Kind.TRUTH
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    sign: str
-    left: Node
-    right: Node
-    column: int
-
-    @property
-    def parts(self) -> tuple[Node, ...]:
-        return (self.left, self.right)
-
-    def value(self, lookup: Lookup) -> Value:
-        return _compare(self.sign, self.left.value(lookup), self.right.value(lookup))
-
-    def kind(self, kind_of: KindOf) -> Kind | None:
-        kinds = _kinds_compared(self.parts, kind_of, self.column)
-        if self.sign not in ("=", "!=") and kinds & {Kind.TEXT, Kind.TRUTH, Kind.CODES}:
-            raise ExpressionError(
-                f"{kinds.pop()} has no order", column=self.column, mend="use = or != here, or compare numbers or dates"
-            )
-        return Kind.TRUTH
-
-
-@dataclass(frozen=True, slots=True)
-class Presence:
-    part: Node
-    wanted: bool
-    column: int
-
-    @property
-    def parts(self) -> tuple[Node, ...]:
-        return (self.part,)
-
-    def value(self, lookup: Lookup) -> Value:
-        return (self.part.value(lookup) is not None) is self.wanted
-
-    def kind(self, kind_of: KindOf) -> Kind | None:
-        self.part.kind(kind_of)
-        return Kind.TRUTH
-
-
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """``x in ('a', 'b')``."""
-
-    part: Node
-    options: tuple[Constant, ...]
-    column: int
-
-    @property
-    def parts(self) -> tuple[Node, ...]:
-        return (self.part, *self.options)
-
-    def value(self, lookup: Lookup) -> Value:
-        value = self.part.value(lookup)
-        found = [_compare("=", value, option.content) for option in self.options]
-        return True if True in found else None if None in found else False
-
-    def kind(self, kind_of: KindOf) -> Kind | None:
-        _kinds_compared(self.parts, kind_of, self.column)
-        return Kind.TRUTH
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """``effects has 'nausea'``: one code among the several that were chosen."""
-
-    part: Node
-    code: str
-    column: int
-
-    @property
-    def parts(self) -> tuple[Node, ...]:
-        return (self.part,)
-
-    def value(self, lookup: Lookup) -> Value:
-        value = self.part.value(lookup)
-        return self.code in value if isinstance(value, tuple) else None
-
-    def kind(self, kind_of: KindOf) -> Kind | None:
-        _demand(self.part, Kind.CODES, kind_of)
-        return Kind.TRUTH
-
-
-@dataclass(frozen=True, slots=True)
-class Arithmetic:
-    sign: str
-    left: Node
-    right: Node
-    column: int
-
-    @property
-    def parts(self) -> tuple[Node, ...]:
-        return (self.left, self.right)
-
-    def value(self, lookup: Lookup) -> Value:
-        return _number_function(_OPERATIONS[self.sign])(self.left.value(lookup), self.right.value(lookup))
-
-    def kind(self, kind_of: KindOf) -> Kind | None:
-        for part in self.parts:
-            _demand(part, Kind.NUMBER, kind_of)
-        return Kind.NUMBER
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    name: str
-    parts: tuple[Node, ...]
-    column: int
-
-    def value(self, lookup: Lookup) -> Value:
-        return FUNCTIONS[self.name].apply(*(part.value(lookup) for part in self.parts))
-
-    def kind(self, kind_of: KindOf) -> Kind | None:
-        function = FUNCTIONS[self.name]
-        for place, part in enumerate(self.parts):
-            _demand_one_of(part, function.takes[min(place, len(function.takes) - 1)], kind_of)
-        return function.gives
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """``takes``: the kinds each argument may have; the last one stands for all that follow up to ``most``."""
-
-    apply: Callable[..., Value]
-    takes: tuple[frozenset[Kind], ...]
-    gives: Kind
-    least: int
-    most: int
 
 
 @dataclass(frozen=True)
@@ -329,12 +110,20 @@ class Expression:
 
     def reference_nodes(self) -> Iterator[Reference]:
         """Every reference in order of reading, with its column."""
-        waiting: list[Node] = [self.root]
+        return references(self.root)
+
+    def results(self) -> Iterator[Node]:
+        """The parts whose value may become that of the whole: several where it chooses."""
+        waiting = [self.root]
         while waiting:
             node = waiting.pop()
-            waiting.extend(reversed(node.parts))
-            if isinstance(node, Reference):
+            if isinstance(node, Choice):
+                waiting += [node.other, node.one]
+            else:
                 yield node
+
+    def aggregates(self) -> Iterator[Aggregate]:
+        return (node for node in _nodes(self.root) if isinstance(node, Aggregate))
 
     def evaluate(self, lookup: Lookup) -> Value:
         """The value, or None when it is unknown. ``lookup`` gives typed values and None for what is missing."""
@@ -354,7 +143,8 @@ def parse(text: str) -> Expression:
         root: Node = _parser().parse(text)  # type: ignore[assignment]  # lark does not know what the callbacks return
     except UnexpectedInput as problem:
         raise _syntax_error(text, problem) from None
-    _check_depth(root)
+    _check_size(root)
+    _check_rows(root)
     expression = Expression(text, root)
     expression.kind(lambda path: None)
     return expression
@@ -381,16 +171,58 @@ def _at(problem: UnexpectedInput) -> int:
     return (problem.pos_in_stream or 0) + 1
 
 
-def _check_depth(root: Node) -> None:
+def _check_size(root: Node) -> None:
     level: list[Node] = [root]
+    parts = 0
     for _ in range(DEEPEST):
+        parts += len(level)
+        if parts > MOST_PARTS:
+            break
         level = [part for node in level for part in node.parts]
         if not level:
             return
-    raise ExpressionError(
-        f"the expression is nested more than {DEEPEST} levels deep",
-        column=level[0].column,
-        mend="split it over derived items",
+    limit = f"has more than {MOST_PARTS} parts" if parts > MOST_PARTS else f"is nested more than {DEEPEST} levels deep"
+    raise ExpressionError(f"the expression {limit}", column=level[0].column, mend="split it over derived items")
+
+
+def _nodes(root: Node) -> Iterator[Node]:
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        waiting.extend(reversed(node.parts))
+        yield node
+
+
+_IN_ROWS = (2, 4)  # group.item and visit.form.group.item
+
+
+def _check_rows(root: Node) -> None:
+    """What stands in rows is read inside one aggregate, over one group; aggregates do not hold one another."""
+    waiting: list[tuple[Node, Path | None]] = [(root, None)]
+    while waiting:
+        node, group = waiting.pop()
+        if isinstance(node, Reference) and len(node.path) in _IN_ROWS and node.path[:-1] != group:
+            raise _misplaced(node, group)
+        if isinstance(node, Aggregate):
+            if group is not None:
+                raise ExpressionError(
+                    f"{node.name}() stands inside another function over rows",
+                    column=node.column,
+                    mend="let a derived item hold the inner part",
+                )
+            group = node.group
+        waiting.extend((part, group) for part in node.parts)
+
+
+def _misplaced(reference: Reference, group: Path | None) -> ExpressionError:
+    name = ".".join(reference.path)[:80]
+    if group is not None:
+        message = f"{name!r} stands in another group than {'.'.join(group)!r}"
+        return ExpressionError(message, column=reference.column, mend="reckon over one group at a time")
+    return ExpressionError(
+        f"{name!r} is neither item nor visit.form.item",
+        column=reference.column,
+        mend="write the item's key alone, visit.form.item, or sum() and the like over the rows of a group",
     )
 
 
@@ -410,15 +242,24 @@ class _TreeMaker(Transformer[Token, Any]):
     def truth(self, token: Token) -> Constant:
         return Constant(token.type == "TRUE", _column(token))
 
-    def reference(self, *names: Token) -> Reference:
-        column = _column(names[0])
-        if len(names) not in (1, 3):
+    def duration(self, number: Token, unit: Token) -> Constant:
+        amount = duration(int(number), str(unit)) if number.isdigit() else None
+        if amount is None:
             raise ExpressionError(
-                f"{'.'.join(names)!r} is neither item nor visit.form.item",
+                f"{number!s} {unit} is no duration", column=_column(number), mend="write a whole number, as 6 weeks"
+            )
+        return Constant(amount, _column(number))
+
+    def reference(self, first: Token, ordinal: Token | None, *rest: Token) -> Reference:
+        column = _column(first)
+        names = tuple(str(name) for name in (first, *rest))
+        if len(names) > LONGEST_PATH or (ordinal is not None and len(names) < 3):
+            raise ExpressionError(
+                f"{'.'.join(names)[:80]!r} is neither item nor visit.form.item",
                 column=column,
                 mend="write the item's key alone, or visit.form.item",
             )
-        return Reference(tuple(str(name) for name in names), column)
+        return Reference((_occurrence(first, ordinal), *names[1:]), column)
 
     def either(self, *parts: Node) -> Junction:
         return Junction(parts, True, parts[0].column)
@@ -458,17 +299,68 @@ class _TreeMaker(Transformer[Token, Any]):
         parts = tuple(part for part in given if part is not None)
         if name == "date":
             return _date_constant(name, parts)
+        if name == "if" and len(parts) == 3:
+            return Choice(*parts, _column(name))
+        aggregate = _aggregate(name, parts)
+        if aggregate is not None:
+            return aggregate
         function = FUNCTIONS.get(str(name))
         if function is None:
-            known = ", ".join(sorted([*FUNCTIONS, "date"]))
-            raise ExpressionError(
-                f"there is no function {str(name)[:40]!r}", column=_column(name), mend=f"use one of {known}"
-            )
+            raise _no_function(name)
         if not function.least <= len(parts) <= function.most:
             raise ExpressionError(
                 f"{name} takes {_count(function)}, not {len(parts)}", column=_column(name), mend="add or remove values"
             )
         return Call(str(name), parts, _column(name))
+
+
+LONGEST_PATH = 4
+
+
+def _occurrence(visit: Token, ordinal: Token | None) -> str:
+    """``session[3]`` as the name of that occurrence, ``session-3``."""
+    if ordinal is None:
+        return str(visit)
+    if not ordinal.isdigit() or not 1 <= int(ordinal) <= MOST_OCCURRENCES:
+        raise ExpressionError(
+            f"{ordinal!s} is no place in a row of visits",
+            column=_column(ordinal),
+            mend="count from 1, as session[6]",
+        )
+    return f"{visit}-{int(ordinal)}"
+
+
+def known_functions() -> tuple[str, ...]:
+    """The names of all functions, in order of the alphabet."""
+    return tuple(sorted({*FUNCTIONS, *AGGREGATES, "date", "if"}))
+
+
+def _no_function(name: Token) -> ExpressionError:
+    column = _column(name)
+    if name == "if":
+        return ExpressionError("if takes 3 values", column=column, mend="write if(test, one, other)")
+    if str(name) in AGGREGATES:
+        return ExpressionError(
+            f"{name}() reckons over the rows of a group",
+            column=column,
+            mend="name a group: count(trials), sum(trials.weeks), any(trials.weeks > 4)",
+        )
+    return ExpressionError(
+        f"there is no function {str(name)[:40]!r}", column=column, mend=f"use one of {', '.join(known_functions())}"
+    )
+
+
+def _aggregate(name: Token, parts: tuple[Node, ...]) -> Aggregate | None:
+    """A function over rows: ``count`` of a group, the others of something that stands in its rows."""
+    if str(name) not in AGGREGATES or len(parts) != 1:
+        return None
+    column = _column(name)
+    if name == "count":
+        group = parts[0].path if isinstance(parts[0], Reference) else ()
+        return Aggregate("count", group, None, column) if len(group) in (1, 3) else None
+    inside = (reference.path for reference in references(parts[0]) if len(reference.path) in _IN_ROWS)
+    found = next(inside, None)
+    return Aggregate(str(name), found[:-1], parts[0], column) if found else None
 
 
 def _column(token: Token) -> int:
@@ -489,129 +381,3 @@ def _date_constant(name: Token, parts: tuple[Node, ...]) -> Constant:
         raise ExpressionError(
             "date() wants one existing day", column=_column(name), mend="write date('2026-05-31')"
         ) from None
-
-
-def _demand(part: Node, kind: Kind, kind_of: KindOf) -> None:
-    _demand_one_of(part, frozenset({kind}), kind_of)
-
-
-def _demand_one_of(part: Node, kinds: frozenset[Kind], kind_of: KindOf) -> None:
-    found = part.kind(kind_of)
-    if found is not None and found not in kinds:
-        wanted = " or ".join(sorted(kinds))
-        raise ExpressionError(
-            f"here stands {found} where {wanted} is wanted", column=part.column, mend=f"give {wanted}"
-        )
-
-
-def _kinds_compared(parts: tuple[Node, ...], kind_of: KindOf, column: int) -> set[Kind]:
-    kinds = {kind for part in parts if (kind := part.kind(kind_of)) is not None}
-    if len(kinds) > 1:
-        first, second = sorted(kinds)[:2]
-        raise ExpressionError(f"{first} is compared with {second}", column=column, mend="compare values of one kind")
-    return kinds
-
-
-def _kind_of_value(value: Decimal | dt.date | str | bool) -> Kind:
-    kinds: Mapping[type, Kind] = {bool: Kind.TRUTH, Decimal: Kind.NUMBER, str: Kind.TEXT, dt.date: Kind.DATE}
-    return kinds[type(value)]
-
-
-def _truth(value: Value) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-_ORDER: dict[str, Callable[[Any, Any], bool]] = {
-    "=": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-
-
-def _compare(sign: str, left: Value, right: Value) -> bool | None:
-    """Unknown when a side is unknown or the sides are of two sorts, which only data of an older version can be."""
-    if isinstance(left, PartialDate) or isinstance(right, PartialDate):
-        return _compare_days(sign, _span(left), _span(right))
-    if type(left) is not type(right) or left is None:
-        return None
-    if sign not in ("=", "!=") and isinstance(left, str | bool | tuple):
-        return None
-    return _ORDER[sign](left, right)
-
-
-def _span(value: Value) -> PartialDate | None:
-    if isinstance(value, dt.date):
-        return PartialDate(value, value)
-    return value if isinstance(value, PartialDate) else None
-
-
-def _compare_days(sign: str, left: PartialDate | None, right: PartialDate | None) -> bool | None:
-    """True or false only when every day that each side can mean says so."""
-    if left is None or right is None:
-        return None
-    if sign in ("=", "!="):
-        apart = left.last < right.first or right.last < left.first
-        return (sign == "!=") if apart else None
-    outcomes = {_ORDER[sign](left.first, right.last), _ORDER[sign](left.last, right.first)}
-    return outcomes.pop() if len(outcomes) == 1 else None
-
-
-def _number_function(compute: Callable[..., Decimal]) -> Callable[..., Value]:
-    """A function of numbers that is unknown when a number is, or when the result is not a finite number."""
-
-    def apply(*values: Value) -> Value:
-        numbers = [value for value in values if isinstance(value, Decimal)]
-        if len(numbers) < len(values):
-            return None
-        result = compute(*numbers)
-        return result if result.is_finite() else None
-
-    return apply
-
-
-_OPERATIONS: dict[str, Callable[[Decimal, Decimal], Decimal]] = {
-    "+": _ARITHMETIC.add,
-    "-": _ARITHMETIC.subtract,
-    "*": _ARITHMETIC.multiply,
-    "/": _ARITHMETIC.divide,
-}
-
-
-def _percent_fall(baseline: Decimal, now: Decimal) -> Decimal:
-    """How far ``now`` lies under ``baseline``, in percent of it; unknown for a baseline of 0."""
-    fall = _ARITHMETIC.multiply(_ARITHMETIC.subtract(baseline, now), Decimal(100))
-    return _ARITHMETIC.divide(fall, baseline)
-
-
-def _days_between(start: Value, end: Value) -> Value:
-    if isinstance(start, dt.date) and isinstance(end, dt.date):
-        return Decimal((end - start).days)
-    return None
-
-
-def _age_in_years(birth: Value, on: Value) -> Value:
-    """Whole years certainly reached: a birth known by year or month only counts as its last possible day."""
-    if isinstance(birth, Decimal):
-        known = birth == birth.to_integral_value() and 1 <= birth <= 9999
-        birth = dt.date(int(birth), 12, 31) if known else None
-    span = _span(birth)
-    if span is None or not isinstance(on, dt.date):
-        return None
-    before_birthday = (on.month, on.day) < (span.last.month, span.last.day)
-    return Decimal(on.year - span.last.year - before_birthday)
-
-
-_NUMBER = frozenset({Kind.NUMBER})
-_DATE = frozenset({Kind.DATE})
-
-FUNCTIONS: dict[str, Function] = {
-    "abs": Function(_number_function(_ARITHMETIC.abs), (_NUMBER,), Kind.NUMBER, 1, 1),
-    "min": Function(_number_function(min), (_NUMBER,), Kind.NUMBER, 1, 50),
-    "max": Function(_number_function(max), (_NUMBER,), Kind.NUMBER, 1, 50),
-    "percent_fall": Function(_number_function(_percent_fall), (_NUMBER,), Kind.NUMBER, 2, 2),
-    "days_between": Function(_days_between, (_DATE,), Kind.NUMBER, 2, 2),
-    "age_in_years": Function(_age_in_years, (_DATE | _NUMBER, _DATE), Kind.NUMBER, 2, 2),
-}

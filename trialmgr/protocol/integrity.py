@@ -9,75 +9,41 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd
-from typing import TypeAlias
 
-from trialmgr.protocol.expressions import RESERVED, Expression, ExpressionError, Kind, parse
+from trialmgr.protocol import expression_rules
+from trialmgr.protocol.expressions import RESERVED
+from trialmgr.protocol.findings import Finding, Findings, hides, items_of, keys_before, parts_of
 from trialmgr.protocol.model import (
-    Example,
     Form,
     Item,
     ItemType,
     Part,
     RandomizationDesign,
     Range,
+    Repeat,
     Score,
     StudyDefinition,
     Text,
     VisitDefinition,
 )
+from trialmgr.protocol.previous import PREVIOUS
 from trialmgr.protocol.scoring import FUNCTIONS
 from trialmgr.protocol.yaml_source import DocumentPath
 
-ITEM_KINDS: dict[ItemType, Kind] = {
-    ItemType.INTEGER: Kind.NUMBER,
-    ItemType.DECIMAL: Kind.NUMBER,
-    ItemType.TEXT: Kind.TEXT,
-    ItemType.LONG_TEXT: Kind.TEXT,
-    ItemType.DATE: Kind.DATE,
-    ItemType.PARTIAL_DATE: Kind.DATE,
-    ItemType.TIME: Kind.TIME,
-    ItemType.CHOICE: Kind.TEXT,
-    ItemType.MULTI_CHOICE: Kind.CODES,
-    ItemType.YES_NO: Kind.TRUTH,
-}
-
-DERIVABLE = frozenset({ItemType.INTEGER, ItemType.DECIMAL, ItemType.DATE, ItemType.YES_NO})
+DERIVABLE = frozenset({ItemType.INTEGER, ItemType.DECIMAL, ItemType.DATE, ItemType.YES_NO, ItemType.CHOICE})
 _LISTED = frozenset({ItemType.CHOICE, ItemType.MULTI_CHOICE})
-_NUMERIC = frozenset({ItemType.INTEGER, ItemType.DECIMAL})
+_NUMERIC = frozenset({ItemType.INTEGER, ItemType.DECIMAL, ItemType.SCALE})
+_FILES = frozenset({ItemType.FILE})
 _WRITTEN = frozenset({ItemType.TEXT, ItemType.LONG_TEXT})
 _SHORTEST_ARM_WORD_INSIDE_ANOTHER = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    path: DocumentPath
-    message: str
-    mend: str
-
-
-Findings: TypeAlias = Iterator[Finding]
 
 
 def findings(definition: StudyDefinition) -> Findings:
     """Every fault of meaning. References are judged only where the keys they go by are unique."""
     for rule in _RULES:
         yield from rule(definition)
-
-
-def parts_of(part: Part, path: DocumentPath = ()) -> Iterator[tuple[DocumentPath, Part]]:
-    """Every part of a definition, itself included, with its path."""
-    yield path, part
-    for name in type(part).model_fields:
-        value = getattr(part, name)
-        if isinstance(value, Part):
-            yield from parts_of(value, (*path, name))
-        elif isinstance(value, tuple):
-            for number, entry in enumerate(value):
-                if isinstance(entry, Part):
-                    yield from parts_of(entry, (*path, name, number))
 
 
 # --- keys, texts and dates -------------------------------------------------------------------------------------------
@@ -120,12 +86,18 @@ def _unique_keys_inside(study: StudyDefinition) -> Findings:
 def _item_keys(study: StudyDefinition, path: DocumentPath, form: Form) -> Findings:
     criteria = {c.id.lower() for version in study.eligibility for c in version.criteria} if form.eligibility else set()
     seen: set[str] = set()
-    for item_path, item in _items(path, form):
+    for item_path, item in items_of(path, form):
         if item.key in seen or item.key in criteria:
             yield Finding((*item_path, "key"), f"`{item.key}` is used twice on this form", "give the item another key")
         if item.key in RESERVED:
             yield Finding((*item_path, "key"), f"`{item.key}` is a word of expressions", "give the item another key")
         seen.add(item.key)
+
+
+def _reserved_visits(study: StudyDefinition) -> Findings:
+    for number, visit in enumerate(study.visits):
+        if visit.key == PREVIOUS:
+            yield Finding(("visits", number, "key"), f"`{PREVIOUS}` is a word of expressions", "give another key")
 
 
 def _texts(study: StudyDefinition) -> Findings:
@@ -246,9 +218,8 @@ def _visit_rules(study: StudyDefinition) -> Findings:
 
 
 def _occurrences(path: DocumentPath, visit: VisitDefinition, repeating: set[str]) -> Findings:
-    days = visit.repeat.days if visit.repeat else ()
-    if any(later <= earlier for earlier, later in itertools.pairwise(days)):
-        yield Finding((*path, "repeat", "days"), "the days do not rise", "write each day once, in order")
+    if visit.repeat:
+        yield from _rhythm((*path, "repeat"), visit.repeat)
     if visit.repeat and visit.kind != "scheduled":
         yield Finding((*path, "repeat"), f"a visit of kind {visit.kind} does not repeat", "remove `repeat`")
     for number, form in enumerate(visit.forms):
@@ -256,6 +227,16 @@ def _occurrences(path: DocumentPath, visit: VisitDefinition, repeating: set[str]
             yield Finding(
                 (*path, "forms", number), f"the repeating form {form} stands outside a log", "move it to a log visit"
             )
+
+
+def _rhythm(path: DocumentPath, repeat: Repeat) -> Findings:
+    has_rhythm = repeat.every is not None or repeat.times is not None
+    if bool(repeat.days) is has_rhythm or (repeat.every is None) is not (repeat.times is None):
+        yield Finding(path, "the visit returns by `days`, or by `every` and `times`", "write one of the two, in full")
+    if repeat.days and repeat.start:
+        yield Finding((*path, "from"), "`from` goes with `every` and `times`", "remove it, or shift the days")
+    if any(later <= earlier for earlier, later in itertools.pairwise(repeat.days)):
+        yield Finding((*path, "days"), "the days do not rise", "write each day once, in order")
 
 
 def _eligibility_forms(study: StudyDefinition) -> Findings:
@@ -266,18 +247,35 @@ def _eligibility_forms(study: StudyDefinition) -> Findings:
         yield Finding(("forms", number, "eligibility"), "a second form holds the eligibility", "flag one form only")
 
 
+# --- groups with rows --------------------------------------------------------------------------------------------
+
+
+def _groups(study: StudyDefinition) -> Findings:
+    for number, form in enumerate(study.forms):
+        for place, section in enumerate(form.sections):
+            path: DocumentPath = ("forms", number, "sections", place, "repeats")
+            if section.repeats is None:
+                continue
+            if section.repeats.min > section.repeats.max:
+                yield Finding(path, "the group owes more rows than it may have", "let `min` be at most `max`")
+            if form.repeating:
+                yield Finding(path, "a form with many rows holds no group with rows", "remove one of the two")
+            if all(item.is_derived for item in section.items):
+                yield Finding(path, "nobody enters anything in these rows", "add an item that is not derived")
+        yield from _ending_in_rows(("forms", number, "ends_participation"), form)
+
+
+def _ending_in_rows(path: DocumentPath, form: Form) -> Findings:
+    if form.ends_participation is not None and form.group_of(form.ends_participation):
+        yield Finding(path, f"`{form.ends_participation}` stands in rows", "name an item outside groups")
+
+
 # --- items -----------------------------------------------------------------------------------------------------------
-
-
-def _items(path: DocumentPath, form: Form) -> Iterator[tuple[DocumentPath, Item]]:
-    for section_number, section in enumerate(form.sections):
-        for number, item in enumerate(section.items):
-            yield (*path, "sections", section_number, "items", number), item
 
 
 def _all_items(study: StudyDefinition) -> Iterator[tuple[DocumentPath, Form, Item]]:
     for number, form in enumerate(study.forms):
-        for path, item in _items(("forms", number), form):
+        for path, item in items_of(("forms", number), form):
             yield path, form, item
 
 
@@ -287,6 +285,9 @@ _FITS: dict[str, frozenset[ItemType]] = {
     "decimals": frozenset({ItemType.DECIMAL}),
     "max_length": _WRITTEN,
     "codelist": _LISTED,
+    "anchors": frozenset({ItemType.SCALE}),
+    "accepts": _FILES,
+    "max_megabytes": _FILES,
 }
 
 
@@ -294,7 +295,7 @@ def _item_rules(study: StudyDefinition) -> Findings:
     lists = [codelist.key for codelist in study.codelists]
     for path, _form, item in _all_items(study):
         for name, types in _FITS.items():
-            if getattr(item, name) is not None and item.type not in types:
+            if getattr(item, name) not in (None, ()) and item.type not in types:
                 yield Finding(
                     (*path, name), f"`{name}` does not go with the type {item.type}", "remove it or change the type"
                 )
@@ -304,6 +305,7 @@ def _item_rules(study: StudyDefinition) -> Findings:
             yield Finding((*path, "type"), "the item has no code list", "add `codelist`")
         for name in ("range", "soft_range"):
             yield from _range((*path, name), getattr(item, name))
+        yield from _scale(path, item)
         yield from _derivation(path, item)
 
 
@@ -316,10 +318,22 @@ def _range(path: DocumentPath, bounds: Range | None) -> Findings:
         yield Finding(path, f"the range runs from {bounds.min} down to {bounds.max}", "exchange `min` and `max`")
 
 
+def _scale(path: DocumentPath, item: Item) -> Findings:
+    if item.type is not ItemType.SCALE:
+        return
+    ends = item.range or Range()
+    if ends.min is None or ends.max is None or ends.min % 1 or ends.max % 1:
+        yield Finding((*path, "range"), "the scale has no two whole ends", "write `range: {min: 0, max: 10}`")
+    if item.anchors is None:
+        yield Finding((*path, "type"), "the scale has no words at its ends", "add `anchors` with `min` and `max`")
+
+
 def _derivation(path: DocumentPath, item: Item) -> Findings:
     if item.derive is not None and item.score is not None:
         yield Finding((*path, "derive"), "the item has a formula and a score", "keep one of the two")
-    if item.is_derived and item.type not in DERIVABLE:
+    if item.score is not None and item.type not in (ItemType.INTEGER, ItemType.DECIMAL):
+        yield Finding((*path, "type"), f"a score is no {item.type}", "use integer or decimal")
+    elif item.is_derived and item.type not in DERIVABLE:
         kinds = ", ".join(sorted(DERIVABLE))
         yield Finding((*path, "type"), f"a value of type {item.type} cannot be derived", f"use one of: {kinds}")
 
@@ -328,15 +342,10 @@ def _scores(study: StudyDefinition) -> Findings:
     for path, form, item in _all_items(study):
         if item.score is not None:
             yield from _absent((*path, "score", "function"), item.score.function, FUNCTIONS, "scoring function")
-            earlier = _keys_before(form, item)
+            earlier = keys_before(form, item)
             yield from _all_absent((*path, "score", "items"), item.score.items, earlier, "earlier item")
             if item.score.function in FUNCTIONS and set(item.score.items) <= set(earlier):
                 yield from _score_bounds((*path, "score", "items"), form, item.score)
-
-
-def _keys_before(form: Form, item: Item) -> list[str]:
-    keys = [other.key for other in form.items]
-    return keys[: keys.index(item.key)]
 
 
 def _score_bounds(path: DocumentPath, form: Form, score: Score) -> Findings:
@@ -360,7 +369,7 @@ def _gives_answers_between(item: Item, lowest: int, highest: int) -> bool:
     if item.type is ItemType.YES_NO:
         return (lowest, highest) == (0, 1)
     bounds = item.range or Range()
-    if item.type is not ItemType.INTEGER or bounds.min is None or bounds.max is None:
+    if item.type not in (ItemType.INTEGER, ItemType.SCALE) or bounds.min is None or bounds.max is None:
         return False
     return lowest <= bounds.min and bounds.max <= highest
 
@@ -400,18 +409,23 @@ def _silent_roles(study: StudyDefinition) -> Findings:
 
 def _arm_words(study: StudyDefinition) -> Findings:
     """No text that a blinded role may read names an arm. Criteria are left out: they hold for both arms alike."""
-    if not any(role.blinded for role in study.roles):
-        return
-    names = {name.casefold() for arm in study.arms for name in (arm.key, arm.label.nl, arm.label.en)}
     for path, text in _open_texts(study):
         for language in ("nl", "en"):
-            named = next((name for name in sorted(names) if _names(text(language), name)), None)
+            named = arm_named(study, text(language))
             if named:
                 yield Finding(
                     (*path, language),
                     f"blinded roles would read `{named}`",
                     "use words that name no arm, or hide the part",
                 )
+
+
+def arm_named(study: StudyDefinition, text: str) -> str | None:
+    """The arm that a text names, where a role is blinded; None when it names none."""
+    if not any(role.blinded for role in study.roles):
+        return None
+    names = {name.casefold() for arm in study.arms for name in (arm.key, arm.label.nl, arm.label.en)}
+    return next((name for name in sorted(names) if _names(text, name)), None)
 
 
 def _names(text: str, name: str) -> bool:
@@ -424,11 +438,13 @@ def _names(text: str, name: str) -> bool:
 
 def _open_texts(study: StudyDefinition) -> Iterator[tuple[DocumentPath, Text]]:
     yield ("public_title",), study.public_title
+    if study.changes is not None:
+        yield ("changes",), study.changes
     open_parts: list[tuple[DocumentPath, Part]] = []
     open_parts += [(("phases", number), phase) for number, phase in enumerate(study.phases)]
     open_parts += [(("visits", n), visit) for n, visit in enumerate(study.visits) if not visit.reveals_allocation]
     open_parts += [(("forms", n), form) for n, form in enumerate(study.forms) if not form.reveals_allocation]
-    lists = {item.codelist for _path, form, item in _all_items(study) if not _hides(form, item)}
+    lists = {item.codelist for _path, form, item in _all_items(study) if not hides(form, item)}
     open_parts += [(("codelists", n), codelist) for n, codelist in enumerate(study.codelists) if codelist.key in lists]
     hidden = [path for path, _form, item in _all_items(study) if item.reveals_allocation]
     for start, part in open_parts:
@@ -437,135 +453,7 @@ def _open_texts(study: StudyDefinition) -> Iterator[tuple[DocumentPath, Text]]:
                 yield path, inner
 
 
-# --- expressions -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """An expression where it stands: what it may refer to on its own form, and what kind of value it owes."""
-
-    path: DocumentPath
-    text: str
-    form: Form | None
-    reach: frozenset[str]
-    open: bool
-    kind: Kind = Kind.TRUTH
-
-
-def _expressions(study: StudyDefinition) -> Findings:
-    blinding = any(role.blinded for role in study.roles)
-    for written in _all_written(study):
-        try:
-            expression = parse(written.text)
-        except ExpressionError as error:
-            yield Finding(written.path, _told(error), error.mend)
-            continue
-        faults = list(_reference_faults(study, written, expression, blinding))
-        yield from faults or _kind_faults(study, written, expression)
-
-
-def _told(error: ExpressionError) -> str:
-    return f"{error.message} (sign {error.column} of the expression)"
-
-
-def _all_written(study: StudyDefinition) -> Iterator[_Written]:
-    for number, phase in enumerate(study.phases):
-        if phase.gate is not None:
-            yield _Written(("phases", number, "gate", "rule"), phase.gate.rule, None, frozenset(), True)
-    yield from _criteria_written(study)
-    for path, form, item in _all_items(study):
-        reach = frozenset(_keys_before(form, item))
-        is_open = not _hides(form, item)
-        if item.ask_if is not None:
-            yield _Written((*path, "ask_if"), item.ask_if, form, reach, is_open)
-        if item.derive is not None:
-            yield _Written((*path, "derive"), item.derive, form, reach, is_open, ITEM_KINDS[item.type])
-    for number, form in enumerate(study.forms):
-        reach = frozenset(item.key for item in form.items)
-        for place, check in enumerate(form.checks):
-            where = ("forms", number, "checks", place, "fires_if")
-            yield _Written(where, check.fires_if, form, reach, not form.reveals_allocation)
-
-
-def _criteria_written(study: StudyDefinition) -> Iterator[_Written]:
-    form = next((form for form in study.forms if form.eligibility), None)
-    reach = frozenset(item.key for item in form.items) if form else frozenset()
-    for number, version in enumerate(study.eligibility):
-        for place, criterion in enumerate(version.criteria):
-            if criterion.rule is not None:
-                yield _Written(("eligibility", number, "criteria", place, "rule"), criterion.rule, form, reach, True)
-
-
-def _reference_faults(study: StudyDefinition, written: _Written, expression: Expression, blinding: bool) -> Findings:
-    for reference in expression.reference_nodes():
-        fault = _reference_fault(study, written, reference.path)
-        if fault is None and blinding and written.open and _reveals(study, written.form, reference.path):
-            fault = "reveals the allocation, and blinded roles meet this expression"
-        if fault is not None:
-            name = ".".join(reference.path)
-            yield Finding(written.path, f"`{name}` {fault} (sign {reference.column})", "refer to another item")
-
-
-def _reference_fault(study: StudyDefinition, written: _Written, path: tuple[str, ...]) -> str | None:
-    if len(path) == 1:
-        return None if path[0] in written.reach else "is no item that comes earlier on this form"
-    visit_key, form_key, item_key = path
-    if not study.has_visit(visit_key):
-        return "names no visit of the study"
-    visit = study.visit(visit_key)
-    if visit.repeat is not None or visit.kind == "unscheduled":
-        return "names a visit that can happen more than once"
-    if form_key not in visit.forms or not study.has_form(form_key):
-        return "names no form of that visit"
-    if study.form(form_key).repeating:
-        return "names a form with many rows"
-    return None if study.form(form_key).has_item(item_key) else "names no item of that form"
-
-
-def _item_at(study: StudyDefinition, form: Form | None, path: tuple[str, ...]) -> tuple[Form, Item] | None:
-    home = study.form(path[1]) if len(path) > 1 else form
-    return None if home is None else (home, home.item(path[-1]))
-
-
-def _reveals(study: StudyDefinition, form: Form | None, path: tuple[str, ...]) -> bool:
-    found = _item_at(study, form, path)
-    return found is not None and _hides(*found)
-
-
-def _hides(form: Form, item: Item) -> bool:
-    return form.reveals_allocation or item.reveals_allocation
-
-
-def _kind_faults(study: StudyDefinition, written: _Written, expression: Expression) -> Findings:
-    def kind_of(path: tuple[str, ...]) -> Kind | None:
-        found = _item_at(study, written.form, path)
-        return ITEM_KINDS[found[1].type] if found else None
-
-    try:
-        kind = expression.kind(kind_of)
-    except ExpressionError as error:
-        yield Finding(written.path, _told(error), error.mend)
-        return
-    if kind is not written.kind:
-        yield Finding(written.path, f"the expression gives {kind}", f"let it give {written.kind}")
-
-
 # --- examples and the allocation -------------------------------------------------------------------------------------
-
-
-def _examples(study: StudyDefinition) -> Findings:
-    for path, part in parts_of(study):
-        if isinstance(part, Example):
-            form = study.forms[int(path[1])] if path[0] == "forms" else None
-            for key in part.given:
-                if not _is_known(study, form, tuple(key.split("."))):
-                    yield Finding((*path, "given", key), f"`{key}` is no item", "name an item, or visit.form.item")
-
-
-def _is_known(study: StudyDefinition, form: Form | None, path: tuple[str, ...]) -> bool:
-    if len(path) == 3:
-        return study.has_visit(path[0]) and study.has_form(path[1]) and study.form(path[1]).has_item(path[2])
-    return len(path) == 1 and form is not None and form.has_item(path[0])
 
 
 def _allocation(study: StudyDefinition) -> Findings:
@@ -651,14 +539,14 @@ def _block_sizes(study: StudyDefinition, design: RandomizationDesign) -> Finding
 
 
 def _is_level(study: StudyDefinition, path: tuple[str, ...]) -> bool:
-    if len(path) != 3 or not _is_known(study, None, path):
-        return False
-    return study.form(path[1]).item(path[2]).type in (ItemType.CHOICE, ItemType.YES_NO)
+    item = expression_rules.item_named(study, None, ".".join(path)) if len(path) == 3 else None
+    return item is not None and item.type in (ItemType.CHOICE, ItemType.YES_NO)
 
 
 _RULES: tuple[Callable[[StudyDefinition], Findings], ...] = (
     _unique_keys,
     _unique_keys_inside,
+    _reserved_visits,
     _texts,
     _dates,
     _visit_references,
@@ -666,12 +554,12 @@ _RULES: tuple[Callable[[StudyDefinition], Findings], ...] = (
     _gates,
     _visit_rules,
     _eligibility_forms,
+    _groups,
     _item_rules,
     _scores,
     _blinding,
     _silent_roles,
     _arm_words,
-    _expressions,
-    _examples,
+    expression_rules.findings,
     _allocation,
 )

@@ -8,6 +8,8 @@ there are none, all faults of meaning (references, blinding, expressions).
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from trialmgr.protocol import integrity, model
+from trialmgr.protocol.findings import Finding
 from trialmgr.protocol.model import StudyDefinition
-from trialmgr.protocol.yaml_source import DocumentPath, Place, StudyError, YamlSource, read_source
+from trialmgr.protocol.yaml_source import DocumentPath, Place, Scalar, StudyError, YamlSource, read_source
 
 STUDY_FILE = "study.yaml"
 CODELISTS_FILE = "codelists.yaml"
@@ -25,10 +28,10 @@ SCHEMA_VERSION = 1
 
 _KNOWN_KEYS = sorted(
     {
-        name
+        field.alias or name
         for part in vars(model).values()
         if isinstance(part, type) and issubclass(part, model.Part)
-        for name in part.model_fields
+        for name, field in part.model_fields.items()
     }
 )
 
@@ -57,9 +60,23 @@ class StudyErrors(ValueError):
         super().__init__("\n".join(str(error) for error in self.errors))
 
 
+@dataclass(frozen=True, slots=True)
+class ReadStudy:
+    """A definition and the place of each of its keys."""
+
+    definition: StudyDefinition
+    places: Mapping[DocumentPath, Place]
+
+
 def load_study(folder: Path) -> StudyDefinition:
     """The definition in ``folder``; StudyErrors holding every fault otherwise."""
-    return _Reading(folder).definition()
+    return read_study(folder).definition
+
+
+def read_study(folder: Path) -> ReadStudy:
+    """The definition in ``folder`` with the places of its keys; StudyErrors holding every fault otherwise."""
+    reading = _Reading(folder)
+    return ReadStudy(reading.definition(), reading.places)
 
 
 class _Reading:
@@ -69,6 +86,7 @@ class _Reading:
         self.folder = folder
         self.document: dict[str, Any] = {}
         self.places: dict[DocumentPath, Place] = {(): Place(STUDY_FILE, 1, 1, "")}
+        self.scalars: dict[DocumentPath, Scalar] = {}
         self.errors: list[StudyError] = []
 
     def definition(self) -> StudyDefinition:
@@ -76,7 +94,7 @@ class _Reading:
         self._stop_on_errors()
         definition = self._typed()
         for finding in integrity.findings(definition):
-            self.errors.append(self._place(finding.path).error(finding.message, finding.mend))
+            self.errors.append(self._place_in_text(finding).error(finding.message, finding.mend))
         self._check_file_names(definition)
         self._stop_on_errors()
         return definition
@@ -101,6 +119,7 @@ class _Reading:
         self.errors.extend(source.errors)
         placed = {(*prefix, *path): place for path, place in source.places.items()}
         self.places.update({path: place for path, place in placed.items() if path})
+        self.scalars.update({(*prefix, *path): scalar for path, scalar in source.scalars.items()})
         return source
 
     def _read_study(self) -> None:
@@ -146,23 +165,21 @@ class _Reading:
         try:
             return StudyDefinition.model_validate(self.document)
         except ValidationError as failed:
-            raise StudyErrors([self._type_error(details) for details in failed.errors()]) from None
+            raise StudyErrors(type_errors(failed, self.places)) from None
 
-    def _type_error(self, details: ErrorDetails) -> StudyError:
-        path = details["loc"]
-        place = self._place(path)
-        if details["type"] == "missing":
-            return place.error(f"the key `{path[-1]}` is missing", _MENDS["missing"])
-        if details["type"] == "extra_forbidden":
-            return place.error("this key is not known", _suggestion(str(path[-1])))
-        message = details["msg"].replace("Input should be", "this should be")
-        return place.error(message, _MENDS.get(details["type"], "see the model of a study for what may stand here"))
+    def _place_in_text(self, finding: Finding) -> Place:
+        """Of a fault in an expression the sign itself, else the key."""
+        place, scalar = self._place(finding.path), self.scalars.get(finding.path)
+        if scalar is None or finding.sign is None:
+            return place
+        here: Any = self.document
+        for step in finding.path:
+            here = here[step]
+        line, column = scalar.place_of(str(here), finding.sign)
+        return Place(place.file, line, column, place.key)
 
     def _place(self, path: DocumentPath) -> Place:
-        """The place of the key, or of the nearest part around it."""
-        while path not in self.places:
-            path = path[:-1]
-        return self.places[path]
+        return place_of(self.places, path)
 
     def _check_file_names(self, definition: StudyDefinition) -> None:
         for number, form in enumerate(definition.forms):
@@ -180,3 +197,26 @@ def _home(key: str) -> str:
 def _suggestion(key: str) -> str:
     near = difflib.get_close_matches(key, _KNOWN_KEYS, n=1)
     return f"did you mean `{near[0]}`? Otherwise remove it" if near else "remove it"
+
+
+def place_of(places: Mapping[DocumentPath, Place], path: DocumentPath) -> Place:
+    """The place of the key, or of the nearest part around it."""
+    while path not in places:
+        path = path[:-1]
+    return places[path]
+
+
+def type_errors(failed: ValidationError, places: Mapping[DocumentPath, Place]) -> list[StudyError]:
+    """What the typed model refuses, each with its place; ``places`` holds that of the whole document under ``()``."""
+    return [_type_error(details, places) for details in failed.errors()]
+
+
+def _type_error(details: ErrorDetails, places: Mapping[DocumentPath, Place]) -> StudyError:
+    path = details["loc"]
+    place = place_of(places, path)
+    if details["type"] == "missing":
+        return place.error(f"the key `{path[-1]}` is missing", _MENDS["missing"])
+    if details["type"] == "extra_forbidden":
+        return place.error("this key is not known", _suggestion(str(path[-1])))
+    message = details["msg"].replace("Input should be", "this should be")
+    return place.error(message, _MENDS.get(details["type"], "see docs/study-definition.md for what may stand here"))

@@ -12,24 +12,38 @@ from __future__ import annotations
 import enum
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, ConfigDict, Field
 
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Language = Literal["nl", "en"]
+_ROW_KEY = re.compile(r"([a-z][a-z0-9_]{0,39})\.([1-9][0-9]{0,3})\.([a-z][a-z0-9_]{0,39})")
 
 FARTHEST_DAY = 36_500
+MOST_OCCURRENCES = 500
 Day = Annotated[int, Field(ge=-FARTHEST_DAY, le=FARTHEST_DAY)]
+
+
+MOST_ROWS = 99
+
+
+def later(default: Any = None, **limits: Any) -> Any:
+    """A key that came after the first definitions were published: while it has its default it is not written down.
+
+    So the canonical JSON, and with it the identity, of a definition that does without the key stays what it was.
+    """
+    return Field(default=default, exclude_if=lambda value: bool(value == default), **limits)
 
 
 class Part(BaseModel):
     """Base of every piece of the definition: frozen, and a key that is not known is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
+    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,), serialize_by_alias=True)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy without what the original had worked out from its parts and remembered."""
@@ -141,16 +155,31 @@ class Window(Part):
 
 
 class Repeat(Part):
-    """A visit that returns: ``days`` are the offsets in days of each occurrence from the visit's ``day``."""
+    """A visit that returns, by the days of each occurrence or by a rhythm; both count from the visit's ``day``.
 
-    days: tuple[Day, ...] = Field(min_length=1)
+    ``days``: offsets one by one. ``every`` and ``times``: so many occurrences, so many days apart, the first one
+    ``from`` days after ``day``.
+    """
+
+    days: tuple[Day, ...] = ()
+    every: int | None = later(ge=1, le=FARTHEST_DAY)
+    times: int | None = later(ge=1, le=MOST_OCCURRENCES)
+    start: Day = later(0, alias="from")
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Days after the visit's ``day``, one per occurrence."""
+        if self.every is None or self.times is None:
+            return self.days
+        return tuple(self.start + self.every * number for number in range(self.times))
 
 
 class VisitDefinition(Part):
     """A study event.
 
     ``kind``: scheduled (has a target day), log (open all the time; holds repeating forms such as adverse events),
-    unscheduled (opened by a person when something happens). ``anchor``: which date ``day`` counts from.
+    unscheduled (opened by a person when something happens). ``anchor``: which date ``day`` counts from; ``phase`` is
+    the day on which the visit's phase opened for the participant.
     ``arms``: only for these arms; such a visit reveals the allocation. ``forms`` in order of display;
     ``required_forms`` are those that must be complete (all of ``forms`` when left out).
     """
@@ -159,7 +188,7 @@ class VisitDefinition(Part):
     label: Text
     phase: Key
     kind: Literal["scheduled", "log", "unscheduled"] = "scheduled"
-    anchor: Literal["registration", "allocation"] = "registration"
+    anchor: Literal["registration", "allocation", "phase"] = "registration"
     day: Day = 0
     window: Window = Window()
     repeat: Repeat | None = None
@@ -183,7 +212,7 @@ class VisitDefinition(Part):
 
     def occurrences(self) -> tuple[int, ...]:
         """Day offsets from the anchor, one per occurrence; the place in the tuple plus one is the ordinal."""
-        return tuple(self.day + offset for offset in self.repeat.days) if self.repeat else (self.day,)
+        return tuple(self.day + offset for offset in self.repeat.offsets) if self.repeat else (self.day,)
 
 
 class CodeListItem(Part):
@@ -214,11 +243,20 @@ class ItemType(enum.StrEnum):
     CHOICE = "choice"
     MULTI_CHOICE = "multi_choice"
     YES_NO = "yes_no"
+    SCALE = "scale"  # a whole number between two ends that are put into words
+    FILE = "file"  # the mark of a file that is kept elsewhere
 
 
 class Range(Part):
     min: Decimal | None = None
     max: Decimal | None = None
+
+
+class Anchors(Part):
+    """The words at both ends of a scale."""
+
+    min: Text
+    max: Text
 
 
 class Score(Part):
@@ -233,6 +271,7 @@ class Item(Part):
 
     ``range`` refuses, ``soft_range`` asks (a query opens). ``ask_if``: the item applies only when true; an item
     that does not apply is skipped, not missing. ``missing_allowed``: a reason may stand in place of a value.
+    ``anchors``: of a scale. ``accepts`` (endings such as pdf) and ``max_megabytes``: of a file.
     """
 
     key: Key
@@ -247,6 +286,9 @@ class Item(Part):
     codelist: Key | None = None
     required: bool = True
     missing_allowed: bool = True
+    anchors: Anchors | None = later()
+    accepts: tuple[Annotated[str, Field(pattern=r"^[a-z0-9]{1,8}$")], ...] = later(())
+    max_megabytes: int | None = later(ge=1, le=100)
     ask_if: str | None = None
     derive: str | None = None
     score: Score | None = None
@@ -260,10 +302,47 @@ class Item(Part):
         return self.derive is not None or self.score is not None
 
 
+class Rows(Part):
+    """How often the questions of a section may be answered on one form; ``row`` names one row, as "Treatment"."""
+
+    min: int = Field(default=0, ge=0, le=MOST_ROWS)
+    max: int = Field(ge=1, le=MOST_ROWS)
+    row: Text
+
+
 class Section(Part):
+    """Questions that stand together; with ``repeats``, a group of questions that has rows.
+
+    A value in a row is kept under ``section.row.item``, the row counted from 1 and never used again.
+    """
+
     key: Key
     label: Text
+    repeats: Rows | None = later()
     items: tuple[Item, ...] = Field(min_length=1)
+
+    def row_key(self, row: int, item_key: str) -> str:
+        """The key under which the value of an item in this row is kept."""
+        return f"{self.key}.{row}.{item_key}"
+
+    def rows(self, keys: Iterable[str]) -> tuple[int, ...]:
+        """The rows that these keys of values name, in order."""
+        named = (RowKey.read(key) for key in keys)
+        return tuple(sorted({row.row for row in named if row is not None and row.section == self.key}))
+
+
+class RowKey(NamedTuple):
+    """The three parts of a key such as ``trials.2.drug``: its section, its row (from 1) and its item."""
+
+    section: str
+    row: int
+    item: str
+
+    @classmethod
+    def read(cls, key: str) -> RowKey | None:
+        """None for a key that is not of this shape."""
+        found = _ROW_KEY.fullmatch(key)
+        return cls(found[1], int(found[2]), found[3]) if found else None
 
 
 class Check(Part):
@@ -305,18 +384,67 @@ class Form(Part):
 
     @cached_property
     def items(self) -> tuple[Item, ...]:
+        """Every item, those of groups included (once, not a row)."""
         return tuple(item for section in self.sections for item in section.items)
+
+    @cached_property
+    def plain_items(self) -> tuple[Item, ...]:
+        """The items outside groups: their values are kept under their own key."""
+        return tuple(item for section in self.sections if section.repeats is None for item in section.items)
+
+    @cached_property
+    def first_keys(self) -> tuple[str, ...]:
+        """Keys of the values that an empty form begins with: plain items, and the rows that every group owes."""
+        keys: list[str] = []
+        for section in self.sections:
+            if section.repeats is None:
+                keys += [item.key for item in section.items]
+            for row in range(1, 1 + (section.repeats.min if section.repeats else 0)):
+                keys += [section.row_key(row, item.key) for item in section.items]
+        return tuple(keys)
+
+    @cached_property
+    def groups(self) -> dict[str, Section]:
+        """Sections with rows, by key."""
+        return {section.key: section for section in self.sections if section.repeats is not None}
 
     @cached_property
     def _by_key(self) -> dict[str, Item]:
         return {item.key: item for item in self.items}
 
+    @cached_property
+    def _group_by_item(self) -> dict[str, Section]:
+        return {item.key: section for section in self.groups.values() for item in section.items}
+
     def item(self, key: str) -> Item:
-        """KeyError when the form has no such item."""
-        return self._by_key[key]
+        """The item of a key such as ``weight`` or, in a row, ``trials.2.drug``; KeyError when there is none."""
+        found = self._by_key.get(key) or self._in_row(key)
+        if found is None:
+            raise KeyError(key)
+        return found
 
     def has_item(self, key: str) -> bool:
-        return key in self._by_key
+        return key in self._by_key or self._in_row(key) is not None
+
+    def holds(self, key: str) -> bool:
+        """Whether a value may be kept under this key: an item outside groups, or an item of a row."""
+        return key not in self._group_by_item and self.has_item(key)
+
+    def group_of(self, item_key: str) -> Section | None:
+        """The section with rows in which the item stands, by its own key or by one with a row."""
+        row = RowKey.read(item_key)
+        return self._group_by_item.get(row.item if row else item_key)
+
+    def group_of_check(self, check: Check) -> Section | None:
+        """The section with rows in which all items of a check stand: such a check is judged row by row."""
+        groups = {group.key: group for key in check.items if (group := self.group_of(key))}
+        in_one = len(groups) == 1 and all(self.group_of(key) for key in check.items)
+        return next(iter(groups.values())) if in_one else None
+
+    def _in_row(self, key: str) -> Item | None:
+        row = RowKey.read(key)
+        group = self._group_by_item.get(row.item) if row else None
+        return self._by_key[row.item] if row and group and group.key == row.section else None
 
 
 class StratificationFactor(Part):
@@ -347,21 +475,18 @@ class RandomizationDesign(Part):
         "minimisation",
     ]
     factors: tuple[StratificationFactor, ...]
-    block_sizes: dict[int, int] = {}
-    mti: int | None = Field(default=None, ge=1, le=30)  # maximum tolerated imbalance
-    p: Probability | None = None  # of the arm that is behind or preferred
-    lam: int | None = Field(default=None, ge=1, le=1000)  # lambda: balanced sets in a block urn
-    a: int | None = Field(default=None, ge=0, le=1000)  # balls of each arm at first
-    b: int | None = Field(default=None, ge=1, le=1000)  # balls added of every other arm
-    measure: Literal["range", "variance"] | None = None
-    weights: dict[Key, Annotated[int, Field(ge=1, le=1000)]] = {}
+    block_sizes: dict[int, int] = later({})
+    mti: int | None = later(ge=1, le=30)  # maximum tolerated imbalance
+    p: Probability | None = later()  # of the arm that is behind or preferred
+    lam: int | None = later(ge=1, le=1000)  # lambda: balanced sets in a block urn
+    a: int | None = later(ge=0, le=1000)  # balls of each arm at first
+    b: int | None = later(ge=1, le=1000)  # balls added of every other arm
+    measure: Literal["range", "variance"] | None = later()
+    weights: dict[Key, Annotated[int, Field(ge=1, le=1000)]] = later({})
+    envelopes: int = later(0, ge=0, le=1000)  # places kept at the end of each stratum for sealed envelopes
     length_per_stratum: int = Field(ge=1, le=100_000)
+    supply_lead_weeks: int = later(6, ge=1, le=52)  # from the word that a stratum runs low until more rows are in force
     confirm_with_protocol: bool = False
-
-    @model_serializer(mode="wrap")
-    def _only_what_is_given(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A parameter that came later changes no definition that does without it."""
-        return {key: value for key, value in serialize(self).items() if value not in (None, {})}
 
 
 class StudyDefinition(Part):
@@ -375,6 +500,7 @@ class StudyDefinition(Part):
     sponsor: str
     target_participants: int = Field(ge=1)
     valid_from: str  # ISO date
+    changes: Text | None = later()  # what this version changes, in words, for people
     arms: tuple[Arm, ...]
     sites: tuple[SiteDefinition, ...] = Field(min_length=1)
     roles: tuple[RoleDefinition, ...] = Field(min_length=1)
@@ -416,6 +542,11 @@ class StudyDefinition(Part):
 
     def phase(self, key: str) -> Phase:
         return next(phase for phase in self.phases if phase.key == key)
+
+    def alternatives(self, phase: str) -> frozenset[str]:
+        """Other phases whose gate stands at the same visit: of those one opens at most."""
+        gates = {one.key: one.gate.visit for one in self.phases if one.gate is not None}
+        return frozenset(key for key, visit in gates.items() if key != phase and visit == gates.get(phase))
 
     def arm(self, key: str) -> Arm:
         return next(arm for arm in self.arms if arm.key == key)

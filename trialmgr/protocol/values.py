@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
 
-from trialmgr.protocol.model import CodeList, Item, ItemType, Text
+from trialmgr.protocol.durations import Duration
+from trialmgr.protocol.model import CodeList, Item, ItemType, Range, Text
 
 LONGEST_RAW = 20_000
 FIRST_YEAR, LAST_YEAR = 1900, 2199
@@ -27,6 +28,7 @@ _DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})")
 _PARTIAL_DATE = re.compile(r"([0-9]{4})(?:-([0-9]{1,2})(?:-([0-9]{1,2}))?)?")
 _TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})")
 _YES_NO = {"yes": "yes", "ja": "yes", "no": "no", "nee": "no"}
+_FILE = re.compile(r"sha256:[0-9a-f]{64}/([^/\\]{1,200})")
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
@@ -38,7 +40,7 @@ class PartialDate:
     last: dt.date
 
 
-Value: TypeAlias = Decimal | dt.date | PartialDate | dt.time | str | bool | tuple[str, ...] | None
+Value: TypeAlias = Decimal | dt.date | PartialDate | dt.time | Duration | str | bool | tuple[str, ...] | None
 
 
 class ValueProblem(ValueError):
@@ -172,6 +174,29 @@ def _parse_yes_no(item: Item, raw: str, codelist: CodeList | None) -> str:
     return answer
 
 
+def _parse_scale(item: Item, raw: str, codelist: CodeList | None) -> str:
+    """A whole number on the scale; unlike an item with a range, nothing else was ever on offer."""
+    number = _parse_integer(item, raw, codelist)
+    ends = item.range or Range()
+    if not (Decimal(ends.min or 0) <= Decimal(number) <= Decimal(ends.max or 0)):
+        raise _problem(
+            f"Kies een getal van {ends.min} tot en met {ends.max}.", f"Choose a number from {ends.min} to {ends.max}."
+        )
+    return number
+
+
+def _parse_file(item: Item, raw: str, codelist: CodeList | None) -> str:
+    """The mark of a stored file: its SHA-256 and its name. The file itself never comes here."""
+    match = _FILE.fullmatch(raw)
+    if match is None or any(unicodedata.category(sign) in _REFUSED_CATEGORIES for sign in raw):
+        raise _problem("Kies een bestand.", "Choose a file.")
+    ending = match[1].rpartition(".")[2].casefold()
+    if item.accepts and ending not in item.accepts:
+        endings = ", ".join(item.accepts)
+        raise _problem(f"Kies een bestand van de soort {endings}.", f"Choose a file of the kind {endings}.")
+    return raw
+
+
 def _read_partial_date(canonical: str) -> Value:
     first = dt.date.fromisoformat(canonical + "-01-01"[len(canonical) - 4 :] if len(canonical) < 10 else canonical)
     if len(canonical) == 10:
@@ -193,6 +218,8 @@ _PARSERS: dict[ItemType, Callable[[Item, str, CodeList | None], str]] = {
     ItemType.CHOICE: _parse_choice,
     ItemType.MULTI_CHOICE: _parse_multi_choice,
     ItemType.YES_NO: _parse_yes_no,
+    ItemType.SCALE: _parse_scale,
+    ItemType.FILE: _parse_file,
 }
 
 _READERS: dict[ItemType, Callable[[str], Value]] = {
@@ -206,4 +233,6 @@ _READERS: dict[ItemType, Callable[[str], Value]] = {
     ItemType.CHOICE: str,
     ItemType.MULTI_CHOICE: lambda canonical: tuple(canonical.split()),
     ItemType.YES_NO: lambda canonical: canonical == "yes",
+    ItemType.SCALE: Decimal,
+    ItemType.FILE: str,
 }

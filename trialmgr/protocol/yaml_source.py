@@ -7,6 +7,7 @@ arrive unchanged; the typed model turns them into numbers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,13 +62,52 @@ class Place:
         return StudyError(self.file, self.line, self.column, self.key, message, mend)
 
 
+_ESCAPED = {"'": re.compile("''"), '"': re.compile(r"\\(?:x..|u.{4}|U.{8}|.)")}
+_HEAD = re.compile(r"[|>][^\n]*\n|['\"]?")
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A text as it stands in the file, from its quote, its ``|`` or its first sign on."""
+
+    line: int
+    column: int
+    written: str
+    style: str
+
+    def place_of(self, text: str, sign: int) -> tuple[int, int]:
+        """Line and column of the sign (from 1) of ``text``, which was read from here.
+
+        Folding and indentation change spaces only, so the signs between them are counted.
+        """
+        wanted = len("".join(text[: sign - 1].split()))
+        position = self._head()
+        while position < len(self.written) - 1 and (wanted or self.written[position].isspace()):
+            wanted -= not self.written[position].isspace()
+            position += self._length_at(position)
+        before = self.written[:position]
+        if "\n" in before:
+            return self.line + before.count("\n"), position - before.rindex("\n")
+        return self.line, self.column + position
+
+    def _head(self) -> int:
+        head = _HEAD.match(self.written) if self.style else None
+        return head.end() if head else 0
+
+    def _length_at(self, position: int) -> int:
+        escaped = _ESCAPED.get(self.style)
+        found = escaped.match(self.written, position) if escaped else None
+        return len(found[0]) if found else 1
+
+
 @dataclass(frozen=True, slots=True)
 class YamlSource:
-    """One file: its document (None when it could not be read), the places of its keys, and its faults."""
+    """One file: its document (None when it could not be read), the places of its keys, its texts, and its faults."""
 
     document: dict[str, Any] | None
     places: dict[DocumentPath, Place]
     errors: tuple[StudyError, ...]
+    scalars: dict[DocumentPath, Scalar]
 
 
 class _Refused(Exception):
@@ -80,12 +120,13 @@ def read_source(folder: Path, name: str) -> YamlSource:
     """Read ``folder / name``; every fault is in ``errors``, none is raised."""
     builder = _Builder(name)
     try:
-        builder.build(_events(_text(folder / name)))
+        text = _text(folder / name)
+        builder.build(_events(text), text)
     except _Refused as refused:
         line, column, message, mend = refused.fault
         builder.errors.append(StudyError(name, line, column, "", message, mend))
-        return YamlSource(None, builder.places, tuple(builder.errors))
-    return YamlSource(builder.document(), builder.places, tuple(builder.errors))
+        return YamlSource(None, builder.places, tuple(builder.errors), builder.scalars)
+    return YamlSource(builder.document(), builder.places, tuple(builder.errors), builder.scalars)
 
 
 def path_text(path: DocumentPath) -> str:
@@ -143,11 +184,14 @@ class _Builder:
         self.name = name
         self.places: dict[DocumentPath, Place] = {}
         self.errors: list[StudyError] = []
+        self.scalars: dict[DocumentPath, Scalar] = {}
+        self._text = ""
         self._roots: list[Any] = []
         self._open: list[tuple[DocumentPath, Any]] = []
         self._key: list[str | None] = []
 
-    def build(self, events: Iterator[Event]) -> None:
+    def build(self, events: Iterator[Event], text: str) -> None:
+        self._text = text
         documents = 0
         for event in events:
             if isinstance(event, DocumentStartEvent):
@@ -181,6 +225,8 @@ class _Builder:
             return
         path = self._path(line, column)
         if isinstance(event, ScalarEvent):
+            written = self._text[event.start_mark.index : event.end_mark.index]
+            self.scalars.setdefault(path, Scalar(line, column, written, event.style or ""))
             self._put(path, _scalar(event))
         else:
             self._start(path, {} if isinstance(event, MappingStartEvent) else [], line, column)

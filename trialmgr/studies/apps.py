@@ -6,7 +6,10 @@ class StudiesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from audit import verification
         from audit.acts import refuse_when
         from trialmgr.studies.policies import check_not_locked
+        from trialmgr.studies.verification import approval_faults
 
+        verification.register("study versions", approval_faults)
         refuse_when(check_not_locked)

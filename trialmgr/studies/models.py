@@ -11,15 +11,19 @@ _parsed: dict[str, StudyDefinition] = {}
 
 
 class StudyVersion(TrackedModel):
-    """One published version of the study definition; immutable, identified by the hash of its canonical JSON."""
+    """One proposed version of the study definition; immutable, identified by the hash of its canonical JSON.
+
+    It counts from the day that a ``StudyActivation`` names, and that needs the ``StudyApproval`` of a second person.
+    """
 
     number = models.PositiveIntegerField(_("number"), unique=True)
     label = models.CharField(_("version"), max_length=20)
     sha256 = models.CharField(max_length=64, unique=True)
     document = models.TextField()
-    effective_from = models.DateField(_("in force from"))
-    published_by = models.CharField(_("published by"), max_length=150)
-    published_at = models.DateTimeField(_("published at"))
+    proposer_id = models.CharField(max_length=40, blank=True, default="")
+    proposed_by = models.CharField(_("proposed by"), max_length=150)
+    proposed_at = models.DateTimeField(_("proposed at"))
+    reason = models.TextField(_("reason"), blank=True, default="")
 
     append_only = True
     objects = TrackedQuerySet["StudyVersion"].as_manager()
@@ -36,6 +40,55 @@ class StudyVersion(TrackedModel):
         if self.sha256 not in _parsed:
             _parsed[self.sha256] = StudyDefinition.model_validate_json(self.document)
         return _parsed[self.sha256]
+
+
+class StudyApproval(TrackedModel):
+    """A second person stands for a version. ``proposer_id`` repeats who proposed it, so that the database can compare.
+
+    Source: EMA guideline on computerised systems, annex 2 (release of a configuration by somebody else than its maker).
+    """
+
+    version = models.OneToOneField(StudyVersion, on_delete=models.PROTECT, related_name="approval")
+    proposer_id = models.CharField(max_length=40, blank=True, default="")
+    approver_id = models.CharField(max_length=40)
+    approved_by = models.CharField(_("approved by"), max_length=150)
+    approved_at = models.DateTimeField(_("approved at"))
+
+    append_only = True
+    objects = TrackedQuerySet["StudyApproval"].as_manager()
+
+    class Meta:
+        ordering = ["version"]
+        verbose_name = _("approval of a study version")
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(proposer_id=models.F("approver_id")), name="study_approved_by_second_person"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version} {self.approved_by}"
+
+
+class StudyActivation(TrackedModel):
+    """From ``effective_from`` a version is in force at one site, or (``site`` empty) at every site."""
+
+    approval = models.ForeignKey(StudyApproval, on_delete=models.PROTECT, related_name="activations")
+    site = models.CharField(_("site"), max_length=8, blank=True)
+    effective_from = models.DateField(_("in force from"))
+    activated_by = models.CharField(_("put in force by"), max_length=150)
+    activated_at = models.DateTimeField(_("put in force at"))
+
+    append_only = True
+    objects = TrackedQuerySet["StudyActivation"].as_manager()
+
+    class Meta:
+        ordering = ["approval", "site"]
+        verbose_name = _("day of effect of a study version")
+        constraints = [models.UniqueConstraint(fields=["approval", "site"], name="one_day_of_effect_a_site")]
+
+    def __str__(self) -> str:
+        return f"{self.approval.version} {self.site} {self.effective_from}"
 
 
 class StudyLock(TrackedModel):

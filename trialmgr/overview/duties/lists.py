@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from randomization.models import ListStatus, RandomizationList
 from randomization.policies import active_list, purpose_here
-from randomization.queries import strata_running_low
+from randomization.supply import running_low
 from trialmgr.overview.duties.desk import Desk, Duty, Link, Task, said_of
 
 
@@ -47,10 +47,11 @@ def _supply_tasks() -> list[Task]:
         return [Task(about=wanting, link=Link(_("Open the lists"), url), status=_("None active"), kind="late")]
     return [
         Task(
-            about=stratum.key,
+            about=each.supply.stratum,
             link=Link(_("Open the lists"), url),
-            status=_("%(left)s of %(length)s left") % {"left": stratum.length - stratum.used, "length": stratum.length},
+            status=_("%(left)s of %(length)s left") % {"left": each.supply.left, "length": each.supply.length},
             kind="late",
+            when=said_of(each.lasts_until, _("lasts until about %(day)s")) if each.lasts_until else "",
         )
-        for stratum in strata_running_low(listed)
+        for each in running_low(listed)
     ]

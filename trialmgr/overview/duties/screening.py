@@ -97,7 +97,10 @@ def _randomised_on(participant: Participant) -> str:
 
 def to_be_decided(rows: ParticipantQuerySet, phase: str, gate: Gate, desk: Desk) -> ParticipantQuerySet:
     rows = rows.filter(status=Status.ON_STUDY.value)
-    rows = rows.exclude(Exists(GateDecision.objects.filter(**_OF_PARTICIPANT, phase=phase)))
+    settled = Q(phase=phase) | Q(phase__in=desk.definition.alternatives(phase), opened=True)
+    rows = rows.exclude(Exists(GateDecision.objects.filter(settled, **_OF_PARTICIPANT)))
+    for earlier in _asked_before(desk, phase):
+        rows = rows.filter(Exists(GateDecision.objects.filter(**_OF_PARTICIPANT, phase=earlier)))
     for form in desk.definition.visit(gate.visit).must_complete:
         complete = FormEntry.objects.filter(
             visit__participant=OuterRef("pk"),
@@ -107,6 +110,12 @@ def to_be_decided(rows: ParticipantQuerySet, phase: str, gate: Gate, desk: Desk)
         )
         rows = rows.filter(Exists(complete))
     return rows
+
+
+def _asked_before(desk: Desk, phase: str) -> list[str]:
+    """Of phases that are alternatives the first is decided first."""
+    keys = [one.key for one in desk.definition.phases]
+    return [key for key in keys[: keys.index(phase)] if key in desk.definition.alternatives(phase)]
 
 
 def ending(desk: Desk) -> Duty:

@@ -14,8 +14,8 @@ from decimal import Decimal
 from trialmgr.overview.rehearsal.persona import Persona
 from trialmgr.overview.rehearsal.profile import chosen
 from trialmgr.protocol import expressions
-from trialmgr.protocol.evaluation import Lookup, Scope, derived_value, evaluate_entry, read, truth_of
-from trialmgr.protocol.model import Form, Item, ItemType, StudyDefinition
+from trialmgr.protocol.evaluation import Lookup, RowScope, Scope, derived_value, evaluate_entry, read, truth_of
+from trialmgr.protocol.model import Form, Item, ItemType, Rows, Section, StudyDefinition
 
 ATTEMPTS = 30
 
@@ -26,13 +26,17 @@ class Stuck(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """When and how a form is filled in. ``since``: days since the allocation. ``complete``: no item may be missing."""
+    """When and how a form is filled in. ``since``: days since the trial was entered. ``complete``: nothing is missing.
+
+    ``visit``: slug of the visit, from which a rule that asks for the visit before counts back.
+    """
 
     purpose: str
     day: datetime.date
     ordinal: int = 1
     since: int | None = None
     complete: bool = False
+    visit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +54,9 @@ class Inventor:
         """Answers that the form accepts; ``given`` ones stand. Raises Stuck."""
         drawn = self.persona.stream(f"answers/{occasion.purpose}")
         for _attempt in range(ATTEMPTS):
-            work = _Filling(self, form, occasion, drawn, Scope(self.definition, form, lookup), dict(given or {}))
-            answers = work.done()
-            outcome = evaluate_entry(self.definition, form, answers.values, answers.missing, lookup)
+            scope = Scope(self.definition, form, lookup, visit=occasion.visit)
+            answers = _Filling(self, form, occasion, drawn, scope, dict(given or {})).done()
+            outcome = evaluate_entry(self.definition, form, answers.values, answers.missing, lookup, occasion.visit)
             if not outcome.problems:
                 return answers
         problems = "; ".join(problem.message.en for problem in outcome.problems)
@@ -61,7 +65,7 @@ class Inventor:
     def other(self, form: Form, item: Item, occasion: Occasion, lookup: Lookup, held: Mapping[str, str]) -> str:
         """Another answer to one item, within what is usual."""
         drawn = self.persona.stream(f"other/{occasion.purpose}/{item.key}")
-        scope = Scope(self.definition, form, lookup)
+        scope = Scope(self.definition, form, lookup, visit=occasion.visit)
         known = {key: raw for key, raw in held.items() if form.has_item(key)}
         scope.known = {key: read(self.definition, form.item(key), raw) for key, raw in known.items()}
         return _Filling(self, form, occasion, drawn, scope, {}).invent(item, surprising=False)
@@ -78,43 +82,63 @@ class _Filling:
     values: dict[str, str] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     earliest: datetime.date | None = None
+    here: Scope | RowScope | None = None  # where the item at hand stands: the form, or a row of a group
 
     def done(self) -> Answers:
-        for item in self.form.items:
-            if item.ask_if is None or truth_of(item.ask_if, self.scope) is True:
-                self._take(item)
+        for section in self.form.sections:
+            if section.repeats is None:
+                self._take_all(section, self.scope)
+            else:
+                for number in self._rows(section, section.repeats):
+                    self._take_all(section, RowScope(self.scope, section, number))
         return Answers(self.values, self.missing)
 
-    def _take(self, item: Item) -> None:
+    def _rows(self, group: Section, repeats: Rows) -> tuple[int, ...]:
+        """The rows that are given; else as many as is usual."""
+        fewest, most = self.inventor.persona.profile.group_rows.get(group.key, (repeats.min, repeats.min + 2))
+        many = max(repeats.min, min(repeats.max, self.drawn.randint(fewest, most)))
+        return group.rows(self.given) or tuple(range(1, many + 1))
+
+    def _take_all(self, section: Section, here: Scope | RowScope) -> None:
+        self.here = here
+        for item in section.items:
+            if item.ask_if is None or truth_of(item.ask_if, here) is True:
+                self._take(item, section.row_key(here.number, item.key) if isinstance(here, RowScope) else item.key)
+
+    def _take(self, item: Item, key: str) -> None:
         definition = self.inventor.definition
         if item.is_derived:
-            raw = derived_value(item, self.scope)
-        elif (raw := self.given.get(item.key)) is not None:
-            self.values[item.key] = raw
-        elif self._stays_empty(item):
+            raw = derived_value(item, self.here)
+        elif (raw := self.given.get(key)) is not None:
+            self.values[key] = raw
+        elif self._stays_empty(item, key):
             raw = None
         else:
-            raw = self.values[item.key] = self.invent(item, surprising=self._surprises())
+            raw = self.values[key] = self.invent(item, surprising=self._surprises())
         if raw is not None:
-            self.scope.known[item.key] = read(definition, item, raw)
+            self.scope.known[key] = read(definition, item, raw)
 
     def _surprises(self) -> bool:
         profile = self.inventor.persona.profile
         return not self.occasion.complete and self.drawn.random() < profile.item_surprising
 
-    def _stays_empty(self, item: Item) -> bool:
+    def _stays_empty(self, item: Item, key: str) -> bool:
         profile = self.inventor.persona.profile
+        if item.type is ItemType.FILE:  # no file is invented
+            if item.required and item.missing_allowed:
+                self.missing[key] = self.inventor.definition.missing_reasons.items[0].code
+            return True
         if not item.required:
             share = chosen(profile.answered, self.form.key, item.key)
             return self.drawn.random() >= (0.5 if share is None else share)
         if item.missing_allowed and not self.occasion.complete and self.drawn.random() < profile.item_missing:
-            self.missing[item.key] = self.drawn.choice(self.inventor.definition.missing_reasons.items).code
+            self.missing[key] = self.drawn.choice(self.inventor.definition.missing_reasons.items).code
             return True
         return False
 
     def invent(self, item: Item, *, surprising: bool) -> str:
         match item.type:
-            case ItemType.INTEGER | ItemType.DECIMAL:
+            case ItemType.INTEGER | ItemType.DECIMAL | ItemType.SCALE:
                 return self._number(item, surprising)
             case ItemType.YES_NO:
                 share = chosen(self.inventor.persona.profile.yes, self.form.key, item.key)
@@ -147,7 +171,7 @@ class _Filling:
     def _usual(self, item: Item) -> float:
         profile, form = self.inventor.persona.profile, self.form.key
         if (rule := chosen(profile.follows, form, item.key)) is not None:
-            value = expressions.parse(rule).evaluate(self.scope)
+            value = expressions.parse(rule).evaluate(self.here or self.scope)
             if isinstance(value, Decimal):
                 return float(value)
         if (rise := chosen(profile.rises, form, item.key)) is not None:

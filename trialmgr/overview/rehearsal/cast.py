@@ -10,8 +10,9 @@ from trialmgr.people.actions import activate_site, create_site, create_user, gra
 from trialmgr.people.models import SYSTEM, Membership, Site, User
 from trialmgr.people.permissions import PERMISSIONS, SITE_ROLES, Role
 from trialmgr.protocol.model import Form, StudyDefinition
-from trialmgr.studies.actions import publish_study
+from trialmgr.studies.actions import approve_version, propose_version
 from trialmgr.studies.clock import today
+from trialmgr.studies.models import StudyVersion
 
 # Before the first invented day of any rehearsal.
 LONG_AGO = datetime.timedelta(days=3 * 365)
@@ -38,8 +39,7 @@ class Cast:
 
 
 def set_up(definition: StudyDefinition, *, password: str | None, seed: str | None) -> Cast:
-    """Publish the study, open its sites, make the people and an active list (a rehearsal list with ``seed``)."""
-    publish_study(by=SYSTEM, definition=definition)
+    """Open the sites, make the people, the study in force and an active list (a rehearsal list with ``seed``)."""
     cast = Cast()
     begin = min(today() - LONG_AGO, datetime.date.fromisoformat(definition.valid_from))
     for site in definition.sites:
@@ -48,8 +48,19 @@ def set_up(definition: StudyDefinition, *, password: str | None, seed: str | Non
     for role in Role:
         for code in cast.sites if role in SITE_ROLES else [""]:
             cast.people[(role, code)] = _person(role, cast.sites.get(code), password, begin)
+    put_study_in_force(cast, definition, effective_from=begin)
     put_list_in_force(cast, seed)
     return cast
+
+
+def put_study_in_force(
+    cast: Cast, definition: StudyDefinition, *, effective_from: datetime.date | None = None, reason: str = ""
+) -> StudyVersion:
+    """A version proposed by one and approved by another, for every site."""
+    version = propose_version(by=cast.people[(Role.DATA_MANAGER, "")], definition=definition, reason=reason)
+    approver = cast.people[(Role.UNBLINDED_STATISTICIAN, "")]
+    approve_version(by=approver, version=version, effective_from=effective_from)
+    return version
 
 
 def put_list_in_force(cast: Cast, seed: str | None) -> None:

@@ -103,7 +103,8 @@ class Paperwork:
     def _occasion(self, visit: Visit, purpose: str, *, complete: bool) -> Occasion:
         day = visit.took_place_on or self.diary.day
         enrolled = self.participant.enrolled_on
-        return Occasion(purpose, day, visit.ordinal, (day - enrolled).days if enrolled else None, complete)
+        since = (day - enrolled).days if enrolled else None
+        return Occasion(purpose, day, visit.ordinal, since, complete, visit.slug)
 
     def _is_passed_over(self, form: Form, purpose: str) -> bool:
         may_be = all(item.missing_allowed for item in form.items if item.required and not item.is_derived)

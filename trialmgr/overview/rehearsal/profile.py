@@ -74,7 +74,10 @@ class Profile(_Part):
     item_surprising: Share = 0.004
     row_removed: Share = 0.03
     rows: dict[str, float] = {}  # repeating form -> mean number of rows in 100 days of treatment or follow-up
-    unscheduled: float = 0.1  # mean number of unscheduled visits in 100 days
+    group_rows: dict[str, tuple[int, int]] = {}  # group of questions with rows -> fewest and most rows
+    optional: dict[str, Share] = {}  # form that a visit can do without -> share of visits that have it, 1 if left out
+    unscheduled: float = 0.1  # mean number of unscheduled visits of each kind in 100 days
+    unscheduled_visits: dict[str, float] = {}  # the same for one kind, where it differs
     course: Course = Course()
     typical: dict[str, tuple[float, float]] = {}  # item -> lowest and highest usual value
     rises: dict[str, tuple[float, float, float]] = {}  # item -> first value, step every second visit, highest

@@ -10,6 +10,8 @@ import datetime
 from collections.abc import Iterator
 from functools import partial
 
+from django.db.models import QuerySet
+
 from audit.acts import ActionRefused
 from crf.actions import (
     add_unscheduled_visit,
@@ -48,6 +50,7 @@ class Story:
         self.stage, self.site = stage, site
         self.persona = Persona(stage.seed, number, stage.profile)
         self.diary = Diary(begin)
+        self.opened: set[str] = set()  # phases that this participant has entered
 
     def life(self) -> Iterator[datetime.date]:
         yield self.diary.day
@@ -126,42 +129,68 @@ class Story:
     # The way through
 
     def _be_treated(self) -> Iterator[datetime.date]:
+        refused: set[str] = set()
         for phase in self.stage.definition.phases:
-            if phase.opens == "registration":
+            if phase.opens == "registration" or self.opened & self.stage.definition.alternatives(phase.key):
                 continue
             if phase.gate is not None:
                 yield from self.diary.wait(self._drawn(f"gate/{phase.key}", 0, 5))
                 if not self._decide(phase):
-                    return
-            self._plan_visits(phase.key)
-            self._plan_events(phase)
-            yield from self.diary.until_none(Kind.VISIT)
+                    refused.add(phase.key)
+            if phase.key not in refused:
+                yield from self._live_through(phase)
             if not self.participant.is_active:
+                return
+            if phase.key in refused and not self._alternatives_left(phase.key, refused):
+                self._end(NOT_OPENED)
                 return
         self._end(COMPLETED)
 
+    def _live_through(self, phase: Phase) -> Iterator[datetime.date]:
+        self.opened.add(phase.key)
+        self._plan_visits(phase.key)
+        self._plan_events(phase)
+        yield from self.diary.until_none(Kind.VISIT)
+
+    def _alternatives_left(self, phase: str, refused: set[str]) -> bool:
+        """Whether another phase may still open at the same visit."""
+        return bool(self.stage.definition.alternatives(phase) - refused)
+
     def _decide(self, phase: Phase) -> bool:
-        """Whether the phase opens; where it does not, participation ends."""
+        """Whether the phase opens. A participant of whom the rule cannot be decided leaves."""
         if not self.participant.is_active:
             return False
+        self._fill_what_decides(phase)
         try:
             decision = decide_gate(by=self._who("participants.gate"), participant=self.participant, phase=phase.key)
         except ActionRefused:
             self._drop_out()
             return False
         self._reread()
-        if not decision.opened:
-            self._end(NOT_OPENED)
         return decision.opened
 
+    def _fill_what_decides(self, phase: Phase) -> None:
+        """Forms that the visit can do without but the gate reads, such as an offer."""
+        key = phase.gate.visit if phase.gate else ""
+        for visit in self._reread_visits().filter(key=key, took_place_on__isnull=False):
+            held = set(visit.entries.values_list("form_key", flat=True))
+            for form_key in visit.definition.forms:
+                if form_key not in held and self._is_for_a_gate(visit, form_key):
+                    self.paperwork.fill(visit, form_key)
+
+    def _is_for_a_gate(self, visit: Visit, form_key: str) -> bool:
+        owed = form_key in visit.definition.must_complete
+        return not owed and (visit.key, form_key) in self.stage.decisive
+
+    def _reread_visits(self) -> QuerySet[Visit]:
+        return self.participant.visits.select_related("participant__site", "participant__study_version")
+
     def _visits(self, phase: str) -> list[Visit]:
-        rows = self.participant.visits.select_related("participant__site", "participant__study_version")
-        return list(rows.filter(phase=phase).order_by("target_on", "pk"))
+        return list(self._reread_visits().filter(phase=phase).order_by("target_on", "pk"))
 
     def _visit_with(self, form_key: str) -> Visit:
         """A visit that holds a form, the running log before any other."""
-        rows = self.participant.visits.select_related("participant__site", "participant__study_version")
-        visits = [visit for visit in rows.order_by("pk") if form_key in visit.definition.forms]
+        visits = [visit for visit in self._reread_visits().order_by("pk") if form_key in visit.definition.forms]
         found: Visit = min(visits, key=lambda visit: visit.definition.kind != "log")
         return found
 
@@ -200,8 +229,14 @@ class Story:
     def _fill_all(self, visit: Visit) -> None:
         for key in visit.definition.forms:
             form = self.stage.definition.form(key)
-            if form.ends_participation is None:
+            if form.ends_participation is None and self._comes_about(visit, key):
                 self.paperwork.fill(visit, key, given=self._criteria_answers() if form.eligibility else None)
+
+    def _comes_about(self, visit: Visit, form_key: str) -> bool:
+        if form_key in visit.definition.must_complete:
+            return True
+        share = self.stage.profile.optional.get(form_key, 1.0)
+        return not self._is_for_a_gate(visit, form_key) and self.persona.happens(f"{visit.slug}/{form_key}", share)
 
     def _miss(self, visit: Visit) -> None:
         reason = self.persona.stream(f"missed/{visit.slug}").choice(self.stage.profile.texts.not_done)
@@ -219,11 +254,18 @@ class Story:
         days = [visit.target_on for visit in self._visits(phase.key) if visit.target_on]
         span = (max(days) - self.diary.day).days if days else 0
         profile = self.stage.profile
-        for key in [form.key for form in self.stage.definition.forms if form.repeating]:
+        for key in self._forms_of_the_log():
             self._scatter(f"{phase.key}/{key}", profile.rows.get(key, 1.0), span, partial(self._add_row, key))
         for visit in self.stage.definition.visits:
-            if visit.kind == "unscheduled":
-                self._scatter(f"{phase.key}/{visit.key}", profile.unscheduled, span, partial(self._add_visit, visit))
+            if visit.kind == "unscheduled" and visit.phase in self.opened:
+                rate = profile.unscheduled_visits.get(visit.key, profile.unscheduled)
+                self._scatter(f"{phase.key}/{visit.key}", rate, span, partial(self._add_visit, visit))
+
+    def _forms_of_the_log(self) -> list[str]:
+        """The repeating forms that stand open for this participant now."""
+        logs = [visit for visit in self._reread_visits().order_by("pk") if visit.definition.kind == "log"]
+        held = {key for visit in logs for key in visit.definition.forms}
+        return [form.key for form in self.stage.definition.forms if form.repeating and form.key in held]
 
     def _scatter(self, purpose: str, rate: float, span: int, act: partial[None]) -> None:
         drawn = self.persona.stream(f"events/{purpose}")

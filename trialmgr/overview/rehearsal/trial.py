@@ -105,10 +105,11 @@ def _span(stage: Stage, ongoing: bool) -> Span:
 
 
 def _longest(definition: StudyDefinition) -> int:
-    """Days from registration to the last planned visit."""
-    last = {"registration": 0, "allocation": 0}
+    """Days from registration to the last planned visit, if every phase opened after the one before."""
+    last: dict[str, int] = {}
     for visit in definition.visits:
-        last[visit.anchor] = max(last[visit.anchor], max(visit.occurrences()) + visit.window.after)
+        anchor = visit.phase if visit.anchor == "phase" else visit.anchor
+        last[anchor] = max(last.get(anchor, 0), max(visit.occurrences()) + visit.window.after)
     return sum(last.values())
 
 

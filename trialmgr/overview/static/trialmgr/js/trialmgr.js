@@ -4,7 +4,8 @@
    [data-show-when-name][data-show-when-value]  stands only while that answer (one of these codes) is given;
                                         hidden boxes are not sent
    form[method=post]                     is sent once; a second press within three seconds does nothing
-   form[data-warn-unsaved]               asks before a changed form is left */
+   form[data-warn-unsaved]               asks before a changed form is left
+   input[data-with-script]               is sent only where this file runs */
 (function () {
   "use strict";
 
@@ -67,6 +68,9 @@
 
   function prepare(root) {
     root.querySelectorAll("form").forEach(refreshConditions);
+    root.querySelectorAll("input[data-with-script]").forEach((box) => {
+      box.disabled = false;
+    });
     root.querySelectorAll("form[data-warn-unsaved]").forEach((form) => contentAtStart.set(form, contentOf(form)));
     focusErrorSummary(root);
   }

@@ -1,0 +1,153 @@
+"""Moving stored entries to another version of the study. What cannot go without loss stays, and is told why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from audit.acts import ActionRefused, action
+from crf import policies
+from crf.actions.checks import follow_checks
+from crf.actions.latest import check_unchanged
+from crf.actions.lines import item_reveals, note_entry
+from crf.models import EligibilityDecision, EntryStatus, FormEntry
+from crf.outcomes import Mapped, Outcome, outcomes, stored_entries
+from trialmgr.people.models import User
+from trialmgr.protocol.evaluation import Problem
+from trialmgr.protocol.model import Form
+from trialmgr.studies.clock import today
+from trialmgr.studies.models import StudyVersion
+from trialmgr.studies.queries import open_lock, timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One entry and what moving it would do. ``reasons``: every one why it stays where it is."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...]
+
+    @property
+    def entry(self) -> FormEntry:
+        return self.outcome.entry
+
+
+def plan_migration(
+    *,
+    by: User,
+    version: StudyVersion,
+    forms: Sequence[str] = (),
+    sites: Sequence[str] = (),
+    mapped: Mapped | None = None,
+) -> list[Move]:
+    """The dry run: per entry within the person's sight, on an older version, what would happen. Changes nothing."""
+    _check_mapping(version, mapped or {})
+    rows = stored_entries(by, forms=forms or None, sites=sites or None)
+    older = rows.filter(study_version__number__lt=version.number)
+    lock = open_lock() is not None
+    return [
+        Move(outcome, tuple(_reasons(outcome, version, lock)))
+        for outcome in outcomes(older, version.definition, mapped)
+    ]
+
+
+@action("entry.migrated", permission="entries.migrate")
+def migrate_entries(
+    *,
+    by: User,
+    version: StudyVersion,
+    reason: str,
+    forms: Sequence[str] = (),
+    sites: Sequence[str] = (),
+    mapped: Mapped | None = None,
+) -> list[Move]:
+    """Move every entry that can go, as ``plan_migration`` says; the others stay. Refused when none can.
+
+    No value that a person entered changes: an item that the version has no place for is mapped to a new key
+    (``mapped``: (form, old item) -> new item), or its entry stays. Source: ICH E6(R3) 3.16.1(i).
+    """
+    if not reason.strip():
+        raise ActionRefused(_("Give the reason."))
+    moves = plan_migration(by=by, version=version, forms=forms, sites=sites, mapped=mapped)
+    going = [(move.outcome, move.outcome.form) for move in moves if not move.reasons and move.outcome.form]
+    if not going:
+        raise ActionRefused(_("No entry can move to this version."), *_counted(moves))
+    for outcome, form in going:
+        _move(outcome, form, version, by)
+    return moves
+
+
+def _check_mapping(version: StudyVersion, mapped: Mapped) -> None:
+    definition = version.definition
+    unknown = [
+        f"{form}.{item}"
+        for (form, _old), item in mapped.items()
+        if not definition.has_form(form) or not definition.form(form).has_item(item)
+    ]
+    if unknown:
+        raise ActionRefused(_("This version has no item %(items)s to move to.") % {"items": ", ".join(unknown)})
+
+
+def _reasons(outcome: Outcome, version: StudyVersion, locked: bool) -> Iterator[str]:
+    entry, language = outcome.entry, get_language() or "nl"
+    participant = entry.visit.participant
+    if locked:
+        yield _("The study is locked.")
+    if policies.is_frozen(participant):
+        yield _("The casebook of this participant is frozen.")
+    if not timeline().is_in_force(version, participant.site.code, today()):
+        yield _("This version is not in force at the site of this participant.")
+    if outcome.signers:
+        yield _("It is signed by %(names)s: that signature would lapse.") % {"names": ", ".join(outcome.signers)}
+    if EligibilityDecision.objects.filter(participant=participant, digest=entry.digest).exists():
+        yield _("A judgement of eligibility rests on it.")
+    if outcome.form is None:
+        yield _("This version has no form “%(form)s”.") % {"form": entry.form_key}
+    elif outcome.lost:
+        yield _("Values would be lost, map them to a new item: %(items)s.") % {"items": ", ".join(outcome.lost)}
+    for problem in outcome.evaluation.problems:
+        yield _said(problem, language)
+
+
+def _said(problem: Problem, language: str) -> str:
+    return f"{problem.item_key}: {problem.message(language)}" if problem.item_key else problem.message(language)
+
+
+def _counted(moves: Iterable[Move]) -> list[str]:
+    """Each reason once."""
+    return list(dict.fromkeys(reason for move in moves for reason in move.reasons))
+
+
+def _move(outcome: Outcome, form: Form, version: StudyVersion, by: User) -> None:
+    entry, evaluation = outcome.entry, outcome.evaluation
+    check_unchanged(entry)
+    old, data, missing = entry.study_version.label, entry.data, entry.missing
+    entry.study_version = version
+    entry.versions_seen = [*entry.versions_seen, version.label]
+    entry.data, entry.missing = dict(evaluation.values), dict(evaluation.missing)
+    entry.status = (EntryStatus.COMPLETE if evaluation.is_complete else EntryStatus.INCOMPLETE).value
+    entry.reveals_allocation = entry.reveals_allocation or form.reveals_allocation
+    entry.revision += 1
+    entry.save()
+    note_entry(entry, old=old, new=version.label, detail={"status": entry.status, "moved": dict(outcome.moved)})
+    changed = [key for key in {**data, **entry.data} if data.get(key) != entry.data.get(key)]
+    changed += [key for key in {**missing, **entry.missing} if missing.get(key) != entry.missing.get(key)]
+    for key in dict.fromkeys(changed):
+        detail = {"missing_old": missing.get(key), "missing_new": entry.missing.get(key)}
+        restricted = item_reveals(entry, form, key)
+        note_entry(entry, item=key, old=data.get(key), new=entry.data.get(key), detail=detail, restricted=restricted)
+    _carry_marks(entry, dict(outcome.moved))
+    follow_checks(entry, form, evaluation, tuple(dict.fromkeys(changed)), by)
+
+
+def _carry_marks(entry: FormEntry, moved: dict[str, str]) -> None:
+    """What was verified under the old key of a moved value is no longer: a monitor looks at the new item."""
+    for verification in entry.verifications.filter(item__in=moved, stands=True):
+        verification.stands = False
+        verification.save()
+        note_entry(
+            entry, action="verification.fell", item=verification.item, restricted=verification.reveals_allocation
+        )

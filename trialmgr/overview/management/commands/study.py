@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from audit.commands import RoomCommand, Subcommand
+from crf.rules import RuleRefused
+from trialmgr.overview.management import amending, previewing, versions
+from trialmgr.protocol.loader import StudyErrors
+from trialmgr.studies.queries import NoStudyPublished, one_version
+
+
+class Command(RoomCommand):
+    help = "The study definition: check a folder, look at it, propose and approve it, compare, try, migrate."
+    refusals = (StudyErrors, NoStudyPublished, RuleRefused)
+
+    def subcommands(self) -> Iterable[Subcommand]:
+        yield Subcommand(
+            "check", "Load a study folder and run the examples of its rules.", versions.check, versions.folder_argument
+        )
+        yield Subcommand(
+            "preview", "Write every form as a page, to look at.", previewing.preview, previewing.preview_arguments
+        )
+        yield Subcommand(
+            "publish",
+            "Propose a study folder; from then on it is immutable.",
+            versions.publish,
+            versions.proposal_arguments,
+            as_user=True,
+        )
+        yield Subcommand(
+            "approve",
+            "Put a version in force that somebody else proposed.",
+            versions.approve,
+            versions.approval_arguments,
+            as_user=True,
+        )
+        yield Subcommand(
+            "activate",
+            "Put an approved version in force at further sites.",
+            versions.activate,
+            versions.activation_arguments,
+            as_user=True,
+        )
+        yield Subcommand("versions", "List the versions, and where each is in force.", versions.versions)
+        yield Subcommand("show", "Show the version in force.", versions.show)
+        yield Subcommand(
+            "diff",
+            "Say in words what changes between two versions, and for whom.",
+            amending.diff,
+            amending.diff_arguments,
+        )
+        yield Subcommand(
+            "try",
+            "Try a new rule on stored data before it is switched on.",
+            amending.try_out,
+            amending.try_arguments,
+            as_user=True,
+        )
+        yield Subcommand(
+            "migrate",
+            "Move stored entries to a newer version, or tell with --dry-run what that would do.",
+            amending.migrate,
+            amending.migrate_arguments,
+            as_user=True,
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with one_version():
+            super().handle(*args, **options)

@@ -1,0 +1,60 @@
+"""A fault of meaning in a definition, and how its parts are walked through to find one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from trialmgr.protocol.model import Form, Item, Part
+from trialmgr.protocol.yaml_source import DocumentPath
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``path``: of the key at fault. ``sign``: in an expression, the sign (from 1) at which the fault stands."""
+
+    path: DocumentPath
+    message: str
+    mend: str
+    sign: int | None = None
+
+
+Findings: TypeAlias = Iterator[Finding]
+
+
+def parts_of(part: Part, path: DocumentPath = ()) -> Iterator[tuple[DocumentPath, Part]]:
+    """Every part of a definition, itself included, with its path."""
+    yield path, part
+    for name in type(part).model_fields:
+        value = getattr(part, name)
+        if isinstance(value, Part):
+            yield from parts_of(value, (*path, name))
+        elif isinstance(value, tuple):
+            for number, entry in enumerate(value):
+                if isinstance(entry, Part):
+                    yield from parts_of(entry, (*path, name, number))
+
+
+def items_of(path: DocumentPath, form: Form) -> Iterator[tuple[DocumentPath, Item]]:
+    """The items of a form, which stands at ``path``, in order."""
+    for section_number, section in enumerate(form.sections):
+        for number, item in enumerate(section.items):
+            yield (*path, "sections", section_number, "items", number), item
+
+
+def keys_before(form: Form, item: Item) -> list[str]:
+    """Keys that a rule of an item may name alone: earlier items of the form, of a group only those of its own."""
+    keys: list[str] = []
+    own = form.group_of(item.key)
+    for other in form.items:
+        if other.key == item.key:
+            return keys
+        if form.group_of(other.key) in (None, own):
+            keys.append(other.key)
+    raise ValueError(f"{item.key} is no item of {form.key}")
+
+
+def hides(form: Form, item: Item) -> bool:
+    """Whether blinded roles never meet the item."""
+    return form.reveals_allocation or item.reveals_allocation
