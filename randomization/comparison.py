@@ -6,12 +6,11 @@ predictability. A comparison names block sizes, so it is for the statistician wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from randomization.designs import LARGEST_BLOCK, Design, Parameters, design_from, permuted_blocks
-from randomization.designs.minimisation import MEASURES
+from randomization.designs import LARGEST_BLOCK, Design, design_named, permuted_blocks
 from randomization.findings import DesignRefused
 from randomization.simulation import Figures, Recruitment, figures, simulate
 from trialmgr.protocol.model import Language, Text
@@ -33,6 +32,11 @@ class Compared:
         return sum(each.mean_absolute for each in self.figures.by_stratum) / len(self.figures.by_stratum)
 
     @property
+    def usual_of_a_stratum(self) -> int:
+        """Not exceeded in 95 % of trials by the stratum that is worst off."""
+        return max(each.usual for each in self.figures.by_stratum)
+
+    @property
     def is_balanced(self) -> bool:
         return self.figures.overall.usual <= LARGEST_SHARE_OFF * self.recruitment.participants
 
@@ -43,33 +47,31 @@ class Advice:
     reason: Text
 
 
-def usual_designs(ratio: Mapping[str, int], factors: Mapping[str, Iterable[str]]) -> list[Design]:
+def usual_designs(ratio: Mapping[str, int], factors: Mapping[str, Sequence[str]]) -> list[Design]:
     """What a trial with these arms and factors would consider. DesignRefused when the ratio is none."""
     total = sum(ratio.values())
-    sizes = [size for size in (2 * total, 3 * total, 4 * total) if size <= LARGEST_BLOCK]
-    designs: list[Design] = [permuted_blocks(ratio, {size: 1}) for size in sizes]
-    designs += [permuted_blocks(ratio, dict.fromkeys(sizes[:number], 1)) for number in (2, 3) if len(sizes) >= number]
-    with_levels = {name: {"levels": list(levels), "weight": 1} for name, levels in factors.items()}
-    others: list[Parameters] = [
-        *_OTHERS,
-        *({"method": "minimisation", "factors": with_levels, "measure": m, "p": "4/5"} for m in MEASURES),
-    ]
-    return designs + [made for each in others for made in _if_allowed(each | {"ratio": dict(ratio)})]
+    two, four, six = (total * times for times in (1, 2, 3))
+    sizes = ([four], [six], [four, six], [two, four, six])
+    blocks = [permuted_blocks(ratio, dict.fromkeys(each, 1)) for each in sizes if each[-1] <= LARGEST_BLOCK]
+    others = (made for name in _OTHERS for made in _if_allowed(name, ratio, factors))
+    return [*blocks, *others]
 
 
-_OTHERS: list[Parameters] = [
-    {"method": "big_stick", "mti": 2},
-    {"method": "big_stick", "mti": 3},
-    {"method": "block_urn", "lambda": 2},
-    {"method": "asymptotic_maximal", "mti": 3},
-    {"method": "biased_coin", "p": "2/3"},
-    {"method": "complete"},
-]
+_OTHERS = (
+    "big_stick:2",
+    "big_stick:3",
+    "block_urn:2",
+    "asymptotic_maximal:3",
+    "biased_coin_with_tolerance:2/3,3",
+    "minimisation:range,4/5",
+    "minimisation:variance,4/5",
+    "complete",
+)
 
 
-def _if_allowed(parameters: Parameters) -> list[Design]:
+def _if_allowed(name: str, ratio: Mapping[str, int], factors: Mapping[str, Sequence[str]]) -> list[Design]:
     try:
-        return [design_from(parameters)]
+        return [design_named(name, ratio=ratio, factors=factors)]
     except DesignRefused:
         return []
 
@@ -107,7 +109,7 @@ def _reason(best: Compared, open_label: bool, set_aside: int) -> Text:
             why=_OPEN_NL if open_label else _BLINDED_NL,
             aside=set_aside,
             limit=f"{LARGEST_SHARE_OFF:.0%}",
-            guessed=_decimal(100 * found.correct, "nl"),
+            guessed=decimal(100 * found.correct, "nl"),
             usual=found.overall.usual,
             participants=best.recruitment.participants,
         ),
@@ -116,7 +118,7 @@ def _reason(best: Compared, open_label: bool, set_aside: int) -> Text:
             why=_OPEN_EN if open_label else _BLINDED_EN,
             aside=set_aside,
             limit=f"{LARGEST_SHARE_OFF:.0%}",
-            guessed=_decimal(100 * found.correct, "en"),
+            guessed=decimal(100 * found.correct, "en"),
             usual=found.overall.usual,
             participants=best.recruitment.participants,
         ),
@@ -176,7 +178,8 @@ _LABELS = {
 }
 
 
-def _decimal(number: float, language: Language, places: int = 1) -> str:
+def decimal(number: float, language: Language, places: int = 1) -> str:
+    """A number as the language writes it."""
     spelt = f"{number:.{places}f}"
     return spelt.replace(".", ",") if language == "nl" else spelt
 
@@ -187,6 +190,7 @@ COLUMNS = (
     Text(nl="Gemiddeld verschil, hele studie", en="Mean imbalance, whole trial"),
     Text(nl="Verschil in 95% hoogstens", en="Imbalance at most, 95%"),
     Text(nl="Gemiddeld verschil per stratum", en="Mean imbalance per stratum"),
+    Text(nl="Verschil in 95% hoogstens, een stratum", en="Imbalance of a stratum at most, 95%"),
     Text(nl="Goed geraden (%)", en="Guessed right (%)"),
     Text(nl="Zeker voorspelbaar (%)", en="Certain (%)"),
     Text(nl="Gemiddelde reeks", en="Mean run"),
@@ -201,6 +205,7 @@ def values(each: Compared) -> tuple[float, ...]:
         found.overall.mean_absolute,
         float(found.overall.usual),
         each.by_stratum,
+        float(each.usual_of_a_stratum),
         100 * found.correct,
         100 * found.certain,
         found.mean_run,
@@ -212,13 +217,13 @@ def table(all_compared: Iterable[Compared], language: Language) -> list[list[str
     """Head and one row a design, as text."""
     head = [Text(nl="Methode", en="Design")(language), *(column(language) for column in COLUMNS)]
     return [head] + [
-        [label(each.design)(language), *(_decimal(value, language, 2) for value in values(each))]
+        [label(each.design)(language), *(decimal(value, language, 2) for value in values(each))]
         for each in all_compared
     ]
 
 
-LABEL_WIDTH, PANEL_WIDTH, BAR_WIDTH, ROW_HEIGHT, HEAD_HEIGHT = 290, 170, 100, 28, 46
-DRAWN = (0, 2, 3, 4)
+LABEL_WIDTH, PANEL_WIDTH, BAR_WIDTH, ROW_HEIGHT, HEAD_HEIGHT = 270, 186, 110, 28, 46
+DRAWN = (0, 2, 4, 5, 7)
 """The columns that are drawn; the table has them all."""
 
 
@@ -230,7 +235,8 @@ def drawing(all_compared: Iterable[Compared], language: Language, advised: Desig
     rows = list(all_compared)
     width, height = LABEL_WIDTH + PANEL_WIDTH * len(DRAWN), HEAD_HEIGHT + ROW_HEIGHT * len(rows) + 8
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        'role="img" '
         'aria-labelledby="comparison-title comparison-desc" font-family="sans-serif" font-size="13" fill="#0b0c0c">',
         f'<title id="comparison-title">{escape(_TITLE(language))}</title>',
         f'<desc id="comparison-desc">{escape(_description(rows, language))}</desc>',
@@ -256,13 +262,13 @@ def _panel(rows: list[Compared], number: int, column: int, language: Language) -
         value, y = values(each)[column], HEAD_HEIGHT + ROW_HEIGHT * place
         length = round(BAR_WIDTH * value / largest, 1)
         yield f'<rect x="{x}" y="{y + 4}" width="{length}" height="16" fill="#1d70b8"/>'
-        yield f'<text x="{x + length + 5:.1f}" y="{y + 17}">{_decimal(value, language)}</text>'
+        yield f'<text x="{x + length + 5:.1f}" y="{y + 17}">{decimal(value, language)}</text>'
 
 
 def _description(rows: list[Compared], language: Language) -> str:
     described = (
         f"{label(each.design)(language)}: "
-        + ", ".join(f"{COLUMNS[column](language)} {_decimal(values(each)[column], language)}" for column in DRAWN)
+        + ", ".join(f"{COLUMNS[column](language)} {decimal(values(each)[column], language)}" for column in DRAWN)
         for each in rows
     )
     return "; ".join(described) + "."

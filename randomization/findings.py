@@ -32,5 +32,5 @@ class DesignRefused(ValueError):
     """A design, stratum or length that no list may be made for. ``findings`` holds every reason."""
 
     def __init__(self, *findings: Finding) -> None:
-        super().__init__(" ".join(str(each) for each in findings))
+        super().__init__("\n".join(str(each) for each in findings))
         self.findings = findings

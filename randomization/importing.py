@@ -65,6 +65,14 @@ def imported_list(text: str, *, ratio: Ratio, strata: Iterable[Mapping[str, str]
     return ImportedList(by_stratum, hashlib.sha256(text.encode()).hexdigest())
 
 
+def text_of(file: bytes) -> str:
+    """The text in a CSV file. DesignRefused when it is not in UTF-8."""
+    try:
+        return file.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DesignRefused(finding(_NO_TEXT, place=error.start + 1)) from error
+
+
 def strata_factors(keys: Sequence[str]) -> tuple[str, ...]:
     """The factors of canonical stratum keys; none where the trial has one stratum."""
     return tuple(part.split("=")[0] for part in keys[0].split(";") if "=" in part) if keys else ()
@@ -247,6 +255,7 @@ def _span(lines: Sequence[_Line]) -> dict[str, object]:
     return {"first": min(numbers), "last": max(numbers), "stratum": lines[0].stratum}
 
 
+_NO_TEXT = gettext_noop("The file is not text in UTF-8 (from byte %(place)s on): save it as “CSV UTF-8”.")
 _NO_CSV = gettext_noop("The file cannot be read as comma-separated values (%(detail)s).")
 _COLUMN_MISSING = gettext_noop("Row 1: there is no column %(column)s.")
 _COLUMN_UNKNOWN = gettext_noop("Row 1: the column %(column)r is not expected, or stands there twice.")

@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from itertools import islice
 from platform import python_version
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple, NotRequired, TypedDict, Unpack
 
 from randomization.designs import NAME, Design, Parameters, State
 from randomization.findings import DesignRefused, finding, gettext_noop
@@ -21,6 +21,8 @@ from randomization.words import ALGORITHM, Words, chunks, tagged
 
 LONGEST_LIST = 1_000_000
 UNSTRATIFIED = "all"
+GENERATED = "generated"
+IMPORTED = "imported"
 
 
 class Row(NamedTuple):
@@ -31,15 +33,38 @@ class Row(NamedTuple):
     arm: str
 
 
+class Stream(TypedDict):
+    """Whose rows: the master secret, and what its streams are named for."""
+
+    secret: bytes
+    trial_id: str
+    purpose: str
+
+
+Listed = Mapping[str, Sequence[Row]]
+"""The rows of a list: by canonical stratum key, in order of position from 1."""
+
+Places = tuple[int, int]
+"""First and last of a run of places."""
+
+
 class StratumEntry(TypedDict):
+    """``reserved``: first and last of the places kept for sealed envelopes, where there are some."""
+
     rows: int
     hash: str
+    reserved: NotRequired[list[int]]
 
 
 class Manifest(TypedDict):
-    """What a list is, without the list. Restricted: ``parameters`` holds the block sizes."""
+    """What a list is, without the list. Restricted: ``parameters`` holds the block sizes.
+
+    ``origin``: generated or imported. ``file``: keyed hash of the imported file. ``extends``: hash of the manifest that
+    this one takes the place of, when rows were added.
+    """
 
     algorithm: str
+    origin: str
     trial_id: str
     purpose: str
     parameters: Parameters
@@ -50,6 +75,8 @@ class Manifest(TypedDict):
     rows: int
     strata: dict[str, StratumEntry]
     list_hash: str
+    file: NotRequired[str]
+    extends: NotRequired[str]
 
 
 def canonical_stratum_key(levels: Mapping[str, str]) -> str:
@@ -91,6 +118,11 @@ def commitment(secret: bytes, trial_id: str) -> str:
     return hashlib.sha256(tagged("commitment", secret, trial_id)).hexdigest()
 
 
+def content_commitment(content: str, *, secret: bytes, trial_id: str, purpose: str) -> str:
+    """The commitment of an imported list: binds the list hash (``content``) too, since no secret makes its rows."""
+    return hashlib.sha256(tagged("content", secret, trial_id, purpose, content)).hexdigest()
+
+
 def rows_hash(listed: Iterable[Row], *, secret: bytes, trial_id: str, purpose: str, stratum_key: str) -> str:
     """Hex HMAC-SHA-256 over the rows as text, with a key derived from the secret.
 
@@ -100,6 +132,12 @@ def rows_hash(listed: Iterable[Row], *, secret: bytes, trial_id: str, purpose: s
     key = hashlib.sha256(tagged("rows", secret, trial_id, purpose, stratum_key)).digest()
     text = "".join(f"{row.position},{row.block},{row.arm}\n" for row in listed)
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def file_hash(content: bytes, *, secret: bytes, trial_id: str, purpose: str) -> str:
+    """Hex HMAC-SHA-256 of an imported file, keyed for the reason that ``rows_hash`` gives."""
+    key = hashlib.sha256(tagged("file", secret, trial_id, purpose)).digest()
+    return hmac.new(key, content, hashlib.sha256).hexdigest()
 
 
 def canonical_json(value: object) -> str:
@@ -122,6 +160,18 @@ def software_versions() -> dict[str, str]:
     return {"python": python_version()} | {name: metadata.version(name) for name in ("cryptography", "numpy")}
 
 
+class Making(TypedDict):
+    """What a manifest says of how a list came about. ``made_at``: with a zone."""
+
+    made_by: str
+    made_at: datetime
+
+
+def generated_rows(design: Design, lengths: Mapping[str, int], **stream: Unpack[Stream]) -> dict[str, list[Row]]:
+    """The rows of every stratum that the secret makes. ``lengths``: by canonical stratum key."""
+    return {key: make_rows(design, stratum_key=key, count=length, **stream) for key, length in lengths.items()}
+
+
 def make_manifest(
     design: Design,
     *,
@@ -129,40 +179,83 @@ def make_manifest(
     trial_id: str,
     purpose: str,
     lengths: Mapping[str, int],
+    reserved: Mapping[str, Places] | None = None,
+    **making: Unpack[Making],
+) -> Manifest:
+    """The manifest of a list. ``lengths``: rows of each stratum, by canonical stratum key.
+
+    ``reserved``: by stratum, the places kept for sealed envelopes. DesignRefused for a length out of range; ValueError
+    for a time without a zone.
+    """
+    stream = Stream(secret=secret, trial_id=trial_id, purpose=purpose)
+    strata = stratum_entries(generated_rows(design, lengths, **stream), reserved or {}, **stream)
+    published = commitment(secret, trial_id)
+    return _manifest(GENERATED, design.parameters(), published, strata, trial_id, purpose, **making)
+
+
+def imported_manifest(
+    listed: Listed,
+    *,
+    ratio: Mapping[str, int],
+    file: bytes,
+    secret: bytes,
+    trial_id: str,
+    purpose: str,
+    reserved: Mapping[str, Places] | None = None,
+    **making: Unpack[Making],
+) -> Manifest:
+    """The manifest of a list made elsewhere. ``file``: its bytes as given; ``secret``: a fresh one, it keys the hashes.
+
+    Errors as in ``make_manifest``.
+    """
+    stream = Stream(secret=secret, trial_id=trial_id, purpose=purpose)
+    strata = stratum_entries(listed, reserved or {}, **stream)
+    published = content_commitment(list_hash(strata), **stream)
+    parameters: Parameters = {"method": IMPORTED, "ratio": dict(sorted(ratio.items()))}
+    manifest = _manifest(IMPORTED, parameters, published, strata, trial_id, purpose, **making)
+    return {**manifest, "file": file_hash(file, **stream)}
+
+
+def stratum_entries(
+    listed: Listed, reserved: Mapping[str, Places], **stream: Unpack[Stream]
+) -> dict[str, StratumEntry]:
+    """What a manifest says of each stratum."""
+    entries = {
+        key: StratumEntry(rows=len(rows), hash=rows_hash(rows, stratum_key=key, **stream))
+        for key, rows in listed.items()
+    }
+    for key, places in reserved.items():
+        entries[key]["reserved"] = list(places)
+    return entries
+
+
+def _manifest(
+    origin: str,
+    parameters: Parameters,
+    published: str,
+    strata: dict[str, StratumEntry],
+    trial_id: str,
+    purpose: str,
+    *,
     made_by: str,
     made_at: datetime,
 ) -> Manifest:
-    """The manifest of a list. ``lengths``: rows of each stratum, by canonical stratum key; ``made_at`` with a zone.
-
-    DesignRefused for a length out of range; ValueError for a time without a zone.
-    """
     if made_at.tzinfo is None:
         raise ValueError("The time at which a list was made needs a time zone.")
-    strata = {
-        key: _stratum_entry(design, secret=secret, trial_id=trial_id, purpose=purpose, stratum_key=key, count=length)
-        for key, length in lengths.items()
-    }
     return Manifest(
         algorithm=ALGORITHM,
+        origin=origin,
         trial_id=trial_id,
         purpose=purpose,
-        parameters=design.parameters(),
-        commitment=commitment(secret, trial_id),
+        parameters=parameters,
+        commitment=published,
         made_by=made_by,
         made_at=made_at.astimezone(UTC).isoformat(timespec="seconds"),
         versions=software_versions(),
-        rows=sum(lengths.values()),
+        rows=sum(entry["rows"] for entry in strata.values()),
         strata=strata,
         list_hash=list_hash(strata),
     )
-
-
-def _stratum_entry(
-    design: Design, *, secret: bytes, trial_id: str, purpose: str, stratum_key: str, count: int
-) -> StratumEntry:
-    listed = make_rows(design, secret=secret, trial_id=trial_id, purpose=purpose, stratum_key=stratum_key, count=count)
-    hashed = rows_hash(listed, secret=secret, trial_id=trial_id, purpose=purpose, stratum_key=stratum_key)
-    return StratumEntry(rows=count, hash=hashed)
 
 
 _LEVEL_NAME = gettext_noop(

@@ -1,46 +1,110 @@
-"""Reading across lists and participants: the proof behind ``randomization verify``, who is ready, what runs low."""
+"""Reading across lists and participants: the proof behind ``randomization verify``, who is ready."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from django.conf import settings
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from crf.models import EligibilityDecision, EntryStatus, FormEntry, Freeze
+from crf.versions import planned_as
 from randomization import policies, sealing
-from randomization.designs import design_from
+from randomization.designs import Minimisation
 from randomization.findings import Finding
-from randomization.models import Allocation, RandomizationList, Stratum
-from randomization.verification import Allocated, verify_allocations, verify_manifest
+from randomization.lists import UNSTRATIFIED, Listed, Manifest, Row
+from randomization.models import (
+    Allocation,
+    AllocationCap,
+    AllocationHold,
+    ListOrigin,
+    ListRow,
+    RandomizationList,
+)
+from randomization.verification import (
+    Allocated,
+    reserved_in,
+    rows_of,
+    verify_allocations,
+    verify_extension,
+    verify_log,
+    verify_manifest,
+    verify_sealed,
+)
 from trialmgr.participants.models import Consent, Participant, ParticipantQuerySet
+from trialmgr.participants.queries import seen_twice
 from trialmgr.participants.states import Status
 from trialmgr.studies.clock import today
 from trialmgr.studies.queries import current_definition
 
-LOW_LEFT = 10
-"""Rows left in a stratum from which the unblinded statistician is told."""
+
+def manifests_of(listed: RandomizationList) -> list[Manifest]:
+    """What was published of a list: at its making, then with each extension, the newest last."""
+    return [listed.manifest, *(each.manifest for each in listed.extensions.order_by("number"))]
+
+
+def manifest_in_force(listed: RandomizationList) -> Manifest:
+    """That of the list with the extensions that a second person has activated."""
+    activated = listed.extensions.exclude(activated_at=None).order_by("number").last()
+    manifest: Manifest = activated.manifest if activated is not None else listed.manifest
+    return manifest
+
+
+def secret_of(listed: RandomizationList) -> bytes:
+    """The master secret of a list, opened. Raises KeyUnusable or SealBroken."""
+    key = sealing.load_key(settings.TRIALMGR_LIST_KEY)
+    return sealing.open_secret(key, str(listed.number), bytes(listed.sealed_secret))
+
+
+def opened_rows(listed: RandomizationList) -> dict[str, list[Row]]:
+    """The rows as they are kept, opened; a row that does not open has no arm. For verification and the reveal."""
+    key = sealing.load_key(settings.TRIALMGR_LIST_KEY)
+    rows: dict[str, list[Row]] = {stratum.key: [] for stratum in listed.strata.all()}
+    for row in ListRow.objects.filter(stratum__list=listed).select_related("stratum").order_by("position"):
+        rows[row.stratum.key].append(Row(row.position, 0, _arm_in(row, listed, key)))
+    return rows
+
+
+def _arm_in(row: ListRow, listed: RandomizationList, key: bytes) -> str:
+    try:
+        return sealing.open_row(key, str(listed.number), row.stratum.key, row.position, bytes(row.sealed))
+    except sealing.SealBroken:
+        return ""
+
+
+def allocations_from(listed: RandomizationList) -> QuerySet[Allocation]:
+    """Everybody who was allocated from this list, by stratum and place."""
+    found = Allocation.objects.filter(row__stratum__list=listed).select_related("row__stratum", "participant")
+    return found.order_by("row__stratum__key", "row__position")
 
 
 def list_findings(listed: RandomizationList) -> list[Finding]:
-    """Everything about a list and its allocations that its own secret does not bear out; empty when all agrees."""
-    key = sealing.load_key(settings.TRIALMGR_LIST_KEY)
-    secret = sealing.open_secret(key, str(listed.number), bytes(listed.sealed_secret))
-    allocations = Allocation.objects.filter(row__stratum__list=listed).select_related("row__stratum")
-    return verify_manifest(listed.manifest, secret) + verify_allocations(
-        design_from(listed.design),
-        secret=secret,
-        trial_id=listed.manifest["trial_id"],
-        purpose=listed.purpose,
-        allocated=[Allocated(each.row.stratum.key, each.row.position, each.arm) for each in allocations],
-    )
+    """Everything about a list and its allocations that its own secret does not bear out; empty when all agrees.
 
-
-def strata_running_low(listed: RandomizationList) -> QuerySet[Stratum]:
-    """Strata with at most ``LOW_LEFT`` rows left, the shortest first."""
-    return listed.strata.annotate(left=F("length") - F("used")).filter(left__lte=LOW_LEFT).order_by("left", "key")
+    Raises KeyUnusable or SealBroken when the secret does not open, DesignRefused when the design cannot be read.
+    """
+    secret, kept, manifests = secret_of(listed), opened_rows(listed), manifests_of(listed)
+    imported = kept if listed.origin == ListOrigin.IMPORTED else None
+    findings = [fault for manifest in manifests for fault in verify_manifest(manifest, secret, imported)]
+    findings += [fault for before, after in pairwise(manifests) for fault in verify_extension(before, after)]
+    allocated = [Allocated(each.row.stratum.key, each.row.position, each.arm) for each in allocations_from(listed)]
+    in_force = manifest_in_force(listed)
+    if listed.design["method"] == Minimisation.method:
+        log = [each.log for each in allocations_from(listed)]
+        rows: Listed = {UNSTRATIFIED: [Row(n, 0, str((line or {}).get("arm"))) for n, line in enumerate(log, start=1)]}
+        return (
+            findings
+            + verify_log(in_force, secret, log)
+            + verify_allocations(rows, allocated)
+            + verify_sealed(rows, kept)
+        )
+    rows = imported or rows_of(manifests[-1], secret)
+    usable = {key: rows.get(key, [])[: entry["rows"]] for key, entry in in_force["strata"].items()}
+    findings += verify_allocations(usable, allocated, reserved_in(in_force))
+    return findings + verify_sealed(rows, kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,29 +155,68 @@ def _screening(person: Participant, entries: list[FormEntry], decision: Eligibil
 
 def ready_to_randomise(screenings: Iterable[Screening]) -> list[Participant]:
     """Those for whom ``policies.reasons_not_allocatable`` has no reason, in a fixed number of database queries."""
+    return [participant for participant, _aim, takes in _ready_but_for_the_list(screenings) if takes]
+
+
+def waiting_by_stratum(screenings: Iterable[Screening]) -> Counter[str]:
+    """Stratum key -> participants for whom only a place in the list is wanting."""
+    found = _ready_but_for_the_list(screenings)
+    return Counter(aim.stratum_key for _participant, aim, takes in found if not takes)
+
+
+def _ready_but_for_the_list(screenings: Iterable[Screening]) -> list[tuple[Participant, policies.Aim, bool]]:
+    """With each: where in the list, and whether there is a place."""
     listed = policies.active_list()
     if listed is None:
         return []
-    wanted = {
-        (visit.key, form)
-        for visit in current_definition().visits
-        if visit.before_allocation
-        for form in visit.must_complete
-    }
-    ready = [each for each in screenings if _is_ready(each, listed, wanted)]
+    strata = {stratum.key: stratum for stratum in listed.strata.all()}
+    found = []
+    for each in _not_stopped(_prepared(screenings, listed)):
+        aim = policies.Aim(listed, _levels(each, listed))
+        found.append((each.participant, aim, policies.takes(aim, strata.get(aim.stratum_key))))
+    return found
+
+
+def _prepared(screenings: Iterable[Screening], listed: RandomizationList) -> list[Screening]:
+    before = [visit.key for visit in current_definition().visits if visit.before_allocation]
+    ready = [each for each in screenings if _is_ready(each, listed, before)]
     allowed = _consented_and_not_frozen([each.participant for each in ready])
-    return [each.participant for each in ready if each.participant.pk in allowed]
+    return [each for each in ready if each.participant.pk in allowed]
 
 
-def _is_ready(each: Screening, listed: RandomizationList, wanted: Collection[tuple[str, str]]) -> bool:
-    complete = {(entry.visit.key, entry.form_key) for entry in each.entries if entry.status == EntryStatus.COMPLETE}
+def _not_stopped(prepared: Collection[Screening]) -> list[Screening]:
+    """Without those whom a hold, a cap or an identity mark stops; as many queries as there are caps, and four."""
+    holds = set(AllocationHold.objects.filter(lifted_at=None).values_list("site", flat=True))
+    full = {cap.site_id for cap in AllocationCap.objects.all() if policies.is_reached(cap)}
+    stopped, alike = holds | full, seen_twice([each.participant for each in prepared])
+    return [
+        each for each in prepared if not stopped & {None, each.participant.site_id} and each.participant.pk not in alike
+    ]
+
+
+def _levels(each: Screening, listed: RandomizationList) -> dict[str, str]:
     values = {(entry.visit.slug, entry.form_key): entry.data for entry in each.entries if entry.occurrence == 1}
-    factors = [source.split(".") for source in listed.factors.values() if source != "site"]
+    return {
+        factor: each.participant.site.code if source == "site" else _value(values, *source.split("."))
+        for factor, source in listed.factors.items()
+    }
+
+
+def _value(values: Mapping[tuple[str, str], Mapping[str, str]], visit: str, form: str, item: str) -> str:
+    return values.get((visit, form), {}).get(item) or ""
+
+
+def _is_ready(each: Screening, listed: RandomizationList, before: Collection[str]) -> bool:
+    days = {entry.visit.key: entry.visit.took_place_on for entry in each.entries}
+    wanted = {
+        (visit, form) for visit in before for form in planned_as(each.participant, visit, days.get(visit)).must_complete
+    }
+    complete = {(entry.visit.key, entry.form_key) for entry in each.entries if entry.status == EntryStatus.COMPLETE}
     return (
         each.is_eligible
         and each.participant.site.is_active(today())
         and complete.issuperset(wanted)
-        and all(values.get((visit, form), {}).get(item) for visit, form, item in factors)
+        and all(_levels(each, listed).values())
     )
 
 

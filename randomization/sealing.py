@@ -19,6 +19,7 @@ KEY_BYTES = 32
 NONCE_BYTES = 12
 ARM_BYTES = 64  # one byte of length, the arm, zeros
 
+_KEY = "The key that seals randomisation lists (TRIALMGR_LIST_KEY)"
 _MAKE_ONE = "Make one with: openssl rand -base64 32"
 
 
@@ -43,15 +44,15 @@ def new_key() -> str:
 def load_key(text: str) -> bytes:
     """The key from base64 of 32 bytes (URL-safe or plain), spaces around it allowed. KeyUnusable says what is wrong."""
     if not text.strip():
-        raise KeyUnusable(f"The sealing key is empty. {_MAKE_ONE}")
+        raise KeyUnusable(f"{_KEY} is empty. {_MAKE_ONE}")
     try:
         key = base64.b64decode(text.strip(), altchars=b"-_", validate=True)
     except ValueError as error:
-        raise KeyUnusable(f"The sealing key is not base64, or a part of it is missing. {_MAKE_ONE}") from error
+        raise KeyUnusable(f"{_KEY} is not base64, or a part of it is missing. {_MAKE_ONE}") from error
     if len(key) != KEY_BYTES:
-        raise KeyUnusable(f"The sealing key must have {KEY_BYTES} bytes, not {len(key)}. {_MAKE_ONE}")
+        raise KeyUnusable(f"{_KEY} must have {KEY_BYTES} bytes, not {len(key)}. {_MAKE_ONE}")
     if len(set(key)) < KEY_BYTES // 4:
-        raise KeyUnusable(f"The sealing key repeats itself, so it was not made at random. {_MAKE_ONE}")
+        raise KeyUnusable(f"{_KEY} repeats itself, so it was not made at random. {_MAKE_ONE}")
     return key
 
 
@@ -101,5 +102,6 @@ def _open(key: bytes, sealed: bytes, place: bytes, what: str) -> bytes:
         return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place)
     except (InvalidTag, ValueError) as error:  # ValueError: too short to hold nonce and tag
         raise SealBroken(
-            f"{what} does not open: it was sealed with another key or for another place, or it was changed since."
+            f"{what} does not open: it was sealed with another key than the one in TRIALMGR_LIST_KEY, or for another "
+            "place, or it was changed since."
         ) from error

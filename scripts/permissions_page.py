@@ -12,14 +12,21 @@ from trialmgr.people.permissions import APART, PERMISSIONS, SITE_ROLES, Role, kn
 PAGE = ROOT / "docs/permissions.md"
 
 MEANINGS = {
+    "allocation.break": "break the code of one participant in an emergency, in a blinded role too",
+    "allocation.correct": "correct a stratum that was wrong at the allocation",
+    "allocation.countersign": "countersign that somebody was randomised in error",
+    "allocation.flag": "flag a participant as randomised in error",
     "allocation.view": "see the arm of a participant (never a role that the study definition blinds)",
     "audit.view": "read and export the audit trail",
+    "breaks.notice": "note that the sponsor knows of a code break",
+    "breaks.view": "read the log of code breaks (never a role that the study definition blinds)",
     "entries.enter": "enter the forms that the study definition gives to the role",
     "entries.freeze": "freeze and thaw a casebook",
     "entries.sign": "sign forms",
     "entries.verify": "hold values against their source",
     "entries.view": "read forms, as far as the role sees them",
     "lists.activate": "put a randomisation list in force, made by somebody else",
+    "lists.limit": "set caps, stop randomisation for a while and let it go on",
     "lists.make": "make a randomisation list",
     "lists.view": "see how a randomisation list stands",
     "overview.view": "see recruitment",

@@ -1,6 +1,32 @@
 """The one door for writes of this room: making lists, allocating, and what can happen to an allocation afterwards."""
 
+from randomization.actions.afterwards import correct_stratum, countersign_in_error, flag_in_error
 from randomization.actions.allocation import allocate
+from randomization.actions.bringing import import_list
+from randomization.actions.code_breaks import break_code, notice_code_break
+from randomization.actions.envelopes import enter_envelope
+from randomization.actions.extending import activate_extension, extend_list
+from randomization.actions.limits import lift_hold, place_hold, set_cap
 from randomization.actions.making import activate_list, make_list
+from randomization.actions.packing import export_envelopes
+from randomization.actions.revealing import reveal_list
 
-__all__ = ["activate_list", "allocate", "make_list"]
+__all__ = [
+    "activate_extension",
+    "activate_list",
+    "allocate",
+    "break_code",
+    "correct_stratum",
+    "countersign_in_error",
+    "enter_envelope",
+    "export_envelopes",
+    "extend_list",
+    "flag_in_error",
+    "import_list",
+    "lift_hold",
+    "make_list",
+    "notice_code_break",
+    "place_hold",
+    "reveal_list",
+    "set_cap",
+]

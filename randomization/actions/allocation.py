@@ -1,91 +1,147 @@
 from __future__ import annotations
 
+import datetime
+from dataclasses import dataclass
+from typing import Any
+
 from django.conf import settings
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
-from audit.acts import ActionRefused, action, record
+from audit.acts import action, record
+from audit.models import LedgerEntry
 from crf.actions import open_visits
 from randomization import policies, sealing
+from randomization.lists import UNSTRATIFIED
+from randomization.minimising import next_allocation
 from randomization.models import Allocation, ListRow, RandomizationList, Stratum
+from randomization.policies import Aim
+from randomization.supply import announce_if_low
+from randomization.words import chunks
 from trialmgr.participants.actions import enrol
 from trialmgr.participants.models import Participant
+from trialmgr.people.letters import send_letter
 from trialmgr.people.models import User
+from trialmgr.people.queries import unblinded_holders
 from trialmgr.studies.clock import today
 from trialmgr.studies.queries import current_definition
 
 
-@action("participant.randomised", permission="participants.randomise", site=lambda participant, **_k: participant.site)
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A row that was opened. ``log``: under minimisation, what was looked at and drawn."""
+
+    row: ListRow
+    arm: str
+    log: dict[str, Any] | None = None
+
+
 def allocate(*, by: User, participant: Participant, idempotency_key: str) -> Allocation:
-    """Give the participant the next row of their stratum: exactly one, in order, once.
+    """Give the participant the next place of their stratum: exactly one, in order, once.
 
     Asking again with the same key returns the same allocation. Raises ActionRefused with every reason; nothing is
-    consumed then. The stratum's row is locked before anything is checked.
+    consumed then. When it is the list that has nothing left, the unblinded statistician is told.
     """
+    try:
+        return _allocate(by=by, participant=participant, idempotency_key=idempotency_key)
+    except policies.StratumUsedUp as refusal:
+        if not _was_told(participant, refusal.aim.listed):
+            _tell_used_up(by=by, participant=participant, aim=refusal.aim)
+        raise
+
+
+@action("participant.randomised", permission="participants.randomise", site=lambda participant, **_k: participant.site)
+def _allocate(*, by: User, participant: Participant, idempotency_key: str) -> Allocation:
+    """Participant, caps and stratum are locked, in this order, before anything is checked."""
+    participant = lock_participant(participant)
     before: Allocation | None = Allocation.objects.filter(idempotency_key=idempotency_key).first()
     if before is not None:
         policies.check_asked_for(before, participant)
-        record(object_type="participant", object_id=participant.number, **_place(participant), new="asked again")
+        record(object_type="participant", object_id=participant.number, **place_of(participant), new="asked again")
         return before
-    listed, stratum, levels = _locked_stratum(participant)
-    participant = Participant.objects.select_for_update(of=("self",)).select_related("site").get(pk=participant.pk)
-    policies.check_allocatable(participant)
-    allocation = _take(listed, stratum, participant, levels, idempotency_key, by)
-    definition = current_definition()
-    phase = next(phase.key for phase in definition.phases if phase.opens == "allocation")
-    on = today()
-    participant = enrol(by=by, participant=participant, phase=phase, on=on)
-    open_visits(participant=participant, phase=phase, arm=allocation.arm)
-    _note_allocation(allocation)
-    return allocation
-
-
-def _locked_stratum(participant: Participant) -> tuple[RandomizationList, Stratum, dict[str, str]]:
-    """The stratum's row, locked before anything is checked: two requests for one stratum go one after the other."""
-    listed = policies.active_list()
-    if listed is None:
-        raise ActionRefused(*policies.reasons_not_allocatable(participant))
-    levels = policies.levels_of(participant, listed)
-    if not all(levels.values()):
-        raise ActionRefused(*policies.reasons_not_allocatable(participant))
-    stratum = Stratum.objects.select_for_update().filter(list=listed, key=policies.stratum_key(levels)).first()
-    if stratum is None or stratum.used >= stratum.length:
-        # Neutral on purpose: how many rows a stratum holds is for the unblinded statistician.
-        raise ActionRefused(_("Randomisation is not possible now. The trial statistician has to extend the list."))
-    return listed, stratum, levels
-
-
-def _take(
-    listed: RandomizationList,
-    stratum: Stratum,
-    participant: Participant,
-    levels: dict[str, str],
-    idempotency_key: str,
-    by: User,
-) -> Allocation:
-    row = ListRow.objects.get(stratum=stratum, position=stratum.used + 1)
-    key = sealing.load_key(settings.TRIALMGR_LIST_KEY)
-    arm = sealing.open_row(key, str(listed.number), stratum.key, row.position, bytes(row.sealed))
-    stratum.used = row.position
-    stratum.save()
+    wanted = policies.aim_of(participant)
+    _lock_places(participant, wanted)
+    aim = policies.check_allocatable(participant, by, wanted)
+    drawn = _draw(aim)
     allocation = Allocation(
         participant=participant,
-        row=row,
-        arm=arm,
-        levels=levels,
+        row=drawn.row,
+        arm=drawn.arm,
+        levels=aim.levels,
+        log=drawn.log,
         idempotency_key=idempotency_key,
         allocated_at=timezone.now(),
         allocated_by=by.actor_name,
     )
-    allocation.save()
+    enter_trial(by, allocation, on=today())
+    announce_if_low(aim.listed, drawn.row.stratum)
     return allocation
 
 
-def _note_allocation(allocation: Allocation) -> None:
+def lock_participant(participant: Participant) -> Participant:
+    """The participant as they stand now, held until the transaction ends: whoever asks twice waits for the first."""
+    rows = Participant.objects.select_for_update(of=("self",)).select_related("site")
+    locked: Participant = rows.get(pk=participant.pk)
+    return locked
+
+
+def _lock_places(participant: Participant, aim: Aim | None) -> None:
+    """Two requests for one stratum, or under one cap, go one after the other."""
+    list(policies.caps_at(participant.site).select_for_update())
+    if aim is not None:
+        list(Stratum.objects.select_for_update().filter(list=aim.listed, key=aim.stratum_key))
+
+
+def _draw(aim: Aim) -> Drawn:
+    stratum = Stratum.objects.get(list=aim.listed, key=aim.stratum_key)
+    if policies.is_minimised(aim.listed):
+        drawn = _minimised(aim, stratum)
+    else:
+        drawn = opened(ListRow.objects.get(stratum=stratum, position=policies.next_position(stratum)))
+    stratum.used = drawn.row.position
+    stratum.save()
+    return drawn
+
+
+def opened(row: ListRow) -> Drawn:
+    """The one row that this act opens."""
+    key, stratum = sealing.load_key(settings.TRIALMGR_LIST_KEY), row.stratum
+    return Drawn(row, sealing.open_row(key, str(stratum.list.number), stratum.key, row.position, bytes(row.sealed)))
+
+
+def _minimised(aim: Aim, stratum: Stratum) -> Drawn:
+    """The next row is made now, from the words behind those of the last allocation."""
+    listed, name, key = aim.listed, str(aim.listed.number), sealing.load_key(settings.TRIALMGR_LIST_KEY)
+    secret = sealing.open_secret(key, name, bytes(listed.sealed_secret))
+    earlier = Allocation.objects.filter(row__stratum=stratum).order_by("row__position")
+    made = next_allocation(
+        policies.minimisation_of(listed),
+        earlier.values_list("log", flat=True),
+        chunks(secret, listed.manifest["trial_id"], listed.purpose, UNSTRATIFIED),
+        aim.levels,
+    )
+    position, arm = made["position"], made["arm"]
+    row = ListRow(stratum=stratum, position=position, sealed=sealing.seal(key, name, stratum.key, position, arm))
+    row.save()
+    return Drawn(row, arm, dict(made))
+
+
+def enter_trial(by: User, allocation: Allocation, *, on: datetime.date, **noted: Any) -> None:
+    """Keep an allocation, open the visits of its arm, and note it. ``noted``: more for the entry that all may read."""
+    participant = allocation.participant
+    allocation.save()
+    definition = current_definition()
+    phase = next(phase.key for phase in definition.phases if phase.opens == "allocation")
+    enrol(by=by, participant=participant, phase=phase, on=on)
+    open_visits(participant=participant, phase=phase, arm=allocation.arm)
+    _note_allocation(allocation, noted)
+
+
+def _note_allocation(allocation: Allocation, noted: dict[str, Any]) -> None:
     """Two entries: everybody may read that there was an allocation; the arm stands in the restricted one."""
     participant = allocation.participant
-    place = _place(participant)
-    record(object_type="participant", object_id=participant.number, new="allocated", **place)
+    place = place_of(participant)
+    record(object_type="participant", object_id=participant.number, new="allocated", detail=noted, **place)
     record(
         object_type="allocation",
         object_id=participant.number,
@@ -97,5 +153,32 @@ def _note_allocation(allocation: Allocation) -> None:
     )
 
 
-def _place(participant: Participant) -> dict[str, str]:
+def place_of(participant: Participant) -> dict[str, str]:
     return {"site": participant.site.code, "participant": participant.number}
+
+
+def _was_told(participant: Participant, listed: RandomizationList) -> bool:
+    """One letter for each participant who waits, however often the page is sent."""
+    told = LedgerEntry.objects.filter(action="stratum.used_up", object_id=str(listed.number))
+    return told.filter(participant=participant.number).exists()
+
+
+@action("stratum.used_up", permission="participants.randomise", site=lambda participant, **_k: participant.site)
+def _tell_used_up(*, by: User, participant: Participant, aim: Aim) -> None:
+    record(
+        object_type="list",
+        object_id=str(aim.listed.number),
+        item="stratum",
+        new="used up",
+        detail={"stratum": aim.stratum_key},
+        restricted=True,
+        **place_of(participant),
+    )
+    send_letter(unblinded_holders("lists.make"), _USED_UP, _USED_UP_TEXT)
+
+
+_USED_UP = _("A stratum is used up")
+_USED_UP_TEXT = _(
+    "Somebody waits to be randomised and the randomisation list has no place left for them. "
+    "Sign in and open the page about randomisation to see which stratum it is, and extend the list."
+)

@@ -3,6 +3,7 @@
 from randomization.designs.blocks import LARGEST_BLOCK, PermutedBlocks, permuted_blocks
 from randomization.designs.form import LARGEST_MTI, NAME, Design, Parameters, State
 from randomization.designs.minimisation import Minimisation, MinimisedAllocation, minimisation, replay
+from randomization.designs.naming import design_named, name_of
 from randomization.designs.one_by_one import (
     AsymptoticMaximal,
     BiasedCoin,
@@ -48,7 +49,9 @@ __all__ = [
     "block_urn",
     "complete_randomization",
     "design_from",
+    "design_named",
     "minimisation",
+    "name_of",
     "permuted_blocks",
     "replay",
     "urn",

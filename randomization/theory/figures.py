@@ -11,26 +11,15 @@ from fractions import Fraction
 
 from randomization.designs import Design, Minimisation
 from randomization.designs.form import Counts
-from randomization.theory.walks import (
-    Hidden,
-    Law,
-    Level,
-    Patterns,
-    Walk,
-    correct_by_step,
-    imbalance_of,
-    shares_of,
-    walk_of,
-)
+from randomization.theory.levels import Course, Hidden, Law, Level
+from randomization.theory.minimised import Patterns
+from randomization.theory.walks import Walk, correct_by_step, course_of, imbalance_of, shares_of, walk_of
 
 
 def counts_law(design: Design, n: int, *, patterns: Patterns | None = None) -> dict[Counts, Fraction]:
     """Chance of each vector of allocations an arm (in the order of ``design.ratio``) after ``n`` allocations."""
-    level = level_after(walk_of(design, patterns), n)
-    law: dict[Counts, int] = {}
-    for (_, counts), ways in level.ways.items():
-        law[counts] = law.get(counts, 0) + ways
-    return {counts: Fraction(ways, level.all_ways) for counts, ways in sorted(law.items())}
+    course = course_of(design, patterns)
+    return course.counts_law(level_after(course, n))
 
 
 def imbalance_law(design: Design, n: int, *, patterns: Patterns | None = None) -> Law:
@@ -49,7 +38,7 @@ def imbalance_law(design: Design, n: int, *, patterns: Patterns | None = None) -
 
 def expected_correct_guesses(design: Design, n: int, *, patterns: Patterns | None = None) -> Fraction:
     """Expected number of right guesses among the first ``n`` allocations."""
-    return sum(correct_by_step(walk_of(design, patterns), n), Fraction(0))
+    return sum(correct_by_step(course_of(design, patterns), n), Fraction(0))
 
 
 def expected_certain(design: Design, n: int, *, sizes_known: bool = False) -> Fraction:
@@ -124,6 +113,6 @@ def moments(law: Mapping[int, Fraction]) -> tuple[Fraction, Fraction]:
     return absolute, sum((d * d * chance for d, chance in law.items()), Fraction(0))
 
 
-def level_after(walk: Walk, n: int) -> Level:
+def level_after(course: Course, n: int) -> Level:
     """The level after ``n`` allocations."""
-    return next(level for number, level in enumerate(walk.levels()) if number == n)
+    return next(level for level in course.levels() if level.n == n)

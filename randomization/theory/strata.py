@@ -9,7 +9,8 @@ from math import comb, lcm
 
 from randomization.designs import Design
 from randomization.theory.figures import moments
-from randomization.theory.walks import Law, Level, correct_by_step, imbalance_of, shares_of, walk_of
+from randomization.theory.levels import Course, Law, Level
+from randomization.theory.walks import correct_by_step, course_of, imbalance_of, shares_of
 
 
 def strata_variance_limit(strata: int, block: int) -> Fraction:
@@ -26,7 +27,7 @@ def strata_variance(design: Design, n: int, chances: Iterable[Fraction]) -> Frac
 def strata_correct_guesses(design: Design, n: int, chances: Iterable[Fraction]) -> Fraction:
     """Expected right guesses among ``n`` participants by someone who knows the list of each stratum so far."""
     correct = [Fraction(0)]
-    for chance in correct_by_step(walk_of(design), n):
+    for chance in correct_by_step(course_of(design), n):
         correct.append(correct[-1] + chance)
     return sum((_over_binomial(n, chance, correct) for chance in chances), Fraction(0))
 
@@ -82,13 +83,13 @@ def _over_binomial(n: int, chance: Fraction, values: list[Fraction]) -> Fraction
 
 def _laws_to(design: Design, n: int) -> Iterator[Law]:
     """The law of D after 0, 1, ..., ``n`` allocations."""
-    shares = shares_of(design)
-    return (_law_of(level, shares) for level in islice(walk_of(design).levels(), n + 1))
+    shares, course = shares_of(design), course_of(design)
+    return (_law_of(course, level, shares) for level in islice(course.levels(), n + 1))
 
 
-def _law_of(level: Level, shares: tuple[int, ...]) -> Law:
-    law: dict[int, int] = {}
-    for (_, counts), ways in level.ways.items():
+def _law_of(course: Course, level: Level, shares: tuple[int, ...]) -> Law:
+    law: Law = {}
+    for counts, chance in course.counts_law(level).items():
         imbalance = imbalance_of(shares, counts)
-        law[imbalance] = law.get(imbalance, 0) + ways
-    return {imbalance: Fraction(ways, level.all_ways) for imbalance, ways in law.items()}
+        law[imbalance] = law.get(imbalance, Fraction(0)) + chance
+    return law

@@ -5,39 +5,26 @@ Source: Blackwell & Hodges, Ann Math Stat 28 (1957), for the convergence strateg
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from itertools import groupby, islice, product
-from math import gcd, lcm
-from operator import itemgetter
-from typing import Any, NamedTuple
+from itertools import islice
+from math import lcm
+from typing import NamedTuple
 
 from randomization.blocks import block_contents
 from randomization.designs import Design, Minimisation, OneByOne, PermutedBlocks
 from randomization.designs.form import Counts, lowest_terms
-from randomization.designs.minimisation import Margins
 from randomization.designs.one_by_one import one_more
-
-Pattern = Mapping[str, str]
-Patterns = Iterable[tuple[Pattern, int]]
-Law = dict[int, Fraction]
-Hidden = tuple[Any, ...]
-"""What decides the next allocation: counts, places left in the open block, or margins of minimisation."""
+from randomization.theory.levels import Course, Guess, Hidden, Level, Ways, in_lowest_terms
+from randomization.theory.minimised import MinimisedWalk, Patterns
 
 
 class Move(NamedTuple):
     ways: int
     arm: int
     hidden: Hidden
-
-
-class Level(NamedTuple):
-    """All that may be before one allocation: (hidden, counts) with its number of ways, out of ``all_ways``."""
-
-    ways: dict[tuple[Hidden, Counts], int]
-    all_ways: int
 
 
 @dataclass(frozen=True)
@@ -47,12 +34,12 @@ class Walk:
     shares: tuple[int, ...]
     start: Hidden
     moves: Callable[[Hidden], list[Move]]
-    guessed: Callable[[Hidden, Counts], Fraction]
+    guessed: Guess
     """Chance that the convergence strategy names the arm that comes."""
 
     def levels(self) -> Iterator[Level]:
         """The level before allocation 1, 2, 3, ..."""
-        level = Level({(self.start, (0,) * len(self.shares)): 1}, 1)
+        level = Level(0, {(self.start, (0,) * len(self.shares)): 1}, 1)
         while True:
             yield level
             level = self._after(level)
@@ -61,26 +48,30 @@ class Walk:
         moves = {hidden: self.moves(hidden) for hidden in {hidden for hidden, _ in level.ways}}
         totals = {hidden: sum(move.ways for move in moves[hidden]) for hidden in moves}
         common = lcm(*totals.values())
-        following: dict[tuple[Hidden, Counts], int] = {}
+        following: Ways = {}
         for (hidden, counts), ways in level.ways.items():
             times = ways * (common // totals[hidden])
             for move in moves[hidden]:
                 place = (move.hidden, one_more(counts, move.arm))
                 following[place] = following.get(place, 0) + times * move.ways
-        return _in_lowest_terms(following, level.all_ways * common)
+        return in_lowest_terms(level.n + 1, following, level.all_ways * common)
+
+    def counts_law(self, level: Level) -> dict[Counts, Fraction]:
+        """Chance of each vector of allocations an arm."""
+        law: dict[Counts, int] = {}
+        for (_, counts), ways in level.ways.items():
+            law[counts] = law.get(counts, 0) + ways
+        return {counts: Fraction(ways, level.all_ways) for counts, ways in sorted(law.items())}
 
 
-def _in_lowest_terms(ways: dict[tuple[Hidden, Counts], int], all_ways: int) -> Level:
-    common = gcd(all_ways, *ways.values())
-    return Level({place: number // common for place, number in ways.items()}, all_ways // common)
-
-
-def walk_of(design: Design, patterns: Patterns | None = None) -> Walk:
+def course_of(design: Design, patterns: Patterns | None = None) -> Course:
     """TypeError for a design that has no theory."""
+    return MinimisedWalk(design, patterns) if isinstance(design, Minimisation) else walk_of(design)
+
+
+def walk_of(design: Design) -> Walk:
+    """Of a design that is no minimisation. TypeError for one that has no theory."""
     shares = shares_of(design)
-    if isinstance(design, Minimisation):
-        seen = _Minimised(design, patterns)
-        return Walk(shares, design.no_counts(), cache(seen.moves), seen.guessed)
     if isinstance(design, PermutedBlocks):
         return _walk_in_blocks(design, shares)
     if isinstance(design, OneByOne):
@@ -141,52 +132,6 @@ def _from_block(left: tuple[int, ...], weight: int) -> list[Move]:
     return [Move(weight * times, arm, rests[arm] if any(rests[arm]) else ()) for arm, times in enumerate(left) if times]
 
 
-class _Minimised:
-    """Minimisation over its patterns. Of each margin only the differences between pseudo-arms count."""
-
-    def __init__(self, design: Minimisation, patterns: Patterns | None) -> None:
-        self.design = design
-        self.given = [(design.places(levels), weight) for levels, weight in patterns or _every_pattern(design)]
-        pseudo_arms = len(design.pseudo_arms)
-        # A whole multiple of the sum of any weights.
-        self.full = design.p.denominator * (pseudo_arms - 1) * lcm(*range(1, pseudo_arms + 1))
-        self.weights = cache(self._weights)
-
-    def _weights(self, margins: Margins) -> tuple[int, ...]:
-        weights = self.design.weights(self.design.scores(margins))
-        return tuple(weight * self.full // sum(weights) for weight in weights)
-
-    def moves(self, counts: Hidden) -> list[Move]:
-        design, made = self.design, []
-        for places, times in self.given:
-            for pseudo_arm, weight in enumerate(self.weights(design.margins(counts, places))):
-                rest = _without_least(design.with_one(counts, places, pseudo_arm), len(design.pseudo_arms))
-                made.append(Move(times * weight, design.pseudo_arms[pseudo_arm], rest))
-        return made
-
-    def guessed(self, counts: Hidden, _: Counts) -> Fraction:
-        """The guesser knows the levels and the margins, and names the likeliest arm."""
-        right = sum(
-            times * max(self._by_arm(self.weights(self.design.margins(counts, places)))) for places, times in self.given
-        )
-        return Fraction(right, self.full * sum(times for _, times in self.given))
-
-    def _by_arm(self, weights: tuple[int, ...]) -> list[int]:
-        shared = zip(self.design.pseudo_arms, weights, strict=True)
-        return [sum(weight for _, weight in group) for _, group in groupby(shared, key=itemgetter(0))]
-
-
-def _without_least(counts: Counts, pseudo_arms: int) -> Counts:
-    margins = [counts[place : place + pseudo_arms] for place in range(0, len(counts), pseudo_arms)]
-    return tuple(count - min(margin) for margin in margins for count in margin)
-
-
-def _every_pattern(design: Minimisation) -> Iterator[tuple[Pattern, int]]:
-    names = [factor.name for factor in design.factors]
-    for levels in product(*(factor.levels for factor in design.factors)):
-        yield dict(zip(names, levels, strict=True)), 1
-
-
 def shares_of(design: Design) -> tuple[int, ...]:
     """The ratio in lowest terms."""
     return lowest_terms(tuple(share for _, share in design.ratio))
@@ -200,11 +145,11 @@ def imbalance_of(shares: tuple[int, ...], counts: Counts) -> int:
     return max(scaled) - min(scaled)
 
 
-def correct_by_step(walk: Walk, n: int) -> Iterator[Fraction]:
+def correct_by_step(course: Course, n: int) -> Iterator[Fraction]:
     """For each of the first ``n`` allocations the chance that it is guessed."""
-    for level in islice(walk.levels(), n):
+    for level in islice(course.levels(), n):
         right: dict[Fraction, int] = {}
         for (hidden, counts), ways in level.ways.items():
-            chance = walk.guessed(hidden, counts)
+            chance = course.guessed(hidden, counts)
             right[chance] = right.get(chance, 0) + ways
         yield sum((chance * Fraction(ways, level.all_ways) for chance, ways in right.items()), Fraction(0))

@@ -7,11 +7,16 @@ specification is docs/randomization.md of that system. Usage:
 
 manifest.json    what was kept when the list was made
 secret.txt       the revealed secret, 64 hexadecimal digits
-allocations.csv  a head, then one line an allocation: stratum,position,arm
+allocations.csv  a head, then one line an allocation: stratum,position,arm (further columns are passed over)
                  (under minimisation instead allocations.jsonl: the log, one JSON object a line)
 
-Optional, after these three: --commitment HEX, as it was published; --reserved stratum=position, once for each stratum:
-the first position of the tail kept for sealed envelopes, which may be used in any order.
+Optional, after these three:
+--commitment HEX              as it was published
+--list list.csv               the revealed rows: stratum,position,block,arm. Owed for an imported list, which no secret
+                              makes; of any other list they are compared with what the secret makes
+--file FILE                   the imported file as it was handed over
+--reserved STRATUM=FIRST-LAST places kept for sealed envelopes, besides those that the manifest names; they may be used
+                              in any order or not at all. Once for each stratum
 Every disagreement is printed with its place. Exit status: 0 all agree, 1 something differs, 2 the files cannot be read.
 """
 
@@ -32,6 +37,7 @@ from typing import Any
 Counts = Sequence[int]
 Odds = Callable[[Counts], list[int]]
 Row = tuple[int, int, str]
+Listed = dict[str, list[Row]]
 Json = dict[str, Any]
 
 ALGORITHM = "trialmgr-list/1"
@@ -181,45 +187,90 @@ def rows_of(manifest: Json, secret: bytes, stratum: str, count: int) -> list[Row
     return [(position, block, arms[arm]) for position, (block, arm) in enumerate(drawn, start=1)]
 
 
+def made_rows(manifest: Json, secret: bytes) -> Listed:
+    """Every row of a list that a secret makes. Minimisation has none: its manifest names no strata."""
+    return {key: rows_of(manifest, secret, key, entry["rows"]) for key, entry in manifest["strata"].items()}
+
+
 # --- checks: each yields a sentence for every disagreement
 
 
-def check_manifest(manifest: Json, secret: bytes, published: str | None) -> Iterator[str]:
-    commitment = hashlib.sha256(keyed("commitment", secret, manifest["trial_id"])).hexdigest()
+def commitment_of(manifest: Json, secret: bytes) -> str:
+    tag, texts = "commitment", [manifest["trial_id"]]
+    if manifest["origin"] == "imported":
+        tag, texts = "content", [manifest["trial_id"], manifest["purpose"], manifest["list_hash"]]
+    return hashlib.sha256(keyed(tag, secret, *texts)).hexdigest()
+
+
+def keyed_hash(tag: str, manifest: Json, secret: bytes, content: bytes, *texts: str) -> str:
+    key = hashlib.sha256(keyed(tag, secret, manifest["trial_id"], manifest["purpose"], *texts)).digest()
+    return hmac.new(key, content, hashlib.sha256).hexdigest()
+
+
+def check_manifest(manifest: Json, secret: bytes, listed: Listed, published: str | None) -> Iterator[str]:
+    commitment = commitment_of(manifest, secret)
     if commitment != manifest["commitment"]:
         yield "The secret does not belong to the commitment in the manifest."
     if published is not None and commitment != published.strip().lower():
         yield "The secret does not belong to the published commitment."
     for stratum, entry in sorted(manifest["strata"].items()):
-        rows = rows_of(manifest, secret, stratum, entry["rows"])
-        key = keyed("rows", secret, manifest["trial_id"], manifest["purpose"], stratum)
-        text = "".join(f"{position},{block},{arm}\n" for position, block, arm in rows).encode()
-        if hmac.new(hashlib.sha256(key).digest(), text, hashlib.sha256).hexdigest() != entry["hash"]:
-            yield f"The rows of stratum {stratum} are not those that the secret makes."
+        text = "".join(f"{position},{block},{arm}\n" for position, block, arm in listed.get(stratum, ())).encode()
+        if keyed_hash("rows", manifest, secret, text, stratum) != entry["hash"]:
+            yield f"The rows of stratum {stratum} are not those that the manifest was made of."
     if hashlib.sha256(canonical(manifest["strata"])).hexdigest() != manifest["list_hash"]:
         yield "The hash of the whole list does not belong to the hashes of its strata."
     if sum(entry["rows"] for entry in manifest["strata"].values()) != manifest["rows"]:
         yield "The number of rows is not the sum over the strata."
 
 
+def check_revealed_rows(made: Listed, revealed: Listed) -> Iterator[str]:
+    for stratum in sorted({*made, *revealed}):
+        rows, others = made.get(stratum, []), revealed.get(stratum, [])
+        if len(rows) != len(others):
+            yield f"Stratum {stratum}: {len(others)} rows were revealed; the list has {len(rows)}."
+        for row, other in zip(rows, others, strict=False):
+            if row != other:
+                yield f"Stratum {stratum}, position {row[0]}: the revealed row is not the one that the secret makes."
+
+
+def check_file(manifest: Json, secret: bytes, content: bytes) -> Iterator[str]:
+    if keyed_hash("file", manifest, secret, content) != manifest["file"]:
+        yield "The file is not the one that was imported."
+
+
 def check_allocations(
-    manifest: Json, secret: bytes, allocations: list[tuple[str, int, str]], reserved: dict[str, int]
+    listed: Listed, allocations: list[tuple[str, int, str]], reserved: dict[str, tuple[int, int]]
 ) -> Iterator[str]:
     by_stratum: dict[str, list[tuple[int, str]]] = {}
     for stratum, position, arm in allocations:
         by_stratum.setdefault(stratum, []).append((position, arm))
     for stratum, held in sorted(by_stratum.items()):
-        rows = rows_of(manifest, secret, stratum, max(position for position, _ in held))
+        rows = listed.get(stratum, [])
         used: set[int] = set()
         for position, arm in sorted(held):
             place = f"Stratum {stratum}, position {position}"
+            if not 1 <= position <= len(rows):
+                yield f"{place} is no place of the list: it has {len(rows)} in this stratum."
+                continue
             if arm != rows[position - 1][2]:
                 yield f"{place}: {arm} was allocated, but the list says {rows[position - 1][2]}."
             if position in used:
                 yield f"{place} was allocated twice."
-            if position < reserved.get(stratum, SPAN) and position > 1 and position - 1 not in used:
-                yield f"{place} was allocated, but not the position before it."
             used.add(position)
+        yield from passed_over(stratum, sorted(used), *reserved.get(stratum, (0, 0)))
+
+
+def passed_over(stratum: str, used: list[int], first: int, last: int) -> Iterator[str]:
+    """``first`` to ``last`` are reserved: used in any order or not at all, and passed over by the others."""
+    expected = 1
+    for position in used:
+        if first <= position <= last:
+            continue
+        if first <= expected <= last:
+            expected = last + 1
+        if position != expected:
+            yield f"Stratum {stratum}, position {position} was allocated, but not the position before it."
+        expected = position + 1
 
 
 def check_minimisation(manifest: Json, secret: bytes, log: list[Json]) -> Iterator[str]:
@@ -277,10 +328,18 @@ def minimised_weights(arms: int, preferred: list[int], p: Fraction) -> list[int]
 
 def read_allocations(path: str) -> list[tuple[str, int, str]]:
     with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = [(row["stratum"], int(row["position"]), row["arm"]) for row in csv.DictReader(file)]
-    if any(not 1 <= position <= 1_000_000 for _, position, _ in rows):
-        raise ValueError("a position lies outside 1 to 1000000")
-    return rows
+        return [(row["stratum"], int(row["position"]), row["arm"]) for row in csv.DictReader(file)]
+
+
+def read_list(path: str) -> Listed:
+    listed: Listed = {}
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        for row in csv.DictReader(file):
+            listed.setdefault(row["stratum"], []).append((int(row["position"]), int(row["block"]), row["arm"]))
+    for stratum, rows in listed.items():
+        if [position for position, _, _ in rows] != list(range(1, len(rows) + 1)):
+            raise ValueError(f"the revealed rows of stratum {stratum} are not numbered 1, 2, 3 and so on")
+    return listed
 
 
 def read_log(path: str) -> list[Json]:
@@ -288,28 +347,51 @@ def read_log(path: str) -> list[Json]:
         return [json.loads(line) for line in file if line.strip()]
 
 
-def disagreements(arguments: argparse.Namespace) -> list[str]:
+def reserved_places(manifest: Json, given: list[str]) -> dict[str, tuple[int, int]]:
+    entries = manifest["strata"].items()
+    reserved = {key: (entry["reserved"][0], entry["reserved"][1]) for key, entry in entries if "reserved" in entry}
+    for each in given:
+        stratum, _, places = each.rpartition("=")
+        first, _, last = places.partition("-")
+        reserved[stratum] = (int(first), int(last))
+    return reserved
+
+
+def disagreements(arguments: argparse.Namespace) -> Iterator[str]:
     with open(arguments.manifest, encoding="utf-8-sig") as file:
         manifest = json.load(file)
     with open(arguments.secret, encoding="utf-8-sig") as file:
         secret = bytes.fromhex(file.read().strip())
     if manifest["algorithm"] != ALGORITHM or len(secret) != 32:
         raise ValueError(f"the manifest must be of {ALGORITHM} and the secret must have 32 bytes")
-    reserved = {key: int(place) for key, _, place in (each.rpartition("=") for each in arguments.reserved)}
-    found = list(check_manifest(manifest, secret, arguments.commitment))
+    revealed = read_list(arguments.list) if arguments.list else None
+    imported = manifest["origin"] == "imported"
+    if imported and revealed is None:
+        raise ValueError("of an imported list the revealed rows are needed: --list list.csv")
+    listed = revealed if imported and revealed is not None else made_rows(manifest, secret)
+    yield from check_manifest(manifest, secret, listed, arguments.commitment)
+    if revealed is not None:
+        yield from check_revealed_rows(listed, revealed)
+    if arguments.file:
+        with open(arguments.file, "rb") as content:
+            yield from check_file(manifest, secret, content.read())
     if manifest["parameters"]["method"] == "minimisation":
-        return found + list(check_minimisation(manifest, secret, read_log(arguments.allocations)))
-    return found + list(check_allocations(manifest, secret, read_allocations(arguments.allocations), reserved))
+        yield from check_minimisation(manifest, secret, read_log(arguments.allocations))
+    else:
+        reserved = reserved_places(manifest, arguments.reserved)
+        yield from check_allocations(listed, read_allocations(arguments.allocations), reserved)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Verify a revealed allocation list.")
     for name in ("manifest", "secret", "allocations"):
         parser.add_argument(name)
-    parser.add_argument("--commitment")
-    parser.add_argument("--reserved", action="append", default=[], metavar="STRATUM=POSITION")
+    parser.add_argument("--commitment", metavar="HEX")
+    parser.add_argument("--list", metavar="FILE")
+    parser.add_argument("--file", metavar="FILE")
+    parser.add_argument("--reserved", action="append", default=[], metavar="STRATUM=FIRST-LAST")
     try:
-        found = disagreements(parser.parse_args())
+        found = list(disagreements(parser.parse_args()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         sys.stderr.write(f"The files cannot be read: {type(error).__name__}: {error}\n")
         return 2

@@ -5,13 +5,13 @@ import getpass
 import pytest
 from rest_framework.authtoken.models import Token
 
+from tests.amendments import put_in_force
 from tests.commands.calling import called
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.people.actions import deactivate_user, end_role
 from trialmgr.people.management.commands.people import PASSWORD_VARIABLE
 from trialmgr.people.models import SYSTEM, Membership, Site, User
 from trialmgr.protocol.model import SiteDefinition, StudyDefinition
-from trialmgr.studies.actions import publish_study
 
 NAMES = ("--first-name", "Ada", "--last-name", "Lovelace", "--email", "ada@example.org")
 PASSWORD = "a long password nobody uses"
@@ -91,6 +91,6 @@ def test_nobody_yet_says_what_to_do(db: None, monkeypatch: pytest.MonkeyPatch) -
 def test_sites_that_the_study_has_and_the_installation_lacks_are_made(cast: Cast, reset_trd: StudyDefinition) -> None:
     assert called("people", "add-sites", "--as", "administrator", "--json").answer == {"sites": []}
     new = SiteDefinition(code="NEW", name="A sixth site")
-    publish_study(by=SYSTEM, definition=reset_trd.model_copy(update={"sites": (*reset_trd.sites, new)}))
+    put_in_force(reset_trd.model_copy(update={"sites": (*reset_trd.sites, new)}))
     assert called("people", "add-sites", "--as", "administrator").out == "NEW A sixth site: made, not active yet\n"
     assert Site.objects.get(code="NEW").active_from is None

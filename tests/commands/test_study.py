@@ -74,7 +74,7 @@ def test_what_is_in_force_is_shown(cast: Cast) -> None:
 
 
 def test_nothing_in_force_says_what_to_do(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
-    monkeypatch.setattr("trialmgr.studies.queries._newest", _none)
+    monkeypatch.setattr("trialmgr.studies.queries._read", _none)
     found = called("study", "show")
     assert found.code == 1
     assert "study publish DIR" in found.err

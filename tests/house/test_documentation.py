@@ -14,7 +14,7 @@ from scripts.permissions_page import MEANINGS, PAGE, page
 from tests.house.tree import ROOT, own_files, relative, room_modules
 from trialmgr.people.permissions import known_permissions
 from trialmgr.protocol import model
-from trialmgr.protocol.expressions import FUNCTIONS
+from trialmgr.protocol.expressions import known_functions
 from trialmgr.protocol.scoring import FUNCTIONS as SCORES
 
 DOCS = ROOT / "docs"
@@ -91,8 +91,8 @@ def test_every_documented_subcommand_exists() -> None:
 def test_every_key_function_and_score_of_a_study_definition_is_documented() -> None:
     text = (DOCS / "study-definition.md").read_text("utf-8")
     parts = [part for part in vars(model).values() if isinstance(part, type) and issubclass(part, model.Part)]
-    keys = {field for part in parts for field in part.model_fields} - {"nl", "en"}
-    names = keys | FUNCTIONS.keys() | SCORES.keys() | {kind.value for kind in model.ItemType}
+    keys = {field.alias or name for part in parts for name, field in part.model_fields.items()} - {"nl", "en"}
+    names = keys | set(known_functions()) | SCORES.keys() | {kind.value for kind in model.ItemType}
     assert {name for name in names if not re.search(rf"`{name}\b", text)} == set()
 
 

@@ -10,13 +10,12 @@ import pytest
 from django.core.management import call_command
 
 from audit.models import LedgerEntry
+from tests.amendments import put_in_force
 from tests.api_caller import Caller
 from tests.walk import consented, randomised, registered
 from trialmgr.overview.rehearsal.cast import Cast
-from trialmgr.people.models import SYSTEM
 from trialmgr.people.permissions import Role
 from trialmgr.protocol.model import StudyDefinition
-from trialmgr.studies.actions import publish_study
 
 
 def test_the_description_is_whole_and_each_operation_says_who_may() -> None:
@@ -70,7 +69,7 @@ def test_a_blinded_reader_of_the_trail_meets_neither_the_arm_nor_a_gap(cast: Cas
     """In a study whose monitor is blinded; in RESET-TRD no blinded role reads the trail."""
     participant = randomised(cast)
     roles = [role.model_copy(update={"blinded": role.blinded or role.key == "monitor"}) for role in reset_trd.roles]
-    publish_study(by=SYSTEM, definition=reset_trd.model_copy(update={"roles": tuple(roles), "version": "0.2.0"}))
+    put_in_force(reset_trd.model_copy(update={"roles": tuple(roles), "version": "0.2.0"}))
     open_reader, blinded = Caller(cast.at("", Role.DATA_MANAGER)), Caller(cast.at("", Role.MONITOR))
     assert any(line["item"] == "arm" for line in every_line(open_reader, participant.number))
     lines = every_line(blinded, participant.number)

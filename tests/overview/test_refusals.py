@@ -61,7 +61,7 @@ def test_without_a_study_every_page_says_so(
         raise NoStudyPublished
 
     client = signed_in(cast.at("", Role.MONITOR))
-    monkeypatch.setattr("trialmgr.studies.queries._newest", none_published)
+    monkeypatch.setattr("trialmgr.studies.queries._read", none_published)
     assert client.get("/").status_code == 503
 
 

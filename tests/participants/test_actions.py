@@ -175,7 +175,12 @@ class TestConsent:
 
 
 class TestContact:
-    DETAILS = {"name": "Jansje Voorbeeld", "email": "jansje@example.org", "telephone": "0612345678"}
+    DETAILS = {
+        "name": "Jansje Voorbeeld",
+        "born_on": "1957-03-02",
+        "email": "jansje@example.org",
+        "telephone": "0612345678",
+    }
 
     @pytest.fixture
     def participant(self, cast: Cast) -> Participant:
@@ -205,7 +210,7 @@ class TestContact:
         lines = json.dumps(list(LedgerEntry.objects.values()), default=str)
         assert not any(value in lines for value in (*self.DETAILS.values(), "Anders"))
         filled = [line.detail for line in LedgerEntry.objects.filter(action="contact.saved").order_by("seq")]
-        assert filled == [{"filled": ["name", "email", "telephone"]}, {"filled": ["name"]}]
+        assert filled == [{"filled": ["name", "born_on", "email", "telephone"]}, {"filled": ["name"]}]
         assert not hasattr(ContactDetails, "history")
         found = sql("SELECT participant_id FROM participants_contactdetails")
         assert found == [(participant.pk,)]

@@ -18,13 +18,13 @@ from randomization.models import Allocation, ListRow, ListStatus, RandomizationL
 from randomization.queries import list_findings
 from randomization.sealing import SealBroken
 from tests import walk
+from tests.amendments import put_in_force
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.models import Participant
 from trialmgr.people.actions import close_site, grant_role
 from trialmgr.people.models import SYSTEM
 from trialmgr.people.permissions import Role
 from trialmgr.protocol.model import StratificationFactor, StudyDefinition
-from trialmgr.studies.actions import publish_study
 from trialmgr.studies.clock import today
 
 KEY = "0123456789abcdef"
@@ -100,7 +100,7 @@ def test_only_a_statistician_makes_a_list(cast: Cast) -> None:
 
 def test_a_study_without_a_randomisation_design_has_no_list(cast: Cast, reset_trd: StudyDefinition) -> None:
     parts = {name: getattr(reset_trd, name) for name in StudyDefinition.model_fields}
-    publish_study(by=SYSTEM, definition=StudyDefinition(**{**parts, "randomization": None, "version": "none"}))
+    put_in_force(StudyDefinition(**{**parts, "randomization": None, "version": "none"}))
     with pytest.raises(DesignRefused):
         actions.make_list(by=cast.at("", Role.UNBLINDED_STATISTICIAN))
 
@@ -173,7 +173,7 @@ def test_a_used_up_stratum_refuses_without_saying_how_long_it_was(
     assert reset_trd.randomization is not None
     parts = {name: getattr(reset_trd, name) for name in StudyDefinition.model_fields}
     short = reset_trd.randomization.model_copy(update={"length_per_stratum": 1})
-    publish_study(by=SYSTEM, definition=StudyDefinition(**{**parts, "randomization": short, "version": "short"}))
+    put_in_force(StudyDefinition(**{**parts, "randomization": short, "version": "short"}))
     listed = actions.make_list(by=cast.at("", Role.UNBLINDED_STATISTICIAN))
     actions.activate_list(by=cast.at("", Role.DATA_MANAGER), listed=listed)
     by = cast.at("UMCG", Role.COORDINATOR)
@@ -193,7 +193,7 @@ def test_a_list_may_be_stratified_by_an_item_of_a_form(
     )
     parts = {name: getattr(reset_trd, name) for name in StudyDefinition.model_fields}
     design = reset_trd.randomization.model_copy(update={"factors": factors, "length_per_stratum": 4})
-    publish_study(by=SYSTEM, definition=StudyDefinition(**{**parts, "randomization": design, "version": "sex"}))
+    put_in_force(StudyDefinition(**{**parts, "randomization": design, "version": "sex"}))
     listed = actions.make_list(by=cast.at("", Role.UNBLINDED_STATISTICIAN))
     actions.activate_list(by=cast.at("", Role.DATA_MANAGER), listed=listed)
     sexes = len(reset_trd.codelist(reset_trd.form("demographics").item("sex").codelist or "").items)

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from randomization.definition import design_of
+from randomization.definition import design_of, lengths_of, reserved_places
 from randomization.designs import (
     Design,
     asymptotic_maximal,
@@ -129,3 +129,33 @@ def test_a_parameter_that_is_not_given_does_not_change_the_identity_of_a_definit
         "length_per_stratum": 60,
         "confirm_with_protocol": False,
     }
+
+
+# --- strata and envelopes
+
+
+def test_every_combination_of_levels_is_a_stratum_whatever_the_order_of_the_factors() -> None:
+    one = study({3: 1}, factors=FACTORS)
+    other = study({3: 1}, factors=FACTORS[::-1])
+    assert lengths_of(one) == lengths_of(other)
+    assert set(lengths_of(one).values()) == {60}
+    assert len(lengths_of(one)) == 2 * 2 * 2  # sites, ages, yes or no
+    assert "age=old;seen=no;site=UMCG" in lengths_of(one)
+
+
+def test_minimisation_has_one_stratum() -> None:
+    given = study({}, ratio=1, method="minimisation", factors=FACTORS, p="4/5", measure="range")
+    assert lengths_of(given) == {"all": 60}
+
+
+def test_the_last_places_of_each_stratum_are_kept_for_envelopes() -> None:
+    described = study({3: 1}, envelopes=8)
+    assert reserved_places(described, {"all": 60, "site=A1": 9}) == {"all": (53, 60), "site=A1": (2, 9)}
+    assert reserved_places(study({3: 1}), {"all": 60}) == {}
+
+
+def test_envelopes_leave_places_and_are_none_under_minimisation() -> None:
+    with pytest.raises(DesignRefused, match="none would be left"):
+        reserved_places(study({3: 1}, envelopes=60), {"all": 60})
+    with pytest.raises(DesignRefused, match="leave out envelopes"):
+        reserved_places(study({}, ratio=1, method="minimisation", p="4/5", measure="range", envelopes=4), {"all": 60})

@@ -8,7 +8,7 @@ import pytest
 
 from randomization.designs import complete_randomization, permuted_blocks
 from randomization.findings import DesignRefused
-from randomization.importing import ImportedList, imported_list, strata_factors
+from randomization.importing import ImportedList, imported_list, strata_factors, text_of
 from randomization.lists import LONGEST_LIST, make_rows
 
 EQUAL = {"ect": 1, "esketamine": 1}
@@ -226,3 +226,9 @@ def test_a_file_that_is_no_csv_is_refused() -> None:
 def test_findings_have_an_end() -> None:
     rows = [["X1", "old", 1, 1, "ect"]] * 500
     assert len(refusals(csv_of(rows))) == 100
+
+
+def test_a_file_in_another_encoding_is_refused_with_the_place() -> None:
+    assert text_of("é".encode()) == "é"
+    with pytest.raises(DesignRefused, match="from byte 6 on"):
+        text_of("site,é".encode("latin-1"))

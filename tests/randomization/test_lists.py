@@ -115,7 +115,7 @@ def test_a_hash_of_rows_depends_on_rows_and_secret_and_place() -> None:
 
 def test_a_manifest_says_what_a_list_is_without_the_list() -> None:
     made = manifest({"site=UMCG": 40, "site=LUMC": 60}, made_at=NOON.astimezone(timezone(timedelta(hours=2))))
-    assert made["algorithm"] == "trialmgr-list/1"
+    assert (made["algorithm"], made["origin"]) == ("trialmgr-list/1", "generated")
     assert made["parameters"] == DESIGN.parameters()
     assert made["commitment"] == commitment(SECRET, "T")
     assert (made["made_by"], made["made_at"]) == ("Ada", "2027-03-01T12:00:00+00:00")

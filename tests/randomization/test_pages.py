@@ -15,14 +15,14 @@ from randomization.actions import activate_list, make_list
 from randomization.models import Allocation, RandomizationList
 from randomization.queries import in_screening, ready_to_randomise
 from tests import walk
+from tests.amendments import put_in_force
 from tests.conftest import PASSWORD
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.models import Participant
 from trialmgr.people import permissions
-from trialmgr.people.models import SYSTEM, User
+from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
 from trialmgr.protocol.model import StratificationFactor, StudyDefinition
-from trialmgr.studies.actions import publish_study
 
 SITE = walk.SITE
 SignIn = Callable[[User], Client]
@@ -195,7 +195,7 @@ def test_making_a_list_is_one_page_and_a_sign_in(enter: Callable[..., Client]) -
 
 
 def test_a_study_without_randomisation_makes_no_list(reset_trd: StudyDefinition, enter: Callable[..., Client]) -> None:
-    publish_study(by=SYSTEM, definition=reset_trd.model_copy(update={"randomization": None, "version": "9"}))
+    put_in_force(reset_trd.model_copy(update={"randomization": None, "version": "9"}))
     statistician = enter(Role.UNBLINDED_STATISTICIAN, "", again=True)
     assert "Block sizes" not in statistician.get("/randomization/make/").content.decode()
     answer = statistician.post("/randomization/make/")
@@ -234,7 +234,7 @@ def test_whoever_lacks_the_level_of_a_factor_is_not_ready(cast: Cast, reset_trd:
     assert reset_trd.randomization is not None
     factors = (*reset_trd.randomization.factors, StratificationFactor(key="sex", source="screening.demographics.sex"))
     design = reset_trd.randomization.model_copy(update={"factors": factors})
-    publish_study(by=SYSTEM, definition=reset_trd.model_copy(update={"randomization": design, "version": "9"}))
+    put_in_force(reset_trd.model_copy(update={"randomization": design, "version": "9"}))
     listed = make_list(by=cast.at("", Role.UNBLINDED_STATISTICIAN))
     participant = walk.baseline_done(cast)
     screenings = in_screening(Participant.objects.all())

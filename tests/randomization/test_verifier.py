@@ -29,11 +29,13 @@ from randomization.designs import (
     permuted_blocks,
     urn,
 )
-from randomization.lists import commitment, make_manifest, make_rows
+from randomization.lists import Row, Stream, commitment, generated_rows, imported_manifest, list_hash, make_manifest
 from randomization.words import Words, chunks
 
 VERIFIER = Path(__file__).parents[2] / "randomization" / "verifier" / "verify_list.py"
 SECRET = bytes(range(32))
+STREAM = Stream(secret=SECRET, trial_id="RESET-TRD", purpose="live")
+MADE_AT = datetime(2027, 3, 1, tzinfo=UTC)
 EQUAL = {"a": 1, "b": 1}
 FACTORS = {"site": ["S1", "S2", "S3"], "age": ["old", "young"]}
 STRATA = ("site=S1", "site=S2")
@@ -70,12 +72,11 @@ def written(folder: Path, design: Design, **changed: Any) -> list[str]:
     lengths = {} if isinstance(design, Minimisation) else dict.fromkeys(STRATA, 60)
     manifest: Any = make_manifest(
         design,
-        secret=SECRET,
-        trial_id="RESET-TRD",
-        purpose="live",
         lengths=lengths,
+        **STREAM,
         made_by="Ada",
-        made_at=datetime(2027, 3, 1, tzinfo=UTC),
+        made_at=MADE_AT,
+        reserved=changed.pop("reserved", None),
     )
     allocations = log_of(design) if isinstance(design, Minimisation) else csv_of(allocated(design))
     parts = {"manifest": json.dumps(manifest | changed.pop("manifest", {})), "secret": SECRET.hex() + "\n"}
@@ -86,13 +87,13 @@ def written(folder: Path, design: Design, **changed: Any) -> list[str]:
 
 
 def allocated(design: Design) -> list[tuple[str, int, str]]:
-    place: dict[str, Any] = {"secret": SECRET, "trial_id": "RESET-TRD", "purpose": "live", "count": 30}
-    return [(key, row.position, row.arm) for key in STRATA for row in make_rows(design, stratum_key=key, **place)]
+    listed = generated_rows(design, dict.fromkeys(STRATA, 30), **STREAM)
+    return [(key, row.position, row.arm) for key in STRATA for row in listed[key]]
 
 
 def minimised(design: Minimisation) -> list[MinimisedAllocation]:
     random, state, log = Random(3), State(), []  # noqa: S311  # chooses test cases
-    words = Words(chunks(SECRET, "RESET-TRD", "live", "all"))
+    words = Words(chunks(stratum_key="all", **STREAM))
     for position in range(1, 101):
         levels = {name: random.choice(FACTORS[name]) for name in FACTORS}
         record, state = design.allocate(state, words, levels, position=position)
@@ -151,7 +152,7 @@ def test_every_part_of_a_manifest_that_differs_is_named(tmp_path: Path, verify: 
 def test_another_secret_bears_nothing_out(tmp_path: Path, verify: Any) -> None:
     status, said = verify(*written(tmp_path, LISTED[0], secret="00" * 32))
     assert status == 1
-    assert "The rows of stratum site=S1 are not those that the secret makes." in said
+    assert "The rows of stratum site=S1 are not those that the manifest was made of." in said
     assert "was allocated, but the list says" in said
 
 
@@ -169,11 +170,125 @@ def test_a_changed_a_repeated_and_a_passed_over_allocation_are_named(tmp_path: P
     ]
 
 
-def test_the_tail_kept_for_envelopes_may_be_used_in_any_order(tmp_path: Path, verify: Any) -> None:
+def test_reserved_places_may_be_used_in_any_order_or_not_at_all(tmp_path: Path, verify: Any) -> None:
     rows = [row for row in allocated(LISTED[4]) if row[1] not in (11, 12, 25)]
     files = written(tmp_path, LISTED[4], allocations=csv_of(rows))
     assert verify(*files)[0] == 1
-    assert verify(*files, "--reserved", "site=S1=11", "--reserved", "site=S2=11")[0] == 0
+    assert verify(*files, "--reserved", "site=S1=11-25", "--reserved", "site=S2=9-28")[0] == 0
+    status, said = verify(*files, "--reserved", "site=S1=11-24", "--reserved", "site=S2=11-24")
+    assert status == 1
+    assert said.splitlines() == [
+        "Stratum site=S1, position 26 was allocated, but not the position before it.",
+        "Stratum site=S2, position 26 was allocated, but not the position before it.",
+    ]
+
+
+def test_the_manifest_itself_names_the_reserved_places(tmp_path: Path, verify: Any) -> None:
+    rows = [row for row in allocated(LISTED[0]) if row[1] not in (11, 12, 25)]
+    reserved = dict.fromkeys(STRATA, (11, 25))
+    assert verify(*written(tmp_path, LISTED[0], allocations=csv_of(rows), reserved=reserved))[0] == 0
+
+
+def test_a_place_or_stratum_outside_the_list_is_named(tmp_path: Path, verify: Any) -> None:
+    rows = [*allocated(LISTED[0]), ("site=S1", 61, "a"), ("site=S1", 0, "a"), ("site=S3", 1, "a")]
+    status, said = verify(*written(tmp_path, LISTED[0], allocations=csv_of(rows)))
+    assert status == 1
+    assert said.splitlines() == [
+        "Stratum site=S1, position 0 is no place of the list: it has 60 in this stratum.",
+        "Stratum site=S1, position 61 is no place of the list: it has 60 in this stratum.",
+        "Stratum site=S3, position 1 is no place of the list: it has 0 in this stratum.",
+    ]
+
+
+# --- the revealed rows, and lists made elsewhere
+
+
+def list_of(listed: dict[str, list[Row]]) -> str:
+    rows = [(key, row.position, row.block, row.arm) for key in listed for row in listed[key]]
+    text = io.StringIO()
+    csv.writer(text).writerows([("stratum", "position", "block", "arm"), *rows])
+    return text.getvalue()
+
+
+def test_the_revealed_rows_are_held_against_the_secret(tmp_path: Path, verify: Any) -> None:
+    files, listed = written(tmp_path, LISTED[0]), generated_rows(LISTED[0], dict.fromkeys(STRATA, 60), **STREAM)
+    rows = tmp_path / "rows.csv"
+    rows.write_text(list_of(listed))
+    assert verify(*files, "--list", str(rows))[0] == 0
+    listed["site=S1"][6] = listed["site=S1"][6]._replace(block=99)
+    del listed["site=S2"][59]
+    rows.write_text(list_of(listed))
+    status, said = verify(*files, "--list", str(rows))
+    assert status == 1
+    assert said.splitlines() == [
+        "Stratum site=S1, position 7: the revealed row is not the one that the secret makes.",
+        "Stratum site=S2: 59 rows were revealed; the list has 60.",
+    ]
+
+
+@pytest.fixture
+def imported(tmp_path: Path) -> list[str]:
+    """The files of a list that came from elsewhere, and its own file."""
+    made = generated_rows(LISTED[0], dict.fromkeys(STRATA, 60), **{**STREAM, "secret": bytes(32)})
+    listed = {key: [Row(row.position, 0, row.arm) for row in rows] for key, rows in made.items()}
+    manifest = imported_manifest(
+        listed, ratio={"a": 2, "b": 1}, file=b"as handed over", made_by="Ada", made_at=MADE_AT, **STREAM
+    )
+    rows = [(key, row.position, row.arm) for key in STRATA for row in listed[key][:30]]
+    contents = {
+        "manifest": json.dumps(manifest),
+        "secret": SECRET.hex(),
+        "allocations": csv_of(rows),
+        "rows": list_of(listed),
+        "file": "as handed over",
+    }
+    for name, text in contents.items():
+        (tmp_path / name).write_text(text)
+    return [str(tmp_path / name) for name in contents]
+
+
+def test_an_imported_list_is_checked_by_its_revealed_rows(imported: list[str], verify: Any) -> None:
+    *files, rows, file = imported
+    published = json.loads(Path(files[0]).read_text())["commitment"]
+    assert verify(*files, "--list", rows, "--file", file, "--commitment", published)[0] == 0
+    status, said = verify(*files)
+    assert status == 2
+    assert "--list list.csv" in said
+
+
+def test_another_row_of_an_imported_list_belongs_to_no_commitment(imported: list[str], verify: Any) -> None:
+    *files, rows, file = imported
+    text = Path(rows).read_text()
+    first = next(line for line in text.splitlines() if line.startswith("site=S1,1,"))
+    Path(rows).write_text(text.replace(first, f"site=S1,1,0,{'ab'[first.endswith('a')]}"))
+    Path(file).write_text("another file")
+    status, said = verify(*files, "--list", rows, "--file", file)
+    assert status == 1
+    assert "The rows of stratum site=S1 are not those that the manifest was made of." in said
+    assert "The file is not the one that was imported." in said
+    assert "Stratum site=S1, position 1: " in said
+
+
+def test_a_manifest_of_an_imported_list_that_was_made_anew_is_found_by_the_commitment(
+    imported: list[str], verify: Any
+) -> None:
+    *files, rows, _ = imported
+    manifest = json.loads(Path(files[0]).read_text())
+    published = manifest["commitment"]
+    manifest["strata"]["site=S1"]["hash"] = "0" * 64
+    manifest["list_hash"] = list_hash(manifest["strata"])
+    Path(files[0]).write_text(json.dumps(manifest))
+    status, said = verify(*files, "--list", rows, "--commitment", published)
+    assert status == 1
+    assert "The secret does not belong to the published commitment." in said
+
+
+def test_revealed_rows_without_order_cannot_be_read(imported: list[str], verify: Any) -> None:
+    *files, rows, _ = imported
+    Path(rows).write_text("stratum,position,block,arm\nsite=S1,2,0,a\n")
+    status, said = verify(*files, "--list", rows)
+    assert status == 2
+    assert "stratum site=S1 are not numbered" in said
 
 
 def test_a_changed_line_of_the_log_of_minimisation_is_named(tmp_path: Path, verify: Any) -> None:
@@ -192,7 +307,7 @@ def test_a_changed_line_of_the_log_of_minimisation_is_named(tmp_path: Path, veri
         {"secret": "no secret"},
         {"manifest": {"algorithm": "other/1"}},
         {"manifest": {"parameters": {"method": "coin", "ratio": EQUAL}}},
-        {"allocations": "stratum,position,arm\nsite=S1,0,a\n"},
+        {"allocations": "stratum,position,arm\nsite=S1,one,a\n"},
         {"allocations": "a,b\n1,2\n"},
     ],
 )

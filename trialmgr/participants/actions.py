@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import datetime
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused, action, record
 from trialmgr.participants import contact, policies
-from trialmgr.participants.models import Consent, ContactDetails, Participant
+from trialmgr.participants.models import Consent, ContactDetails, DifferentPerson, IdentityMark, Participant
 from trialmgr.participants.states import TRANSITIONS
 from trialmgr.people.models import Site, User
-from trialmgr.studies.queries import current_version
+from trialmgr.studies.queries import current_definition, open_lock
 
 
 @action("participant.registered", permission="participants.register", site=lambda site, **_k: site)
@@ -17,7 +18,7 @@ def register(*, by: User, site: Site, on: datetime.date) -> Participant:
     """Open the record of a person in screening; the number is the site's code and its next number."""
     policies.check_site_active(site)
     policies.check_not_future(on)
-    version = current_version()
+    version = policies.version_to_register_on(site, on)
     locked = Site.objects.select_for_update().get(pk=site.pk)
     participant = Participant(
         site=locked,
@@ -37,7 +38,7 @@ def register(*, by: User, site: Site, on: datetime.date) -> Participant:
 def record_consent(*, by: User, participant: Participant, version: str, given_on: datetime.date) -> Consent:
     """Source: ICH E6(R3) 2.8: freely given, in writing, before the first act of the trial."""
     policies.check_not_future(given_on)
-    if version not in {consent.key for consent in current_version().definition.consents}:
+    if version not in {consent.key for consent in current_definition().consents}:
         raise ActionRefused(_("There is no consent version “%(version)s”.") % {"version": version})
     if Consent.objects.filter(participant=participant, version=version).exists():
         raise ActionRefused(_("Consent for this version is recorded already."))
@@ -60,13 +61,36 @@ def withdraw_consent(*, by: User, consent: Consent, on: datetime.date, reason: s
 
 
 @action("contact.saved", permission="participants.contact", site=lambda participant, **_k: participant.site)
-def save_contact(*, by: User, participant: Participant, details: dict[str, str]) -> ContactDetails:
-    """Name, e-mail, telephone. The ledger learns which were filled, never what they say."""
+def save_contact(
+    *, by: User, participant: Participant, details: dict[str, str], other_person: str = ""
+) -> ContactDetails:
+    """Name, day of birth, e-mail, telephone. The ledger learns which were filled, never what they say.
+
+    Refused with SamePerson when another participant has the same, unless ``other_person`` says how it is known that
+    they are two people.
+    """
+    marks = contact.identity_marks(details)
+    alike = policies.same_person(participant, marks.values())
+    if alike and not other_person.strip():
+        raise policies.SamePerson(*policies.reasons_same_person(by, alike))
+    for other in alike:
+        _tell_apart(by, participant, other, other_person)
+    IdentityMark.objects.filter(participant=participant).delete()
+    for kind, mark in marks.items():
+        IdentityMark(participant=participant, kind=kind, mark=mark).save()
     row = ContactDetails.objects.filter(participant=participant).first() or ContactDetails(participant=participant)
     row.sealed = contact.seal({name: details.get(name, "") for name in contact.FIELDS})
     row.save()
     _note(participant, item="contact", detail={"filled": [name for name in contact.FIELDS if details.get(name)]})
     return row
+
+
+def _tell_apart(by: User, participant: Participant, other: Participant, reason: str) -> None:
+    """The other's number stands in the row alone: whoever reads this participant's trail may not know that site's."""
+    DifferentPerson(
+        participant=participant, other=other, reason=reason, said_at=timezone.now(), said_by=by.actor_name
+    ).save()
+    _note(participant, item="different_person", new="yes", reason=reason)
 
 
 @action(
@@ -89,8 +113,14 @@ def read_contact(*, by: User, participant: Participant) -> dict[str, str]:
     works_when_locked=True,
 )
 def erase_contact(*, by: User, participant: Participant, reason: str) -> None:
-    """Source: GDPR 17."""
+    """The details go at once. Source: GDPR 17.
+
+    The identity marks of somebody who was randomised stay until the study is locked, since until then the same person
+    could be randomised twice (17(3)(d)); those of anybody else, and after the lock all, go too.
+    """
     ContactDetails.objects.filter(participant=participant).delete()
+    if participant.enrolled_on is None or open_lock() is not None:
+        IdentityMark.objects.filter(participant=participant).delete()
     _note(participant, item="contact", new="erased")
 
 

@@ -1,22 +1,67 @@
-"""Sealing of contact details with Fernet (AES-128-CBC with HMAC-SHA-256), key from the environment only.
+"""Sealing of contact details with Fernet (AES-128-CBC with HMAC-SHA-256), key from the environment; identity marks.
 
 Source: GDPR article 32; EDPB guidelines 01/2025: identifiers kept apart from study data, with their own key.
+
+An identity mark is HMAC-SHA-256 of one normalised detail, under a key made of the same one. Without that key it can
+neither be read nor guessed; with it, equal details at two sites give equal marks. A name alone gives none: people share
+names.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
+import unicodedata
 
 from cryptography.fernet import Fernet
 from django.conf import settings
 
-FIELDS = ("name", "email", "telephone")
+FIELDS = ("name", "born_on", "email", "telephone")
+_TELEPHONE_DIGITS = 9
+"""The last digits of a number: those behind 0, +31 and 0031."""
 
 
 def seal(details: dict[str, str]) -> bytes:
     return Fernet(settings.TRIALMGR_CONTACT_KEY).encrypt(json.dumps(details).encode())
 
 
+def seal_bytes(content: bytes) -> bytes:
+    """A file of a participant may show who it is, so it is kept as contact details are."""
+    return Fernet(settings.TRIALMGR_CONTACT_KEY).encrypt(content)
+
+
+def unseal_bytes(sealed: bytes | memoryview) -> bytes:
+    return Fernet(settings.TRIALMGR_CONTACT_KEY).decrypt(bytes(sealed))
+
+
 def unseal(sealed: bytes | memoryview) -> dict[str, str]:
     details: dict[str, str] = json.loads(Fernet(settings.TRIALMGR_CONTACT_KEY).decrypt(bytes(sealed)))
-    return details
+    return dict.fromkeys(FIELDS, "") | details
+
+
+def identity_marks(details: dict[str, str]) -> dict[str, str]:
+    """Kind -> mark, for each kind of detail that is filled: "person" (name with day of birth), "email", "telephone"."""
+    key = hmac.digest(settings.TRIALMGR_CONTACT_KEY.encode(), b"trialmgr-identity-mark/1", "sha256")
+    return {
+        kind: hmac.new(key, f"{kind}:{text}".encode(), hashlib.sha256).hexdigest()
+        for kind, text in _normalised(details).items()
+        if text
+    }
+
+
+def _normalised(details: dict[str, str]) -> dict[str, str]:
+    name, born_on = _letters(details.get("name", "")), details.get("born_on", "").strip()
+    digits = "".join(sign for sign in details.get("telephone", "") if sign.isdecimal())
+    return {
+        "person": f"{name} {born_on}" if name and born_on else "",
+        "email": details.get("email", "").strip().casefold(),
+        "telephone": digits[-_TELEPHONE_DIGITS:] if len(digits) >= _TELEPHONE_DIGITS else "",
+    }
+
+
+def _letters(name: str) -> str:
+    """Letters alone, small, without accents, in one run: "De Vriès, Jan" and "jan de vries" are one name."""
+    plain = unicodedata.normalize("NFKD", name).casefold()
+    words = "".join(sign if sign.isalpha() else " " for sign in plain if not unicodedata.combining(sign)).split()
+    return "".join(sorted(words))

@@ -117,3 +117,44 @@ class ContactDetails(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         current_act()
         super().save(*args, **kwargs)
+
+
+class IdentityMark(models.Model):
+    """A keyed hash of one identifying detail, to find the same person at another site. Erasable: so not tracked."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="identity_marks")
+    kind = models.CharField(max_length=10)
+    mark = models.CharField(max_length=64, db_index=True)
+
+    class Meta:
+        ordering = ["participant", "kind"]
+        verbose_name = _("identity mark")
+        constraints = [models.UniqueConstraint(fields=["participant", "kind"], name="one_identity_mark_a_kind")]
+
+    def __str__(self) -> str:
+        return f"{self.participant} {self.kind}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        current_act()
+        super().save(*args, **kwargs)
+
+
+class DifferentPerson(TrackedModel):
+    """Two participants with the same identifying detail who are two people, and how that is known."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="told_apart")
+    other = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="told_apart_by_other")
+    reason = models.TextField(_("reason"))
+    said_at = models.DateTimeField(_("said at"))
+    said_by = models.CharField(_("said by"), max_length=150)
+
+    append_only = True
+    objects = TrackedQuerySet["DifferentPerson"].as_manager()
+
+    class Meta:
+        ordering = ["said_at", "pk"]
+        verbose_name = _("different person")
+        constraints = [models.UniqueConstraint(fields=["participant", "other"], name="told_apart_once")]
+
+    def __str__(self) -> str:
+        return f"{self.participant} {self.other}"

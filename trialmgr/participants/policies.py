@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Collection
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
-from trialmgr.participants.models import Consent, Participant
-from trialmgr.participants.states import STATUS_LABELS, TRANSITIONS
-from trialmgr.people.models import Site
+from trialmgr.participants.models import Consent, DifferentPerson, IdentityMark, Participant
+from trialmgr.participants.states import STATUS_LABELS, TRANSITIONS, Status
+from trialmgr.people.models import Site, User
 from trialmgr.studies.clock import today
+from trialmgr.studies.models import StudyVersion
+from trialmgr.studies.queries import timeline
 
 
 def check_transition(participant: Participant, action: str) -> None:
@@ -30,6 +34,14 @@ def check_site_active(site: Site) -> None:
         raise ActionRefused(_("%(site)s is not active in this trial.") % {"site": site.name})
 
 
+def version_to_register_on(site: Site, day: datetime.date) -> StudyVersion:
+    """The version in force at this site on that day. Source: ICH E6(R3) 2.4.3 (nothing before approval)."""
+    known = timeline()
+    if not known.has_begun(site.code, day):
+        raise ActionRefused(_("No version of the study is in force at this site on that day."))
+    return known.at(site.code, day)
+
+
 def check_not_future(day: datetime.date) -> None:
     if day > today():
         raise ActionRefused(_("%(day)s lies in the future.") % {"day": day.isoformat()})
@@ -38,3 +50,33 @@ def check_not_future(day: datetime.date) -> None:
 def valid_consent(participant: Participant) -> Consent | None:
     """The newest consent that stands."""
     return Consent.objects.filter(participant=participant, withdrawn_on=None).last()
+
+
+class SamePerson(ActionRefused):
+    """These identifying details stand in the trial already; a reason why this is somebody else lets them through."""
+
+
+def same_person(participant: Participant, marks: Collection[str] | None = None) -> list[Participant]:
+    """Other participants with one of these identity marks (those kept, when None), unless they were told apart.
+
+    Who failed screening may be screened again under a new number, so they do not count.
+    """
+    own = participant.identity_marks.values_list("mark", flat=True) if marks is None else marks
+    told = DifferentPerson.objects.filter(Q(participant=participant) | Q(other=participant))
+    apart = {pk for pair in told.values_list("participant", "other") for pk in pair}
+    alike = IdentityMark.objects.filter(mark__in=list(own)).values("participant")
+    rows = Participant.objects.filter(pk__in=alike).exclude(pk=participant.pk).exclude(pk__in=apart)
+    return list(rows.exclude(status=Status.SCREEN_FAILURE.value).select_related("site").order_by("number"))
+
+
+def reasons_same_person(by: User, others: Collection[Participant]) -> list[str]:
+    """In words; the number is named to whoever may see that participant, nothing of them to anybody else."""
+    seen = set(Participant.objects.for_user(by).filter(pk__in=[other.pk for other in others]))
+    reasons = [
+        _("The same person seems to be in the trial already, as %(number)s.") % {"number": other.number}
+        for other in others
+        if other in seen
+    ]
+    if len(seen) < len(others):
+        reasons.append(_("The same person seems to be in the trial already, at another site."))
+    return reasons

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection
+from itertools import combinations
+
 from django.shortcuts import get_object_or_404
 
-from trialmgr.participants.models import Participant
+from trialmgr.participants.models import DifferentPerson, IdentityMark, Participant
+from trialmgr.participants.states import Status
 from trialmgr.people.models import User
 
 
@@ -14,3 +19,15 @@ def participant_for(user: User, number: str, *, permission: str | None = None) -
     if permission is not None:
         user.check_may(permission, site=participant.site)
     return participant
+
+
+def seen_twice(participants: Collection[Participant]) -> set[int]:
+    """The keys of those for whom ``policies.same_person`` finds somebody, in two database queries."""
+    own = IdentityMark.objects.filter(participant__in=participants)
+    alike = IdentityMark.objects.filter(mark__in=own.values("mark"))
+    by_mark: dict[str, set[int]] = defaultdict(set)
+    for mark, pk, status in alike.values_list("mark", "participant", "participant__status"):
+        by_mark[mark] |= set() if status == Status.SCREEN_FAILURE else {pk}
+    apart = {frozenset(pair) for pair in DifferentPerson.objects.values_list("participant", "other")}
+    pairs = (pair for holders in by_mark.values() for pair in combinations(sorted(holders), 2))
+    return {pk for pair in pairs if frozenset(pair) not in apart for pk in pair}

@@ -14,6 +14,7 @@ from audit.acts import ActionRefused
 from trialmgr.participants import actions
 from trialmgr.participants.forms import ConsentForm, ContactForm, WithdrawalForm
 from trialmgr.participants.models import Consent, ContactDetails, Participant
+from trialmgr.participants.policies import same_person
 from trialmgr.participants.queries import participant_for
 from trialmgr.people.forms import ReasonForm, bound, status_of
 from trialmgr.people.guards import permitted, person
@@ -63,8 +64,12 @@ def contact(request: HttpRequest, number: str) -> HttpResponse:
         form = ContactForm(request.POST)
         if form.is_valid() and _saved(request, participant, form):
             return redirect("participants:detail", number=number)
+        asks_other_person = form.met_same_person
     else:
         form = ContactForm(initial=actions.read_contact(by=user, participant=participant))
+        asks_other_person = bool(same_person(participant))
+    if not asks_other_person:
+        del form.fields["other_person"]
     kept = ContactDetails.objects.filter(participant=participant).exists()
     context = _frame(participant, _("Contact details"), form=form, kept=kept)
     return render(request, "participants/contact.html", context, status=status_of(form))
@@ -96,7 +101,10 @@ def _recorded(request: HttpRequest, participant: Participant, form: ConsentForm)
 
 def _saved(request: HttpRequest, participant: Participant, form: ContactForm) -> bool:
     try:
-        actions.save_contact(by=person(request), participant=participant, details=form.cleaned_data)
+        other_person = form.cleaned_data["other_person"]
+        actions.save_contact(
+            by=person(request), participant=participant, details=form.details(), other_person=other_person
+        )
     except ActionRefused as refusal:
         form.refuse(refusal)
         return False

@@ -4,13 +4,14 @@ import datetime
 
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework.authtoken.models import Token
 
 from audit.acts import ActionRefused, Actor, action, record
-from trialmgr.people.models import Membership, Site, User
+from trialmgr.people.models import Membership, Site, Unblinding, User
 from trialmgr.people.permissions import Role
-from trialmgr.people.policies import check_account_fits, check_role_fits
+from trialmgr.people.policies import check_account_fits, check_role_fits, roles_to_end
 from trialmgr.protocol.model import SiteDefinition
 from trialmgr.studies.clock import today
 
@@ -119,6 +120,32 @@ def end_role(*, by: Actor, membership: Membership, reason: str) -> Membership:
         object_type="user", object_id=membership.user.username, site=code, item="role", old=membership.role, new=None
     )
     return membership
+
+
+@action("user.unblinded", permission=None, works_when_locked=True)
+def note_unblinding(*, by: User, reason: str) -> None:
+    """A person has learned an allocation by an act of their own: no blinded role from now on, in this trial, ever.
+
+    Blinded roles that they hold end with this day; until then they enter no form in them, but can still read what they
+    need in the emergency. Of someone who works unblinded it is noted all the same.
+    """
+    User.objects.select_for_update().get(pk=by.pk)
+    if not Unblinding.objects.filter(user=by).exists():
+        Unblinding(user=by, at=timezone.now()).save()
+    by.__dict__.pop("learned_allocation", None)
+    record(object_type="user", object_id=by.username, item="unblinded", new="yes")
+    tomorrow = today() + datetime.timedelta(days=1)
+    for membership in roles_to_end(by):
+        membership.until = max(min(membership.until or tomorrow, tomorrow), membership.since)
+        membership.save()
+        record(
+            action="role.ended",
+            object_type="user",
+            object_id=by.username,
+            site=membership.site.code if membership.site else "",
+            item="role",
+            old=membership.role,
+        )
 
 
 @action("user.signed_in", permission=None, works_when_locked=True)

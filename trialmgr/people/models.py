@@ -99,6 +99,11 @@ class User(AbstractUser, TrackedModel):
     def roles(self) -> frozenset[str]:
         return frozenset(membership.role for membership in self.memberships_now)
 
+    @cached_property
+    def learned_allocation(self) -> bool:
+        """Whether an act of their own told this person an arm; read once per loaded user."""
+        return Unblinding.objects.filter(user=self).exists()
+
     @property
     def works_everywhere(self) -> bool:
         return any(membership.site_id is None for membership in self.memberships_now)
@@ -165,6 +170,23 @@ class Membership(TrackedModel):
         return f"{self.user} {self.role}"
 
 
+class Unblinding(TrackedModel):
+    """This person has learned an allocation by an act of their own. Never taken back."""
+
+    user = models.OneToOneField(User, on_delete=models.PROTECT, related_name="unblinding")
+    at = models.DateTimeField(_("unblinded at"))
+
+    append_only = True
+    objects = TrackedQuerySet["Unblinding"].as_manager()
+
+    class Meta:
+        ordering = ["at", "pk"]
+        verbose_name = _("unblinding of a user")
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
 class ScopedQuerySet(TrackedQuerySet[Any]):
     """Rows that belong to a site: ``for_user`` is the one way to read them on behalf of a person.
 
@@ -190,7 +212,7 @@ class SystemActor:
 
     def check_may(self, permission: str, *, site: Any = None) -> None:
         """May do what sets an installation up; acts on participants belong to people."""
-        if permission not in {"study.publish", "sites.manage", "people.manage"}:
+        if permission not in {"sites.manage", "people.manage"}:
             raise PermissionDenied(_t("Only a person may do this."))
 
 

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
-from trialmgr.people.models import Membership, Site, User
+from trialmgr.people.models import Membership, Site, Unblinding, User
 from trialmgr.people.permissions import APART, ROLE_LABELS, SITE_ROLES, Role
 from trialmgr.people.visibility import blinded_roles
+from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies.clock import today
-from trialmgr.studies.queries import NoStudyPublished, current_definition
+from trialmgr.studies.queries import NoStudyPublished, current_definition, timeline
 
 # So that a user's name fits wherever the audit trail names what an act was about.
 LONGEST_USERNAME = 120
@@ -29,6 +32,18 @@ def check_account_fits(user: User, password: str | None) -> None:
             reasons += error.messages
     if reasons:
         raise ActionRefused(*reasons)
+
+
+def is_blinded_no_more(user: User) -> bool:
+    """Whether this person still holds a blinded role and has learned an allocation: until the end of that day."""
+    return bool(user.roles & blinded_roles(current_definition())) and user.learned_allocation
+
+
+def roles_to_end(user: User) -> list[Membership]:
+    """The blinded roles, now or to come, that a person cannot hold once they have learned an allocation."""
+    blinded = blinded_roles(current_definition()) - {Role.ADMINISTRATOR}
+    standing = Membership.objects.filter(user=user).not_ended(today()).select_related("site")
+    return [one for one in standing if one.role in blinded]
 
 
 def check_role_fits(*, user: User, role: Role, site: Site | None) -> None:
@@ -66,14 +81,35 @@ def _duty_reasons(held: set[Role], role: Role) -> list[str]:
 
 
 def _blinding_reasons(user: User, held: set[Role], role: Role) -> list[str]:
-    """Whoever has ever held an unblinded role can never work blinded in this trial, nor both at once."""
+    """Whoever was ever unblinded can never work blinded in this trial, nor both at once."""
     try:
         blinded = blinded_roles(current_definition())
     except NoStudyPublished:
         return []
-    ever = set(Membership.objects.filter(user=user).values_list("role", flat=True))
-    if role in blinded and role is not Role.ADMINISTRATOR and ever - blinded:
-        return [_("This person has worked unblinded in this trial and cannot take a blinded role.")]
+    if role in blinded and role is not Role.ADMINISTRATOR:
+        if Unblinding.objects.filter(user=user).exists():
+            return [_("This person has learned an allocation of this trial and cannot take a blinded role.")]
+        if _held_unblinded(user, blinded):
+            return [_("This person has worked unblinded in this trial and cannot take a blinded role.")]
     if role not in blinded and (held & blinded) - {Role.ADMINISTRATOR}:
         return [_("This person works blinded: end the blinded role first.")]
     return []
+
+
+def _held_unblinded(user: User, blinded: frozenset[str]) -> bool:
+    """Whether this person ever held a role that is unblinded now, or was so before an amendment blinded it."""
+    return any(
+        membership.role not in blinded
+        or any(membership.role not in blinded_roles(definition) for definition in _in_force_during(membership))
+        for membership in Membership.objects.filter(user=user).select_related("site")
+    )
+
+
+def _in_force_during(membership: Membership) -> Iterator[StudyDefinition]:
+    """The definitions that counted, at the membership's site, on a day on which it was held."""
+    here = [span for span in timeline().spans if membership.site is None or span.site in ("", membership.site.code)]
+    last = min(membership.until or today(), today())
+    for day in {membership.since} | {span.begins for span in here if membership.since < span.begins <= last}:
+        begun = [span.version for span in here if span.begins <= day]
+        if begun:
+            yield max(begun, key=lambda version: version.number).definition

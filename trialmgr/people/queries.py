@@ -6,6 +6,10 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404
 
 from trialmgr.people.models import Membership, Site, User
+from trialmgr.people.permissions import PERMISSIONS
+from trialmgr.people.visibility import blinded_roles
+from trialmgr.studies.clock import today
+from trialmgr.studies.queries import current_definition
 
 
 def people(text: str = "") -> QuerySet[User]:
@@ -37,3 +41,11 @@ def user_of_link(username: str, token: str) -> User | None:
 
 def site_called(code: str) -> Site:
     return get_object_or_404(Site, code=code)
+
+
+def unblinded_holders(permission: str, site: Site | None = None) -> list[User]:
+    """Whoever may do this at a site, or in the trial, in a role that is not blinded; for letters to them."""
+    may = {role.value for role, permissions in PERMISSIONS.items() if permission in permissions}
+    may -= blinded_roles(current_definition())
+    held = Membership.objects.in_force(today()).filter(Q(site=None) | Q(site=site), role__in=may, user__is_active=True)
+    return list(User.objects.filter(pk__in=held.values("user")).order_by("username"))

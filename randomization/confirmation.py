@@ -1,0 +1,98 @@
+"""The confirmation of an allocation, on its page and as a paper: for those who may know the arm, and for nobody else.
+
+A blinded person gets none, not even a neutral one: whether and how a participant was randomised is answered to them in
+one way everywhere, and what they need, the day of randomisation, stands with the participant.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+from audit.models import LedgerEntry
+from randomization.models import Allocation
+from randomization.printing import typeset
+from randomization.queries import secret_of
+from randomization.words import tagged
+from trialmgr.protocol.model import Language, StudyDefinition
+
+Rows = list[dict[str, Any]]
+
+
+def position_hash(secret: bytes, *, trial_id: str, purpose: str, stratum_key: str, position: int) -> str:
+    """Hex HMAC-SHA-256 of a place in a list, with a key derived from the secret (docs/randomization.md, section 6).
+
+    A bare hash would tell the position, for there are few; with the key nobody can find it before the reveal, and
+    anybody can check it afterwards. ValueError unless the secret has 32 bytes.
+    """
+    key = hashlib.sha256(tagged("position", secret, trial_id, purpose, stratum_key)).digest()
+    return hmac.new(key, str(position).encode(), hashlib.sha256).hexdigest()
+
+
+def confirmed(allocation: Allocation, definition: StudyDefinition, language: Language) -> Rows:
+    """What was allocated to whom, when, by whom, in which strata."""
+    strata = ", ".join(f"{factor}: {level}" for factor, level in allocation.levels.items())
+    return [
+        {"key": _("Participant"), "value": allocation.participant.number},
+        {"key": _("Arm"), "value": definition.arm(allocation.arm).label(language)},
+        {"key": _("Randomised at"), "value": _moment(allocation)},
+        {"key": _("Randomised by"), "value": allocation.allocated_by},
+        {"key": _("Site"), "value": allocation.participant.site.name},
+        {"key": _("Strata as randomised"), "value": strata or "–"},
+    ]
+
+
+def proofs(allocation: Allocation) -> Rows:
+    """By what it can be held against the list and the audit trail. Raises KeyUnusable or SealBroken."""
+    stratum = allocation.row.stratum
+    listed = stratum.list
+    hashed = position_hash(
+        secret_of(listed),
+        trial_id=listed.manifest["trial_id"],
+        purpose=listed.purpose,
+        stratum_key=stratum.key,
+        position=allocation.row.position,
+    )
+    entry = ledger_entry(allocation)
+    return [
+        {"key": _("Randomisation list"), "value": str(listed.number)},
+        {"key": _("Commitment of the list"), "value": listed.commitment, "code": True},
+        {"key": _("Hash of the place in the list"), "value": hashed, "code": True},
+        {"key": _("Entry in the audit trail"), "value": str(entry.seq)},
+        {"key": _("Hash of the entry"), "value": entry.hash, "code": True},
+    ]
+
+
+def ledger_entry(allocation: Allocation) -> LedgerEntry:
+    """The restricted entry that holds the arm; every allocation has one."""
+    entries = LedgerEntry.objects.filter(object_type="allocation", object_id=allocation.participant.number, item="arm")
+    entry: LedgerEntry = entries.earliest("seq")
+    return entry
+
+
+def confirmation_paper(allocation: Allocation, definition: StudyDefinition, language: Language) -> bytes:
+    """The PDF; the same allocation gives the same bytes, whenever it is printed."""
+    paper = {
+        "study": definition.short_title,
+        "kind": _("Confidential: shows the arm"),
+        "made": _("Randomised at %(moment)s") % {"moment": _moment(allocation)},
+        "rows": confirmed(allocation, definition, language),
+        "proof": _("Proof"),
+        "explained": _(
+            "The commitment was published before the first participant. After the trial the secret of the list is "
+            "revealed, and anyone can make both hashes again."
+        ),
+        "proofs": proofs(allocation),
+        "warning": _("Never show or tell this to a blinded rater. Keep it in the investigator's site file."),
+    }
+    title = _("Allocation of participant %(number)s") % {"number": allocation.participant.number}
+    return typeset("confirmation.typ", paper, title=title, language=language, at=allocation.allocated_at)
+
+
+def _moment(allocation: Allocation) -> str:
+    return date_format(localtime(allocation.allocated_at), "Y-m-d H:i:s T")

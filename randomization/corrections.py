@@ -1,0 +1,53 @@
+"""Strata as randomised, as corrected, and as the casebook has them now: where they differ, somebody has to look."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from crf.models import FormEntry
+from randomization.models import Allocation, AllocationQuerySet
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A factor whose level in the casebook is neither the one as randomised nor the one as corrected."""
+
+    allocation: Allocation
+    factor: str
+    held: str
+    now: str
+
+
+def strata_that_differ(allocations: AllocationQuerySet) -> list[Difference]:
+    """In order of participant; a fixed number of database queries. ``now`` is "" where the casebook holds no value."""
+    rows = allocations.select_related("participant__site", "row__stratum__list").prefetch_related("corrections")
+    found = list(rows.order_by("participant__number"))
+    values = _values(found)
+    return [difference for each in found for difference in _of(each, values[each.participant_id])]
+
+
+def _of(allocation: Allocation, values: dict[str, str]) -> Iterator[Difference]:
+    corrected = {one.factor: one.corrected for one in allocation.corrections.all()}
+    for factor, source in allocation.row.stratum.list.factors.items():
+        held = corrected.get(factor, allocation.levels.get(factor, ""))
+        now = allocation.participant.site.code if source == "site" else values.get(source, "")
+        if held != now:
+            yield Difference(allocation, factor, held, now)
+
+
+def _values(allocations: Collection[Allocation]) -> dict[int, dict[str, str]]:
+    """Participant key -> source of a factor (visit.form.item) -> value as it stands now."""
+    wanted = {source for each in allocations for source in each.row.stratum.list.factors.values() if source != "site"}
+    forms = {source.split(".")[1] for source in wanted}
+    entries = FormEntry.objects.filter(
+        visit__participant__in=[each.participant_id for each in allocations], form_key__in=forms, occurrence=1
+    ).standing()
+    found: dict[int, dict[str, str]] = defaultdict(dict)
+    for entry in entries.select_related("visit__participant"):
+        prefix = f"{entry.visit.slug}.{entry.form_key}."
+        for source in wanted:
+            if source.startswith(prefix):
+                found[entry.visit.participant_id][source] = entry.data.get(source.removeprefix(prefix)) or ""
+    return found

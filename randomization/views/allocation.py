@@ -1,0 +1,119 @@
+"""Randomising a participant, and the confirmation of the allocation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.formats import date_format
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from audit.acts import ActionRefused
+from crf.policies import open_forms_before_allocation, standing_eligibility
+from randomization import actions
+from randomization.confirmation import confirmation_paper, confirmed, proofs
+from randomization.forms import OnceForm
+from randomization.models import Allocation
+from randomization.policies import reasons_not_allocatable
+from randomization.views.frames import Rows, crumbs
+from trialmgr.participants.models import Participant
+from trialmgr.participants.policies import valid_consent
+from trialmgr.participants.queries import participant_for
+from trialmgr.people.guards import permitted, person, signed_in_again
+from trialmgr.people.models import User
+from trialmgr.studies.queries import current_definition
+
+
+@permitted("participants.randomise")
+@signed_in_again
+def randomise(request: HttpRequest, number: str) -> HttpResponse:
+    """Check your answers, sign in again, randomise; or every reason why it cannot be done now."""
+    participant = participant_for(person(request), number, permission="participants.randomise")
+    if request.method != "POST":
+        return _randomise_page(request, participant, reasons_not_allocatable(participant))
+    form = OnceForm(request.POST)
+    if not form.is_valid():
+        raise BadRequest
+    try:
+        actions.allocate(by=person(request), participant=participant, **form.cleaned_data)
+    except ActionRefused as refusal:
+        return _randomise_page(request, participant, refusal.reasons, status=409)
+    return redirect("randomization:allocation", number=number)
+
+
+def _randomise_page(
+    request: HttpRequest, participant: Participant, reasons: Sequence[str], status: int = 200
+) -> HttpResponse:
+    page = {
+        "participant": participant,
+        "rows": _answers(participant),
+        "reasons": reasons,
+        "form": None if reasons else OnceForm(),
+        "breadcrumbs": crumbs(participant, _("Randomise")),
+    }
+    return render(request, "randomization/randomise.html", page, status=status)
+
+
+def _answers(participant: Participant) -> Rows:
+    """What is about to be sent, as it stands now."""
+    consent, judged = valid_consent(participant), standing_eligibility(participant)
+    eligible = judged is not None and judged.eligible
+    wanting = open_forms_before_allocation(participant, current_definition())
+    return [
+        {"key": _("Participant"), "value": participant.number},
+        {"key": _("Site"), "value": participant.site.name},
+        {"key": _("Consent given on"), "value": date_format(consent.given_on) if consent else ""},
+        {
+            "key": _("Eligibility"),
+            "value": _judgement(judged.decided_by, eligible) if judged else _("Not judged"),
+            "kind": "done" if eligible else "late",
+        },
+        {
+            "key": _("Forms before randomisation"),
+            "value": _("Not complete") if wanting else _("Complete"),
+            "kind": "late" if wanting else "done",
+        },
+    ]
+
+
+def _judgement(by: str, eligible: bool) -> str:
+    said = _("Eligible, judged by %(name)s") if eligible else _("Not eligible, judged by %(name)s")
+    return said % {"name": by}
+
+
+@permitted("allocation.view")
+def allocation(request: HttpRequest, number: str) -> HttpResponse:
+    """The confirmation of an allocation; for those who may know the arm."""
+    user, definition = person(request), current_definition()
+    found = allocation_seen(user, number)
+    page = {
+        "participant": found.participant,
+        "rows": confirmed(found, definition, "en" if get_language() == "en" else "nl"),
+        "proofs": proofs(found),
+        "breadcrumbs": crumbs(found.participant, _("Allocation")) if user.may("participants.view") else None,
+    }
+    return render(request, "randomization/allocation.html", page)
+
+
+@permitted("allocation.view")
+def confirmation(request: HttpRequest, number: str) -> HttpResponse:
+    """The same as a paper for the investigator's site file."""
+    found = allocation_seen(person(request), number)
+    paper = confirmation_paper(found, current_definition(), "en" if get_language() == "en" else "nl")
+    answer = HttpResponse(paper, content_type="application/pdf")
+    answer["Content-Disposition"] = f'attachment; filename="{_("allocation")}-{number}.pdf"'
+    return answer
+
+
+def allocation_seen(user: User, number: str) -> Allocation:
+    """403 for the blinded, whether there is an allocation or not; 404 for one of another site."""
+    if user.sight(current_definition()).blinded:
+        raise PermissionDenied(_("Your role does not allow this."))
+    rows = Allocation.objects.for_user(user).select_related("participant__site", "row__stratum__list")
+    found: Allocation = get_object_or_404(rows, participant__number=number)
+    user.check_may("allocation.view", site=found.participant.site)
+    return found
+

@@ -1,0 +1,54 @@
+"""What the pages of this room share: breadcrumbs, moments, and the page of one act."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+from audit.acts import ActionRefused
+from trialmgr.participants.models import Participant
+from trialmgr.people.forms import ActForm, status_of
+
+Rows = list[dict[str, Any]]
+
+
+def moment(at: datetime.datetime | None) -> str:
+    """Day and time at the sites to the second, with the zone."""
+    return date_format(localtime(at), "Y-m-d H:i:s T")
+
+
+def crumbs(participant: Participant, label: str) -> list[dict[str, str]]:
+    return [
+        {"label": _("Participants"), "url": reverse("participants:list")},
+        {"label": participant.number, "url": reverse("participants:detail", args=[participant.number])},
+        {"label": label},
+    ]
+
+
+def list_crumbs(label: str) -> list[dict[str, str]]:
+    return [{"label": _("Randomisation"), "url": reverse("randomization:lists")}, {"label": label}]
+
+
+def acted(request: HttpRequest, form: ActForm, act: Callable[[], object]) -> bool:
+    """Do the act that a valid form asks for. False before that, and when refused: the form then says why."""
+    if request.method != "POST" or not form.is_valid():
+        return False
+    try:
+        act()
+    except ActionRefused as refusal:
+        form.refuse(refusal)
+        return False
+    return True
+
+
+def act_page(request: HttpRequest, form: ActForm, heading: str, **context: Any) -> HttpResponse:
+    """One thing a page. ``rows``: what it is about; ``warning``; ``submit``; ``back``; ``caption`` above the heading."""
+    return render(request, "randomization/act.html", {"form": form, "heading": heading, **context}, status=status_of(form))
