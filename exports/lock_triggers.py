@@ -23,6 +23,7 @@ TABLES = (
     "crf_query",
     "crf_querymessage",
     "crf_signature",
+    "crf_storedfile",
     "crf_verification",
     "crf_visit",
     "participants_consent",

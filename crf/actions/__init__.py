@@ -3,6 +3,7 @@
 from crf.actions.decisions import decide_gate, judge_eligibility
 from crf.actions.entries import EntryRefused, Saved, mark_not_done, remove_row, save_entry
 from crf.actions.files import store_file
+from crf.actions.migration import migrate_entries, plan_migration
 from crf.actions.queries import answer_query, close_query, raise_query, reopen_query
 from crf.actions.review import freeze, sign_entry, thaw, verify_items
 from crf.actions.visits import (
@@ -24,7 +25,9 @@ __all__ = [
     "judge_eligibility",
     "mark_not_done",
     "mark_visit_not_done",
+    "migrate_entries",
     "open_visits",
+    "plan_migration",
     "raise_query",
     "register_participant",
     "remove_row",

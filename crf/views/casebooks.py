@@ -194,8 +194,11 @@ def _actions(place: CasebookPlace) -> Iterator[dict[str, str]]:
         yield {"label": _("Judge eligibility"), "url": reverse("crf:eligibility", args=[number])}
     if screening and place.may("participants.randomise"):
         yield {"label": _("Randomise"), "url": randomise_url(participant)}
+        yield {"label": _("Enter an envelope"), "url": f"{randomise_url(participant)}envelope/"}
     if participant.enrolled_on and place.may("allocation.view") and not place.sight.blinded:
         yield {"label": _("Allocation"), "url": f"{place.url}allocation/"}
+    if participant.enrolled_on:
+        yield from _afterwards(place)
     if participant.is_active and place.may("visits.plan"):
         yield {"label": _("Add an unscheduled visit"), "url": reverse("crf:add_visit", args=[number])}
     if on_study and place.may("participants.gate"):
@@ -204,6 +207,16 @@ def _actions(place: CasebookPlace) -> Iterator[dict[str, str]]:
         frozen = policies.is_frozen(participant)
         label = _("Thaw the casebook") if frozen else _("Freeze the casebook")
         yield {"label": label, "url": reverse("crf:freeze", args=[number])}
+
+
+def _afterwards(place: CasebookPlace) -> Iterator[dict[str, str]]:
+    """What may be noted of an allocation; the unblinded find the first two on its own page."""
+    if place.sight.blinded and place.may("allocation.correct"):
+        yield {"label": _("Correct a stratum"), "url": f"{place.url}allocation/correct/"}
+    if place.sight.blinded and place.may("allocation.flag"):
+        yield {"label": _("Flag as randomised in error"), "url": f"{place.url}allocation/in-error/"}
+    if place.may("allocation.break"):
+        yield {"label": _("Break the code"), "url": f"{place.url}code-break/"}
 
 
 def _gate_actions(place: CasebookPlace) -> Iterator[dict[str, str]]:

@@ -8,25 +8,25 @@ from io import BytesIO
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.exceptions import BadRequest
 from django.core.files.uploadedfile import UploadedFile
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
 from crf.actions import EntryRefused, Saved, mark_not_done, save_entry, store_file
 from crf.actions.entries import ReasonWanted
+from crf.attachments import file_of
 from crf.fields import ErrorLink, error_links, read_submission, rows_sent
 from crf.forms import ChangeReasonForm, NotDoneForm
 from crf.layout import item_label
-from crf.models import Query, QueryStatus, StoredFile
+from crf.models import Query, QueryStatus
 from crf.places import FormPlace, form_place, spoken
 from crf.policies import check_role_enters
 from crf.sheets import Sheet, open_sheet
 from crf.views.frames import acted, frame, show
-from trialmgr.participants.contact import unseal_bytes
 from trialmgr.people.forms import bound
 from trialmgr.people.guards import permitted, person
 from trialmgr.protocol.model import ItemType
@@ -89,14 +89,8 @@ def form_not_done(request: HttpRequest, number: str, slug: str, form: str) -> Ht
 def file(request: HttpRequest, number: str, slug: str, form: str, row: int, item: str) -> HttpResponse:
     """The file that a saved answer names: to keep, never to be shown by the browser as a page of this site."""
     place = form_place(person(request), number, slug, form)
-    entry = place.entry(row)
-    if not entry.form.has_item(item):
-        raise Http404
-    if not place.sight.item(entry.form.item(item)):
-        raise PermissionDenied(_("Your role does not give access to this item."))
-    digest, _slash, name = entry.data.get(item, "").removeprefix("sha256:").partition("/")
-    kept = get_object_or_404(StoredFile, participant=place.participant, sha256=digest)
-    return FileResponse(BytesIO(unseal_bytes(kept.sealed)), as_attachment=True, filename=name)
+    name, content = file_of(place, row, item)
+    return FileResponse(BytesIO(content), as_attachment=True, filename=name)
 
 
 def _page(request: HttpRequest, sheet: Sheet) -> HttpResponse:

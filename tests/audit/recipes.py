@@ -63,6 +63,19 @@ def medicine(cast: Cast) -> FormEntry:
     return walk.fill(cast, walk.visit_of(walk.consented(cast), "log"), "concomitant_medication")
 
 
+def letter(cast: Cast) -> Act:
+    """A file brought for an item; any item will do, for what it takes is the page's question."""
+    entry = vital_signs(cast)
+    return lambda: crf.store_file(
+        by=the(cast, Role.COORDINATOR),
+        visit=again(entry.visit),
+        form=entry.form,
+        item="systolic",
+        name="letter.pdf",
+        content=b"%PDF",
+    )
+
+
 def query_on(entry: FormEntry, cast: Cast) -> Query:
     return crf.raise_query(by=the(cast, Role.MONITOR), entry=entry, item="systolic", text="Is this right?")
 
@@ -134,6 +147,14 @@ def _empty_form(cast: Cast) -> Visit:
     participant = walk.consented(cast)
     visit = walk.visit_of(participant, "screening")
     return crf.set_visit_day(by=the(cast, Role.COORDINATOR), visit=visit, on=participant.registered_on)
+
+
+def _migrated(cast: Cast) -> Act:
+    vital_signs(cast)
+    version = put_in_force(current_definition().model_copy(update={"version": "0.2.0"}))
+    return lambda: crf.migrate_entries(
+        by=the(cast, Role.DATA_MANAGER), version=again(version), forms=["vital_signs"], reason="amendment"
+    )
 
 
 def _not_done(cast: Cast) -> Act:
@@ -402,9 +423,11 @@ RECIPES: dict[str, Recipe] = {
     "contact.read": _contact_read,
     "contact.saved": _contact_saved,
     "eligibility.judged": _judged,
+    "entry.migrated": _migrated,
     "entry.not_done": _not_done,
     "entry.removed": _removed,
     "entry.saved": _saved,
+    "file.stored": letter,
     "entry.signed": _signed,
     "gate.decided": _gated,
     "items.verified": _verified,

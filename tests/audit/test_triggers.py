@@ -22,7 +22,15 @@ from trialmgr.people.permissions import Role
 from trialmgr.studies.models import StudyVersion
 
 # Acts that between them leave a row in every append-only table.
-TELLING_ACTS = ("gate.decided", "query.reopened", "items.verified", "entry.signed", "casebook.thawed", "role.ended")
+TELLING_ACTS = (
+    "file.stored",
+    "gate.decided",
+    "query.reopened",
+    "items.verified",
+    "entry.signed",
+    "casebook.thawed",
+    "role.ended",
+)
 
 on_sqlite = pytest.mark.only_on("sqlite")
 on_postgresql = pytest.mark.only_on("postgresql")

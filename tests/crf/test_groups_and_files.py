@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Callable
 from functools import cache
@@ -255,3 +256,15 @@ def test_every_row_that_stands_is_laid_out_and_at_most_one_more(rows: set[int], 
 def _form() -> Form:
     definition = load_study(Path(settings.TRIALMGR_STUDIES) / "reset_trd")
     return amended(definition, vital_signs=with_everything).form("vital_signs")
+
+
+def test_a_file_comes_and_goes_over_the_api(cast: Cast, visit: Visit) -> None:
+    api = Caller(cast.at(SITE, Role.COORDINATOR))
+    row = f"participants/{visit.participant.number}/visits/screening/forms/vital_signs/rows/1/"
+    sent = {"name": "brief.pdf", "content": base64.b64encode(PDF).decode()}
+    status, kept = api.post(f"{row}files/letter/", sent)
+    assert status == 201
+    assert api.put(row, {"values": {"letter": kept["mark"]}, "missing": {}, "revision": 0})[0] == 200
+    assert api.get(f"{row}files/letter/") == (200, sent)
+    assert api.post(f"{row}files/letter/", sent | {"content": "%"})[0] == 400
+    assert api.post(f"{row}files/pain/", sent)[0] == 400

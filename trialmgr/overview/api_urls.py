@@ -17,6 +17,7 @@ Patterns = list[URLPattern | URLResolver]
 _row: Patterns = [
     path("", crf.EntryDetail.as_view(), name="entry"),
     path("remove/", crf.EntryRemoval.as_view(), name="entry_remove"),
+    path("files/<name:item>/", crf.EntryFile.as_view(), name="entry_file"),
     path("verify/", crf.EntryVerification.as_view(), name="entry_verify"),
     path("sign/", crf.EntrySigning.as_view(), name="entry_sign"),
     path("queries/", crf.EntryQueries.as_view(), name="entry_queries"),
