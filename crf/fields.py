@@ -21,6 +21,7 @@ from trialmgr.protocol.expressions import (
     parse,
 )
 from trialmgr.protocol.model import Form, Item, ItemType, Range, RowKey, Section, StudyDefinition
+from trialmgr.protocol.wording import Wording
 
 MOST_RADIOS = 12
 """A code list longer than this becomes a select."""
@@ -223,6 +224,7 @@ class _Page:
     saved: tuple[Mapping[str, str], Mapping[str, str]]
     marks: Mapping[str, Marks]
     hidden: Collection[str]
+    wording: Wording
 
 
 def build_fields(
@@ -237,14 +239,16 @@ def build_fields(
     saved_missing: Mapping[str, str] | None = None,
     marks: Mapping[str, Marks] | None = None,
     hidden: Collection[str] = (),
+    wording: Wording | None = None,
 ) -> tuple[SectionView, ...]:
     """Sections of a form as the page draws them (groups laid out by ``layout``); all mappings go by item key.
 
     ``values`` and ``missing`` (codes of reasons) are what stands in the boxes, ``saved_*`` what the entry holds; where
     they differ the field shows what it was. ``hidden`` items are left out, and a section that loses all of them too.
+    ``wording``: texts of a site's own pack, shown in place of the definition's.
     """
     saved = (values if saved_values is None else saved_values, missing if saved_missing is None else saved_missing)
-    page = _Page(definition, form, language, values, missing, errors, saved, marks or {}, hidden)
+    page = _Page(definition, form, language, values, missing, errors, saved, marks or {}, hidden, wording or Wording())
     sections = (_section(page, section) for section in form.sections)
     return tuple(section for section in sections if section.fields)
 
@@ -293,24 +297,24 @@ def read_submission(form: Form, post: Posted, *, hidden: Collection[str] = ()) -
 
 def _section(page: _Page, section: Section) -> SectionView:
     fields = tuple(_field(page, item) for item in section.items if item.key not in page.hidden)
-    return SectionView(section.key, section.label(page.language), fields)
+    return SectionView(section.key, page.wording.section_label(page.form, section.key)(page.language), fields)
 
 
 def _field(page: _Page, item: Item) -> FieldView:
     value, reason = page.values.get(item.key, ""), page.missing.get(item.key, "")
-    marks = page.marks.get(item.key, Marks())
+    marks, hint = page.marks.get(item.key, Marks()), page.wording.hint(page.form, item.key)
     return FieldView(
         key=item.key,
         type=item.type,
-        label=item.label(page.language),
-        hint=item.hint(page.language) if item.hint else "",
+        label=page.wording.item_label(page.form, item.key)(page.language),
+        hint=hint(page.language) if hint else "",
         bounds=_bounds(item, page.language),
         accepts=",".join(f".{ending}" for ending in item.accepts),
         unit=item.unit or "",
         value=value,
         shown=_in_words(page, item, value, reason),
         parts=_date_parts(value) if item.type in _DATES else NO_PARTS,
-        choices=_choices(page.definition, item, page.language),
+        choices=_worded_choices(page, item),
         required=item.required,
         error=page.errors.get(item.key, ""),
         missing_reason=reason,
@@ -337,6 +341,20 @@ def _choices(definition: StudyDefinition, item: Item, language: str) -> Choices:
     if item.codelist is None:
         return ()
     return tuple((entry.code, entry.label(language)) for entry in definition.codelist(item.codelist).items)
+
+
+def _worded_choices(page: _Page, item: Item) -> Choices:
+    """The answers in the words of the pack; a whole number gets radios when the pack has words for its answers."""
+    answers = page.wording.answers(page.form, item.key)
+    if item.codelist is not None:
+        codelist = page.definition.codelist(item.codelist)
+        codes = [entry.code for entry in codelist.items]
+        texts = {code: page.wording.code_label(page.form, codelist, code) for code in codes} | dict(answers)
+        return tuple((code, texts[code](page.language)) for code in codes)
+    if not answers or item.range is None or item.range.min is None or item.range.max is None:
+        return _choices(page.definition, item, page.language)
+    numbers = [str(number) for number in range(int(item.range.min), int(item.range.max) + 1)]
+    return tuple((each, f"{each}: {answers[each](page.language)}" if each in answers else each) for each in numbers)
 
 
 def _steps(item: Item, language: str) -> Choices:
@@ -472,7 +490,8 @@ def _raw_reason(item: Item, post: Posted) -> str:
 
 
 def _is_choice(item: Item) -> bool:
-    return item.type in (ItemType.CHOICE, ItemType.YES_NO, ItemType.SCALE)
+    """Whether the item may be radios on a page; a text never is, and may begin with any words."""
+    return item.type in (ItemType.CHOICE, ItemType.YES_NO, ItemType.SCALE, ItemType.INTEGER)
 
 
 def _raw_date(item: Item, post: Posted) -> str:

@@ -70,16 +70,19 @@ def touched_forms(changes: Sequence[Change], old: StudyDefinition, new: StudyDef
     return users | {change.form for change in changes if change.form}
 
 
+def entries_on(
+    by: User, old: StudyDefinition, new: StudyDefinition, changes: Sequence[Change]
+) -> dict[tuple[str, str], int]:
+    """(form, site) -> standing entries in the sight of ``by`` on forms that differ."""
+    rows = stored_entries(by, forms=touched_forms(changes, old, new)).order_by()
+    return dict(sorted(Counter(rows.values_list("form_key", "visit__participant__site__code")).items()))
+
+
 def impact(by: User, old: StudyDefinition, new: StudyDefinition, changes: Sequence[Change]) -> Impact:
     """Within the sight of ``by``. Every entry is held against its own version, not against ``old``."""
-    rows = stored_entries(by, forms=touched_forms(changes, old, new))
-    entries: Counter[tuple[str, str]] = Counter()
-    found = []
-    for outcome in outcomes(rows, new):
-        entries[outcome.entry.form_key, outcome.entry.visit.participant.site.code] += 1
-        found.append(outcome)
+    found = list(outcomes(stored_entries(by, forms=touched_forms(changes, old, new)), new))
     return Impact(
-        entries=dict(sorted(entries.items())),
+        entries=entries_on(by, old, new, changes),
         visits=_visits(by, {change.visit for change in changes if change.visit}),
         firing=tuple(outcome for outcome in found if outcome.fires),
         recomputed=tuple(outcome for outcome in found if outcome.recomputed),

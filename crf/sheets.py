@@ -15,6 +15,7 @@ from crf.lookup import StoredValues
 from crf.models import EntryStatus, FormEntry, Query, QueryStatus, Signature
 from crf.places import FormPlace, spoken
 from crf.policies import can_role_enter, entry_closed_reasons
+from crf.wording import wording_for
 from trialmgr.protocol.evaluation import Evaluation, evaluate_entry
 from trialmgr.protocol.model import Form, ItemType, StudyDefinition
 from trialmgr.studies.queries import open_lock
@@ -152,7 +153,8 @@ class Sheet:
 
     @property
     def recall_period(self) -> str:
-        return self.form.recall_period(spoken()) if self.form.recall_period else ""
+        period = wording_for(self.definition).recall_period(self.form)
+        return period(spoken()) if period else ""
 
     def sections(
         self,
@@ -173,6 +175,7 @@ class Sheet:
             saved_missing=self.missing if self.has_values else None,
             marks={item.key: self._marks(item.key) for item in self.laid.items},
             hidden=self.hidden,
+            wording=wording_for(self.definition),
         )
 
     def _marks(self, key: str) -> Marks:

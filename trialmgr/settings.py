@@ -31,6 +31,7 @@ TRIALMGR_SECOND_FACTOR = flag("TRIALMGR_SECOND_FACTOR", not TRIALMGR_DEMO)
 TRIALMGR_LIST_KEY = os.environ.get("TRIALMGR_LIST_KEY", "")
 TRIALMGR_CONTACT_KEY = os.environ.get("TRIALMGR_CONTACT_KEY", "")
 TRIALMGR_STUDIES = BASE_DIR / "trialmgr" / "protocol" / "studies"
+TRIALMGR_WORDING = os.environ.get("TRIALMGR_WORDING", "")
 TRIALMGR_RELEASES = Path(os.environ.get("TRIALMGR_RELEASES", BASE_DIR / "var" / "releases"))
 HTTPS = flag("TRIALMGR_HTTPS", not TRIALMGR_DEMO)
 

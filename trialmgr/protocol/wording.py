@@ -70,16 +70,16 @@ class Wording:
 
     def item_label(self, form: Form, item_key: str) -> Text:
         """``item_key`` may name a row, as ``trials.2.drug``."""
-        worded = self._of(form).items.get(form.item(item_key).key)
+        worded = self._of(form).items.get(form.item(item_key).key.rpartition(".")[2])
         return worded.text if worded else form.item(item_key).label
 
     def hint(self, form: Form, item_key: str) -> Text | None:
-        worded = self._of(form).items.get(form.item(item_key).key)
+        worded = self._of(form).items.get(form.item(item_key).key.rpartition(".")[2])
         return (worded.hint if worded else None) or form.item(item_key).hint
 
     def answers(self, form: Form, item_key: str) -> Mapping[str, Text]:
         """Words for the numbers of an integer or a scale; empty when the pack has none."""
-        worded = self._of(form).items.get(form.item(item_key).key)
+        worded = self._of(form).items.get(form.item(item_key).key.rpartition(".")[2])
         return worded.answers if worded else {}
 
     def code_label(self, form: Form, codelist: CodeList, code: str) -> Text:
