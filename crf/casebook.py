@@ -205,7 +205,7 @@ def _due_text(definition: StudyDefinition, due: Due) -> str:
         Step.END: _("Complete the end of participation"),
     }
     gates = {phase.key: phase.gate.label(language) for phase in definition.phases if phase.gate}
-    return gates[due.phase] if due.step is Step.GATE else texts[due.step]
+    return gates.get(due.phase, _("Enrol")) if due.step is Step.GATE else texts[due.step]
 
 
 def _due_url(definition: StudyDefinition, participant: Participant, due: Due) -> str:

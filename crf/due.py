@@ -83,7 +83,9 @@ def _screening_step(definition: StudyDefinition, case: CaseFacts, pending: Due |
         return Due(Step.END)
     if case.verdict is None and _eligibility_visit_done(definition, case):
         return Due(Step.JUDGE)
-    return pending or Due(Step.RANDOMISE)
+    if pending is not None or definition.is_randomised:
+        return pending or Due(Step.RANDOMISE)
+    return Due(Step.GATE, phase=definition.entry_phase.key)
 
 
 def _trial_step(definition: StudyDefinition, case: CaseFacts, pending: Due | None) -> Due:

@@ -25,6 +25,7 @@ from trialmgr.participants.states import STATUS_LABELS, Status
 from trialmgr.people.models import User
 from trialmgr.people.policies import is_blinded_no_more
 from trialmgr.protocol.model import Form, StudyDefinition
+from trialmgr.studies.clock import today
 
 
 def check_role_enters(user: User, visit: Visit, form: Form) -> None:
@@ -114,6 +115,20 @@ def reasons_not_ready(participant: Participant, definition: StudyDefinition) -> 
     if is_frozen(participant):
         reasons.append(_("The casebook of this participant is frozen."))
     return reasons
+
+
+def reasons_not_enterable(participant: Participant, definition: StudyDefinition) -> list[str]:
+    """Every reason why this participant may not enter a trial in which nothing is drawn by lot."""
+    reasons = reasons_not_ready(participant, definition)
+    if not participant.site.is_active(today()):
+        reasons.append(_("%(site)s is not active in this trial.") % {"site": participant.site.name})
+    return reasons
+
+
+def check_enterable(participant: Participant, definition: StudyDefinition) -> None:
+    reasons = reasons_not_enterable(participant, definition)
+    if reasons:
+        raise ActionRefused(*reasons)
 
 
 def _eligibility_reasons(participant: Participant) -> list[str]:

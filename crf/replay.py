@@ -31,7 +31,9 @@ def entry_faults() -> Iterator[str]:
 
 
 def _replayed() -> dict[str, Document]:
-    lines = LedgerEntry.objects.filter(action__in=["entry.saved", "entry.removed"], object_type="entry").order_by("seq")
+    lines = LedgerEntry.objects.filter(
+        action__in=["entry.saved", "entry.removed", "entry.migrated"], object_type="entry"
+    ).order_by("seq")
     documents: dict[str, Document] = defaultdict(dict)
     for line in lines.iterator(chunk_size=2000):
         missing = line.detail.get("missing_new")

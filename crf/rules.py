@@ -13,7 +13,7 @@ from trialmgr.people.models import User
 from trialmgr.people.visibility import Sight
 from trialmgr.protocol import integrity
 from trialmgr.protocol.evaluation import RowScope, Scope, read, truth_of
-from trialmgr.protocol.model import Check, Form, StudyDefinition, Text
+from trialmgr.protocol.model import Check, Form, StudyDefinition, Text, VisitDefinition
 
 TRIED = "tried_rule"
 
@@ -75,10 +75,14 @@ def in_sight(definition: StudyDefinition, sight: Sight) -> StudyDefinition:
     """Without the visits, forms and items that do not exist for this person."""
     return definition.model_copy(
         update={
-            "visits": tuple(visit for visit in definition.visits if sight.visit(visit)),
+            "visits": tuple(_holding(visit, sight) for visit in definition.visits if sight.visit(visit)),
             "forms": tuple(_cut(form, sight) for form in definition.forms if sight.form(form)),
         }
     )
+
+
+def _holding(visit: VisitDefinition, sight: Sight) -> VisitDefinition:
+    return visit.model_copy(update={"forms": tuple(key for key in visit.forms if key in sight.forms)})
 
 
 def _cut(form: Form, sight: Sight) -> Form:

@@ -222,7 +222,7 @@ def table(all_compared: Iterable[Compared], language: Language) -> list[list[str
     ]
 
 
-LABEL_WIDTH, PANEL_WIDTH, BAR_WIDTH, ROW_HEIGHT, HEAD_HEIGHT = 270, 186, 110, 28, 46
+LABEL_WIDTH, PANEL_WIDTH, BAR_WIDTH, ROW_HEIGHT, HEAD_HEIGHT = 262, 176, 104, 28, 46
 DRAWN = (0, 2, 4, 5, 7)
 """The columns that are drawn; the table has them all."""
 
@@ -257,7 +257,7 @@ def _panel(rows: list[Compared], number: int, column: int, language: Language) -
     """One column of bars; the longest bar is the largest value."""
     x = LABEL_WIDTH + PANEL_WIDTH * number
     largest = max((values(each)[column] for each in rows), default=0.0) or 1.0
-    yield f'<text x="{x}" y="20" font-weight="bold" font-size="11">{escape(COLUMNS[column](language))}</text>'
+    yield f'<text x="{x}" y="20" font-weight="bold" font-size="10">{escape(COLUMNS[column](language))}</text>'
     for place, each in enumerate(rows):
         value, y = values(each)[column], HEAD_HEIGHT + ROW_HEIGHT * place
         length = round(BAR_WIDTH * value / largest, 1)

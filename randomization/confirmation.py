@@ -85,7 +85,8 @@ def confirmation_paper(allocation: Allocation, definition: StudyDefinition, lang
         "proof": _("Proof"),
         "explained": _(
             "The commitment was published before the first participant. After the trial the secret of the list is "
-            "revealed, and anyone can make both hashes again."
+            "revealed: by it anyone can make the commitment and the hash of the place again. The hash of the entry ties "
+            "it into the chain of the audit trail."
         ),
         "proofs": proofs(allocation),
         "warning": _("Never show or tell this to a blinded rater. Keep it in the investigator's site file."),

@@ -29,7 +29,7 @@ def envelope_paper(
         title = _("Sealed envelopes of list %(number)s") % {"number": listed.number}
         data = {
             "study": definition.short_title,
-            "kind": _("Restricted: shows allocations"),
+            "kind": _("Sealed envelopes"),
             "made": moment(at),
             "words": _words(),
             "steps": _steps(),

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.validators import RegexValidator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from randomization.lengthening import wanted_lengths
+from randomization.lists import LONGEST_LIST
 from trialmgr.people.forms import ActForm as RefusableForm
 from trialmgr.people.forms import DayField, ReasonForm
 
@@ -79,3 +82,55 @@ class CapForm(ReasonForm):
         widget=forms.TextInput(attrs={"inputmode": "numeric", "class": "tm-input--number"}),
     )
     field_order = ["participants", "reason"]
+
+
+class ExtendForm(ReasonForm):
+    """More rows: for every stratum, or for those named."""
+
+    to = forms.IntegerField(
+        label=_("Rows in each stratum"),
+        help_text=_("Of strata that are shorter. Left out: the number in the study definition."),
+        required=False,
+        min_value=1,
+        max_value=LONGEST_LIST,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "class": "tm-input--number"}),
+    )
+    strata = forms.CharField(
+        label=_("Strata with a number of their own"),
+        help_text=_("One a line, such as site=UMCG=240. Without a number above, only these are extended."),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    field_order = ["to", "strata", "reason"]
+
+    def act(self) -> dict[str, Any]:
+        """What ``extend_list`` is told. Raises DesignRefused for a line that cannot be read."""
+        given = self.cleaned_data
+        each = wanted_lengths(line for line in given["strata"].splitlines() if line.strip())
+        return {"reason": given["reason"], "to": given["to"], "each": each}
+
+
+class ImportForm(RefusableForm):
+    """A file that is read in memory alone: a larger one would be laid on the disk."""
+
+    file = forms.FileField(
+        label=_("File"),
+        help_text=_("CSV with a column for each factor, position, arm and, where there are blocks, block."),
+        widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
+    )
+
+    def clean_file(self) -> bytes:
+        given = self.cleaned_data["file"]
+        if given.size > settings.FILE_UPLOAD_MAX_MEMORY_SIZE:
+            raise forms.ValidationError(_("This file is too large for the page: import it with the command."))
+        content: bytes = given.read()
+        return content
+
+
+class PackForm(RefusableForm):
+    site = forms.ChoiceField(label=_("Site"), required=False)
+
+    def __init__(self, *args: Any, sites: Sequence[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [("", _("All sites")), *sites]
+        self.fields["site"] = forms.ChoiceField(label=self.fields["site"].label, required=False, choices=choices)

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from randomization.comparison import usual_designs
 from randomization.definition import design_of, factors_of, ratio_of
 from randomization.designs import Design, design_from, design_named
 from randomization.expectations import Levels, Shares, equal_shares
-from randomization.findings import DesignRefused, finding, gettext_noop
+from randomization.findings import DesignRefused, Finding, finding, gettext_noop
 from randomization.models import Allocation
 from trialmgr.people.permissions import PERMISSIONS, Role
 from trialmgr.protocol.model import StudyDefinition
@@ -35,7 +36,7 @@ def designs_to_compare(definition: StudyDefinition) -> list[Design]:
 def asked_for(written: Iterable[str], definition: StudyDefinition, *, files: bool = False) -> list[Design]:
     """Designs by short name or ``study``, with ``files`` also from a file. DesignRefused with each that is none."""
     found: dict[Design, None] = {}
-    faults = []
+    faults: list[Finding] = []
     for text in written:
         try:
             found[_design(text, definition, files)] = None

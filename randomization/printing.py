@@ -43,7 +43,7 @@ def typeset(template: str, data: Mapping[str, object], *, title: str, language: 
         format="pdf",
         sys_inputs={"data": json.dumps(_printable(given), ensure_ascii=False)},
         font_paths=_fonts(),
-        timestamp=at.astimezone(UTC),
+        timestamp=at.astimezone(UTC).replace(microsecond=0),
         pdf_standards=STANDARDS,
     )
     return bytes(made)

@@ -210,13 +210,13 @@ def _share(noted: Shares | Flags | None) -> float:
 def _spread(simulated: Simulated, counted: Flags) -> Spread:
     shares = shares_of(simulated.design)
     numbers = [((simulated.arm == arm) & counted).sum(axis=0, dtype=np.int64) for arm in range(len(shares))]
-    imbalance = _imbalance(shares, numbers)
+    imbalance = imbalances(shares, numbers)
     absolute = np.abs(imbalance)
     usual = int(np.quantile(absolute, 0.95, method="inverted_cdf"))
     return Spread(float(absolute.mean()), float((imbalance**2).mean()), usual, int(absolute.max()))
 
 
-def _imbalance(shares: tuple[int, ...], numbers: list[Ints]) -> Ints:
+def imbalances(shares: tuple[int, ...], numbers: list[Ints]) -> Ints:
     """``theory.walks.imbalance_of`` for many trials."""
     if len(shares) == 2:
         return shares[1] * numbers[0] - shares[0] * numbers[1]

@@ -144,6 +144,7 @@ def _common() -> Environment:
         "TRIALMGR_SECRET_KEY": secrets.token_urlsafe(64),
         "TRIALMGR_LIST_KEY": _key(),
         "TRIALMGR_CONTACT_KEY": _key(),
+        "TRIALMGR_MAIL_HOST": "mail.example.org",
     }
 
 

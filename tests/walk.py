@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from fnmatch import fnmatchcase
 
 import time_machine
 from django.utils import timezone
@@ -25,13 +26,28 @@ from trialmgr.participants.actions import record_consent
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
-from trialmgr.protocol.evaluation import Scope, derived_value, read, truth_of
+from trialmgr.protocol.evaluation import RowScope, Scope, derived_value, read, truth_of
 from trialmgr.protocol.model import Form, Item, ItemType, StudyDefinition
 
 SITE = "UMCG"
 DAYS_AGO = 150
 MADRS_BEFORE = 30
 MADRS_RESPONSE, MADRS_NO_RESPONSE = 12, 24
+# Answers that no check asks about, where the middle of the range or a plain yes would make one fire.
+CALM = {
+    "cs_*": "no",
+    "k[abf]_*": "0",
+    "kf_extra": "no",
+    "kf_blood": "no",
+    "mini_psychotic": "no",
+    "mini_modules": "panic",
+    "mh_*": "no",
+    "moca_points": "28",
+    "flumazenil": "yes",
+    "benzodiazepine": "no",
+}
+# Two antidepressants failed, and so did one augmentation.
+ROWS = {"trials.1.th_augmentation": "no", "trials.2.th_augmentation": "no"}
 
 
 def registered(cast: Cast, site: str = SITE) -> Participant:
@@ -157,15 +173,27 @@ def answers(
     wished = _madrs_items(form, madrs) | dict(given or {})
     scope = Scope(definition, form, StoredValues(participant))
     values: dict[str, str] = {}
-    for number, item in enumerate(form.items):
-        if item.ask_if is not None and truth_of(item.ask_if, scope) is not True:
+    for number, (item, key, here) in enumerate(_questions(form, scope)):
+        if item.ask_if is not None and truth_of(item.ask_if, here) is not True:
             continue
         if item.is_derived:
-            raw = derived_value(item, scope) or ""
+            raw = derived_value(item, here) or ""
         else:
-            raw = values[item.key] = wished.get(item.key, _invented(definition, item, number, day))
-        scope.known[item.key] = read(definition, item, raw)
+            usual = ROWS.get(key) or _calm(item) or _invented(definition, item, number, day)
+            raw = values[key] = wished.get(key, usual)
+        scope.known[key] = read(definition, item, raw)
     return values
+
+
+def _questions(form: Form, scope: Scope) -> Iterator[tuple[Item, str, Scope | RowScope]]:
+    """Each question with the key of its answer; of a group with rows three rows."""
+    for section in form.sections:
+        if section.repeats is None:
+            yield from ((item, item.key, scope) for item in section.items)
+        else:
+            for row in (1, 2, 3):
+                here = RowScope(scope, section, row)
+                yield from ((item, section.row_key(row, item.key), here) for item in section.items)
 
 
 def _madrs_items(form: Form, total: int) -> dict[str, str]:
@@ -173,6 +201,11 @@ def _madrs_items(form: Form, total: int) -> dict[str, str]:
     scored = [item.score.items for item in form.items if form.key == "madrs" and item.score]
     keys = scored[0] if scored else ()
     return {key: str((total + place) // len(keys)) for place, key in enumerate(keys)}
+
+
+def _calm(item: Item) -> str | None:
+    words = [answer for pattern, answer in CALM.items() if fnmatchcase(item.key, pattern)]
+    return words[-1] if words and (item.type is ItemType.YES_NO) is (words[-1] in ("yes", "no")) else None
 
 
 def _invented(definition: StudyDefinition, item: Item, number: int, day: datetime.date) -> str:

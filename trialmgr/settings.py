@@ -8,6 +8,7 @@ ALLOWED_HOSTS           comma-separated
 TRIALMGR_DEMO           1: rehearsed participants, banner on every page, second factor may be off
 TRIALMGR_SECOND_FACTOR  0: sign in by password alone (demo only)
 TRIALMGR_HTTPS          0: no TLS in front (demo only)
+TRIALMGR_MAIL_*         the mail server for letters, see docs/settings.md
 """
 
 import os
@@ -166,6 +167,16 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+
+# Letters (a code was broken, a list has no place left). Without a server none is sent; the work list tells the same.
+EMAIL_HOST = os.environ.get("TRIALMGR_MAIL_HOST", "")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'dummy'}.EmailBackend"
+EMAIL_PORT = int(os.environ.get("TRIALMGR_MAIL_PORT", "587"))
+EMAIL_HOST_USER = os.environ.get("TRIALMGR_MAIL_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("TRIALMGR_MAIL_PASSWORD", "")
+EMAIL_USE_TLS = flag("TRIALMGR_MAIL_TLS", True)
+EMAIL_TIMEOUT = 5  # seconds: whoever breaks a code waits no longer for the mail
+DEFAULT_FROM_EMAIL = os.environ.get("TRIALMGR_MAIL_FROM", "trialmgr@localhost")
 
 # One cache for all application servers: rate limits must hold across them.
 CACHES = {

@@ -12,11 +12,12 @@ from crf.lookup import StoredValues
 from crf.models import EligibilityDecision, EntryStatus, GateDecision
 from crf.participant_forms import criteria_for
 from crf.versions import definition_for
-from trialmgr.participants.actions import open_phase
+from trialmgr.participants.actions import enrol, open_phase
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import User
 from trialmgr.protocol.evaluation import gate_outcome, judge
 from trialmgr.protocol.model import Gate, StudyDefinition
+from trialmgr.studies.clock import today
 
 
 @action("eligibility.judged", permission="participants.judge", site=lambda participant, **_k: participant.site)
@@ -52,29 +53,51 @@ def judge_eligibility(*, by: User, participant: Participant) -> EligibilityDecis
 
 @action("gate.decided", permission="participants.gate", site=lambda participant, **_k: participant.site)
 def decide_gate(*, by: User, participant: Participant, phase: str) -> GateDecision:
-    """Open a phase, or not, by its gate's rule on the data as they stand; refused while a value is missing."""
+    """Open a phase, or not, by its gate's rule on the data as they stand; refused while a value is missing.
+
+    Where nothing is drawn by lot, the phase that opens by enrolment has no rule: the decision is to let somebody in.
+    """
     participant.lock()
-    policies.check_gate_open(participant, phase)
     definition = definition_for(participant, None)
+    if any(one.key == phase and one.opens == "enrolment" for one in definition.phases):
+        return _let_in(by, participant, definition)
+    policies.check_gate_open(participant, phase)
     gate = _gate(definition, phase)
     stored = StoredValues(participant)
     outcome = gate_outcome(definition, gate, stored)
     if outcome is None:
         wanting = ", ".join(name for name, value in stored.asked.items() if value is None)
         raise ActionRefused(_("The rule cannot be decided yet; missing: %(names)s.") % {"names": wanting})
+    decision = _decided(by, participant, phase, outcome, rule=gate.rule, inputs=stored.asked)
+    if outcome:
+        open_phase(by=by, participant=participant, phase=phase)
+        open_visits(participant=participant, phase=phase, arm=policies.arm_of(participant))
+    return decision
+
+
+def _let_in(by: User, participant: Participant, definition: StudyDefinition) -> GateDecision:
+    policies.check_enterable(participant, definition)
+    phase = definition.entry_phase.key
+    decision = _decided(by, participant, phase, True, rule="", inputs={})
+    enrol(by=by, participant=participant, phase=phase, on=today())
+    open_visits(participant=participant, phase=phase)
+    return decision
+
+
+def _decided(
+    by: User, participant: Participant, phase: str, outcome: bool, *, rule: str, inputs: dict[str, str | None]
+) -> GateDecision:
     decision = GateDecision(
         participant=participant,
         phase=phase,
         opened=outcome,
-        rule=gate.rule,
-        inputs=stored.asked,
+        rule=rule,
+        inputs=inputs,
         decided_at=timezone.now(),
         decided_by=by.actor_name,
     )
     decision.save()
-    _note(participant, phase, outcome, {"rule": gate.rule, "inputs": stored.asked})
-    if outcome:
-        _open(by, participant, phase)
+    _note(participant, phase, outcome, {"rule": rule, "inputs": inputs})
     return decision
 
 
@@ -84,11 +107,6 @@ def _gate(definition: StudyDefinition, phase: str) -> Gate:
     if gate is None:
         raise ActionRefused(_("The phase “%(phase)s” has no decision.") % {"phase": phase})
     return gate
-
-
-def _open(by: User, participant: Participant, phase: str) -> None:
-    open_phase(by=by, participant=participant, phase=phase)
-    open_visits(participant=participant, phase=phase, arm=policies.arm_of(participant))
 
 
 def _note(participant: Participant, item: str, outcome: bool, detail: dict[str, object]) -> None:

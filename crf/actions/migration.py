@@ -124,7 +124,8 @@ def _counted(moves: Iterable[Move]) -> list[str]:
 def _move(outcome: Outcome, form: Form, version: StudyVersion, by: User) -> None:
     entry, evaluation = outcome.entry, outcome.evaluation
     check_unchanged(entry)
-    old, data, missing = entry.study_version.label, entry.data, entry.missing
+    status, data, missing = entry.status, entry.data, entry.missing
+    versions = {"version_old": entry.study_version.label, "version_new": version.label}
     entry.study_version = version
     entry.versions_seen = [*entry.versions_seen, version.label]
     entry.data, entry.missing = dict(evaluation.values), dict(evaluation.missing)
@@ -132,7 +133,7 @@ def _move(outcome: Outcome, form: Form, version: StudyVersion, by: User) -> None
     entry.reveals_allocation = entry.reveals_allocation or form.reveals_allocation
     entry.revision += 1
     entry.save()
-    note_entry(entry, old=old, new=version.label, detail={"status": entry.status, "moved": dict(outcome.moved)})
+    note_entry(entry, old=status, new=entry.status, detail=versions | {"moved": dict(outcome.moved)})
     changed = [key for key in {**data, **entry.data} if data.get(key) != entry.data.get(key)]
     changed += [key for key in {**missing, **entry.missing} if missing.get(key) != entry.missing.get(key)]
     for key in dict.fromkeys(changed):

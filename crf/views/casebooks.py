@@ -141,7 +141,8 @@ def _facts(place: CasebookPlace) -> Iterator[dict[str, Any]]:
     if any(form.eligibility and place.sees_form(form.key) for form in place.definition.forms):
         yield _eligibility_fact(place)
     if participant.enrolled_on:
-        yield {"key": _("Randomised on"), "value": date_format(participant.enrolled_on, "j F Y")}
+        entered = _("Randomised on") if place.definition.is_randomised else _("Enrolled on")
+        yield {"key": entered, "value": date_format(participant.enrolled_on, "j F Y")}
     yield from _gate_facts(place)
     if participant.ended_on:
         yield {"key": _("Ended on"), "value": date_format(participant.ended_on, "j F Y")}
@@ -192,13 +193,10 @@ def _actions(place: CasebookPlace) -> Iterator[dict[str, str]]:
         yield {"label": _("Contact details"), "url": reverse("participants:contact", args=[number])}
     if screening and place.may("participants.judge"):
         yield {"label": _("Judge eligibility"), "url": reverse("crf:eligibility", args=[number])}
-    if screening and place.may("participants.randomise"):
-        yield {"label": _("Randomise"), "url": randomise_url(participant)}
-        yield {"label": _("Enter an envelope"), "url": f"{randomise_url(participant)}envelope/"}
-    if participant.enrolled_on and place.may("allocation.view") and not place.sight.blinded:
-        yield {"label": _("Allocation"), "url": f"{place.url}allocation/"}
-    if participant.enrolled_on:
-        yield from _afterwards(place)
+    if place.definition.is_randomised:
+        yield from _allocation_actions(place)
+    elif screening and place.may("participants.gate"):
+        yield {"label": _("Enrol"), "url": reverse("crf:phase", args=[number, place.definition.entry_phase.key])}
     if participant.is_active and place.may("visits.plan"):
         yield {"label": _("Add an unscheduled visit"), "url": reverse("crf:add_visit", args=[number])}
     if on_study and place.may("participants.gate"):
@@ -207,6 +205,17 @@ def _actions(place: CasebookPlace) -> Iterator[dict[str, str]]:
         frozen = policies.is_frozen(participant)
         label = _("Thaw the casebook") if frozen else _("Freeze the casebook")
         yield {"label": label, "url": reverse("crf:freeze", args=[number])}
+
+
+def _allocation_actions(place: CasebookPlace) -> Iterator[dict[str, str]]:
+    participant = place.participant
+    if participant.state is Status.SCREENING and place.may("participants.randomise"):
+        yield {"label": _("Randomise"), "url": randomise_url(participant)}
+        yield {"label": _("Enter an envelope"), "url": f"{randomise_url(participant)}envelope/"}
+    if participant.enrolled_on and place.may("allocation.view") and not place.sight.blinded:
+        yield {"label": _("Allocation"), "url": f"{place.url}allocation/"}
+    if participant.enrolled_on:
+        yield from _afterwards(place)
 
 
 def _afterwards(place: CasebookPlace) -> Iterator[dict[str, str]]:

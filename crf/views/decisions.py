@@ -45,15 +45,27 @@ def judge(request: HttpRequest, number: str) -> HttpResponse:
 @permitted("participants.gate")
 @signed_in_again
 def phase(request: HttpRequest, number: str, phase: str) -> HttpResponse:
-    """The rule of a gate in words, the values it reads, what comes of it; and the decision."""
+    """The rule of a gate in words, the values it reads, what comes of it; and the decision. Or enrolment."""
     place = casebook_place(person(request), number)
     place.check_may("participants.gate")
+    if place.phase(phase).opens == "enrolment":
+        return _enrol(request, place, phase)
     view = _gate(place, phase)
     confirm = bound(ConfirmForm, request)
     if acted(request, confirm, decide_gate, by=place.user, participant=place.participant, phase=phase):
         messages.success(request, view.consequence)
         return redirect(place.url)
     return show(request, "phase", frame(place, view.label, form=confirm, view=view))
+
+
+def _enrol(request: HttpRequest, place: CasebookPlace, phase: str) -> HttpResponse:
+    """Why somebody cannot be enrolled now, or the decision to."""
+    confirm = bound(ConfirmForm, request)
+    if acted(request, confirm, decide_gate, by=place.user, participant=place.participant, phase=phase):
+        messages.success(request, _("The participant is enrolled."))
+        return redirect(place.url)
+    reasons = policies.reasons_not_enterable(place.participant, place.definition)
+    return show(request, "enrol", frame(place, _("Enrol"), form=confirm, reasons=reasons))
 
 
 def _assessed(request: HttpRequest, number: str) -> tuple[CasebookPlace, Assessment]:

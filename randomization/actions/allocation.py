@@ -46,7 +46,7 @@ def allocate(*, by: User, participant: Participant, idempotency_key: str) -> All
         return _allocate(by=by, participant=participant, idempotency_key=idempotency_key)
     except policies.StratumUsedUp as refusal:
         if not _was_told(participant, refusal.aim.listed):
-            _tell_used_up(by=by, participant=participant, aim=refusal.aim)
+            tell_used_up(by=by, participant=participant, aim=refusal.aim)
         raise
 
 
@@ -88,7 +88,7 @@ def lock_participant(participant: Participant) -> Participant:
 def _lock_places(participant: Participant, aim: Aim | None) -> None:
     """Two requests for one stratum, or under one cap, go one after the other."""
     list(policies.caps_at(participant.site).select_for_update())
-    if aim is not None:
+    if aim is not None and aim.is_complete:
         list(Stratum.objects.select_for_update().filter(list=aim.listed, key=aim.stratum_key))
 
 
@@ -131,7 +131,7 @@ def enter_trial(by: User, allocation: Allocation, *, on: datetime.date, **noted:
     participant = allocation.participant
     allocation.save()
     definition = current_definition()
-    phase = next(phase.key for phase in definition.phases if phase.opens == "allocation")
+    phase = definition.entry_phase.key
     enrol(by=by, participant=participant, phase=phase, on=on)
     open_visits(participant=participant, phase=phase, arm=allocation.arm)
     _note_allocation(allocation, noted)
@@ -164,7 +164,7 @@ def _was_told(participant: Participant, listed: RandomizationList) -> bool:
 
 
 @action("stratum.used_up", permission="participants.randomise", site=lambda participant, **_k: participant.site)
-def _tell_used_up(*, by: User, participant: Participant, aim: Aim) -> None:
+def tell_used_up(*, by: User, participant: Participant, aim: Aim) -> None:
     record(
         object_type="list",
         object_id=str(aim.listed.number),

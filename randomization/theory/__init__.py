@@ -7,7 +7,7 @@ levels of all participants, and names the arm that is preferred. An allocation i
 earlier allocations leave one arm possible.
 
 Minimisation is averaged over participants whose levels are independent and equally likely, unless ``patterns`` gives
-the combinations of levels with integer weights.
+the combinations of levels with integer weights. Where that would take hours, TooManyPlaces says how far it goes.
 """
 
 from randomization.blocks import (
@@ -27,6 +27,7 @@ from randomization.theory.figures import (
     moments,
     reference_set_size,
 )
+from randomization.theory.levels import MOST_PLACES, TooManyPlaces
 from randomization.theory.limits import LongRun, long_run
 from randomization.theory.strata import (
     strata_correct_guesses,
@@ -36,7 +37,9 @@ from randomization.theory.strata import (
 )
 
 __all__ = [
+    "MOST_PLACES",
     "LongRun",
+    "TooManyPlaces",
     "block_contents",
     "certain_in_block",
     "certain_share_of_blocks",

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from randomization.designs import Design, Minimisation
 from randomization.designs.form import Counts
-from randomization.theory.levels import Course, Hidden, Law, Level
+from randomization.theory.levels import Course, Hidden, Law, Level, check_number
 from randomization.theory.minimised import Patterns
 from randomization.theory.walks import Walk, correct_by_step, course_of, imbalance_of, shares_of, walk_of
 
@@ -52,7 +52,8 @@ def expected_certain(design: Design, n: int, *, sizes_known: bool = False) -> Fr
     walk = walk_of(design)
     beliefs: dict[tuple[Hidden, frozenset[Hidden]], Fraction] = {(walk.start, frozenset({walk.start})): Fraction(1)}
     certain = Fraction(0)
-    for _ in range(n):
+    for number in range(n):
+        check_number(number, beliefs)
         certain += sum(
             (chance for (_, belief), chance in beliefs.items() if len(_arms_after(walk, belief)) == 1), Fraction(0)
         )
@@ -88,11 +89,12 @@ def reference_set_size(design: Design, n: int) -> int:
         return int(len(design.ratio) ** n)
     walk = walk_of(design)
     sequences: dict[frozenset[Hidden], int] = {frozenset({walk.start}): 1}
-    for _ in range(n):
+    for number in range(n):
+        check_number(number, sequences)
         following: dict[frozenset[Hidden], int] = {}
-        for belief, number in sequences.items():
+        for belief, ways in sequences.items():
             for after in _arms_after(walk, belief).values():
-                following[after] = following.get(after, 0) + number
+                following[after] = following.get(after, 0) + ways
         sequences = following
     return sum(sequences.values())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from fractions import Fraction
 from math import gcd
 from typing import Any, NamedTuple, Protocol
@@ -14,6 +14,14 @@ Hidden = tuple[Any, ...]
 """What decides the next allocation: counts, places left in the open block, or margins of minimisation."""
 
 Ways = dict[tuple[Hidden, Counts], int]
+
+
+MOST_PLACES = 200_000
+"""Different places after one allocation up to which figures are worked out: some minutes and 300 MB."""
+
+
+class TooManyPlaces(ValueError):
+    """The figure wanted would take hours: the design has too many arms, factors or levels for so many allocations."""
 
 
 class Level(NamedTuple):
@@ -46,6 +54,16 @@ class Guess(Protocol):
     def __call__(self, hidden: Hidden, counts: Counts, /) -> Fraction: ...
 
 
+def check_number(n: int, places: Sized, *, spellings: int = 1) -> None:
+    """TooManyPlaces after ``n`` allocations. ``spellings``: how many places may be the same by another name."""
+    if len(places) > MOST_PLACES * spellings:
+        raise TooManyPlaces(
+            f"After {n} allocations this design may stand in more than {MOST_PLACES} different places, up to which "
+            f"exact figures are worked out. They reach {n - 1} allocations: simulate longer lists."
+        )
+
+
 def in_lowest_terms(n: int, ways: Mapping[tuple[Hidden, Counts], int], all_ways: int) -> Level:
+    check_number(n, ways)
     common = gcd(all_ways, *ways.values())
     return Level(n, {place: number // common for place, number in ways.items()}, all_ways // common)

@@ -18,20 +18,13 @@ from math import factorial, lcm, prod
 from randomization.designs import Minimisation
 from randomization.designs.form import Counts, lowest_terms
 from randomization.designs.minimisation import Margins, favoured
-from randomization.theory.levels import Hidden, Level, Ways, in_lowest_terms
+from randomization.theory.levels import Hidden, Level, Ways, check_number, in_lowest_terms
 
 Pattern = Mapping[str, str]
 Patterns = Iterable[tuple[Pattern, int]]
 
-MOST_PLACES = 200_000
-"""Different places after one allocation up to which figures are worked out: some minutes, and some 200 MB."""
-
 Chosen = tuple[int, ...]
 """For each factor the number of a level."""
-
-
-class TooManyPlaces(ValueError):
-    """The figure wanted would take hours: the design has too many arms, factors or levels for so many allocations."""
 
 
 class MinimisedWalk:
@@ -52,20 +45,23 @@ class MinimisedWalk:
         self.full = design.p.denominator * (self.pseudo_arms - 1) * lcm(*range(1, self.pseudo_arms + 1))
         self.weights = cache(self._weights)
         self.with_one = cache(_with_one)
-        self.rightly = cache(self._rightly)
+        self.preferred, self.rightly = cache(self._preferred), cache(self._rightly)
 
     def _chosen(self, levels: Pattern) -> Chosen:
         self.design.places(levels)  # refuses what the design does not know
         return tuple(known.index(levels[name]) for name, known in zip(self.names, self.levels_of, strict=True))
 
     def _weights(self, margins: Margins) -> tuple[int, ...]:
-        weights = self.design.weights(self.design.scores(tuple(margins[place] for place in self.order)))
+        weights = self.design.weights(self._scores(margins))
         return tuple(weight * self.full // sum(weights) for weight in weights)
+
+    def _scores(self, margins: Margins) -> tuple[int, ...]:
+        return self.design.scores(tuple(margins[place] for place in self.order))
 
     # --- the walk
 
     def levels(self) -> Iterator[Level]:
-        """The level before allocation 1, 2, 3, ... TooManyPlaces when there are more than MOST_PLACES."""
+        """The level before allocation 1, 2, 3, ..."""
         nothing = tuple(tuple((0,) * self.pseudo_arms for _ in levels) for levels in self.levels_of)
         level = Level(0, {(nothing, ()): 1}, 1)
         while True:
@@ -74,29 +70,26 @@ class MinimisedWalk:
 
     def _after(self, level: Level) -> Level:
         following: Ways = {}
-        for (hidden, _), ways in level.ways.items():
-            for after, times in self._moves(hidden).items():
-                following[after, ()] = following.get((after, ()), 0) + ways * times
-            if len(following) > MOST_PLACES:
-                raise TooManyPlaces(
-                    f"After {level.n + 1} allocations this minimisation may stand in more than {MOST_PLACES} different "
-                    f"places. Exact figures reach {level.n} allocations; simulate longer trials."
-                )
+        for after, ways in self._moved(level).items():
+            place = (self._renamed(after), ())
+            following[place] = following.get(place, 0) + ways
         patterns = prod(map(len, self.levels_of)) if self.given is None else sum(times for _, times in self.given)
         return in_lowest_terms(level.n + 1, following, level.all_ways * patterns * self.full)
 
-    def _moves(self, hidden: Hidden) -> dict[Hidden, int]:
-        """What may come after, with the number of ways."""
-        moves: dict[Hidden, int] = {}
-        for chosen, times in self._participants(hidden):
-            margins = tuple(levels[level] for levels, level in zip(hidden, chosen, strict=True))
-            for pseudo_arm, weight in enumerate(self.weights(margins)):
-                after = self._renamed([
-                    (*levels[:level], self.with_one(levels[level], pseudo_arm), *levels[level + 1 :])
-                    for levels, level in zip(hidden, chosen, strict=True)
-                ])  # fmt: skip
-                moves[after] = moves.get(after, 0) + times * weight
-        return moves
+    def _moved(self, level: Level) -> dict[Hidden, int]:
+        """The ways to come to each place. Renaming is dear, so it is left until these are added up."""
+        moved: dict[Hidden, int] = {}
+        for (hidden, _), ways in level.ways.items():
+            check_number(level.n + 1, moved, spellings=5)
+            for chosen, times in self._participants(hidden):
+                came = ways * times
+                for pseudo_arm, weight in enumerate(self.weights(_margins(hidden, chosen))):
+                    after = tuple([
+                        (*levels[:place], self.with_one(levels[place], pseudo_arm), *levels[place + 1 :])
+                        for levels, place in zip(hidden, chosen, strict=True)
+                    ])  # fmt: skip
+                    moved[after] = moved.get(after, 0) + came * weight
+        return moved
 
     def _participants(self, hidden: Hidden) -> Iterator[tuple[Chosen, int]]:
         """Who may come next, with weights: one for all whose margins are the same, unless patterns were given."""
@@ -108,7 +101,7 @@ class MinimisedWalk:
             chosen = tuple(levels.index(margin) for levels, margin in zip(hidden, margins, strict=True))
             yield chosen, prod(counts[margin] for counts, margin in zip(counted, margins, strict=True))
 
-    def _renamed(self, hidden: list[Margins]) -> Hidden:
+    def _renamed(self, hidden: Hidden) -> Hidden:
         """The same for most places that differ by names alone; never the same for others."""
         columns = [[[margin[arm] for margin in levels] for levels in hidden] for arm in range(self.pseudo_arms)]
         if self.given is None:
@@ -151,10 +144,12 @@ class MinimisedWalk:
         """The guesser knows the levels and the margins, and names the likeliest arm."""
         right, everybody = Fraction(0), 0
         for chosen, times in self._participants(hidden):
-            margins = [hidden[place][chosen[place]] for place in self.order]
-            right += times * self.rightly(len(favoured(self.design.scores(tuple(margins)))))
+            right += times * self.rightly(self.preferred(_margins(hidden, chosen)))
             everybody += times
         return right / everybody
+
+    def _preferred(self, margins: Margins) -> int:
+        return len(favoured(self._scores(margins)))
 
     def _rightly(self, preferred: int) -> Fraction:
         """Chance that the likeliest arm comes when so many pseudo-arms, whichever they are, are preferred."""
@@ -166,6 +161,10 @@ class MinimisedWalk:
             for owned, ways in dealt.items()
         )
         return sum(likeliest, Fraction(0)) / factorial(self.pseudo_arms)
+
+
+def _margins(hidden: Hidden, chosen: Chosen) -> Margins:
+    return tuple([levels[level] for levels, level in zip(hidden, chosen, strict=True)])
 
 
 def _with_one(margin: Counts, pseudo_arm: int) -> Counts:

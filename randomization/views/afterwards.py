@@ -5,18 +5,16 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from randomization import actions, policies
 from randomization.forms import ActForm, CorrectionForm
 from randomization.models import Allocation, RandomisedInError
-from randomization.views.frames import act_page, acted, crumbs, moment
+from randomization.views.frames import act_page, acted, after_act, crumbs, moment
 from trialmgr.participants.queries import participant_for
 from trialmgr.people.forms import ReasonForm, bound
 from trialmgr.people.guards import permitted, person, signed_in_again
 from trialmgr.people.models import User
-from trialmgr.studies.queries import current_definition
 
 
 @permitted("allocation.correct")
@@ -27,7 +25,7 @@ def correct(request: HttpRequest, number: str) -> HttpResponse:
     form = bound(CorrectionForm, request, levels=policies.levels_known(allocation))
     if acted(request, form, lambda: actions.correct_stratum(by=user, allocation=allocation, **form.act())):
         messages.success(request, _("The correction is kept beside the level as randomised."))
-        return redirect(_after(user, number))
+        return redirect(after_act(user, number))
     standing = policies.levels_corrected(allocation)
     heading = _("Correct a stratum")
     return act_page(
@@ -38,7 +36,7 @@ def correct(request: HttpRequest, number: str) -> HttpResponse:
         rows=[{"key": factor, "value": level} for factor, level in standing.items()],
         warning=_("The allocation and its place in the list stay as they are; both levels are kept and exported."),
         submit=_("Keep the correction"),
-        back=_after(user, number),
+        back=after_act(user, number),
         breadcrumbs=crumbs(allocation.participant, heading),
     )
 
@@ -49,10 +47,9 @@ def flag(request: HttpRequest, number: str) -> HttpResponse:
     user = person(request)
     allocation = _allocation(user, number, "allocation.flag")
     form = bound(ReasonForm, request)
-    reason = {"reason": form.cleaned_data["reason"]} if form.is_valid() else {}
-    if acted(request, form, lambda: actions.flag_in_error(by=user, allocation=allocation, **reason)):
+    if acted(request, form, lambda: actions.flag_in_error(by=user, allocation=allocation, **form.cleaned_data)):
         messages.success(request, _("The flag is kept. A second person countersigns it."))
-        return redirect(_after(user, number))
+        return redirect(after_act(user, number))
     heading = _("Randomised in error")
     return act_page(
         request,
@@ -61,7 +58,7 @@ def flag(request: HttpRequest, number: str) -> HttpResponse:
         caption=number,
         warning=_("The participant stays in the list and in the intention-to-treat set. A second person countersigns."),
         submit=_("Flag as randomised in error"),
-        back=_after(user, number),
+        back=after_act(user, number),
         breadcrumbs=crumbs(allocation.participant, heading),
     )
 
@@ -76,7 +73,7 @@ def countersign(request: HttpRequest, number: str) -> HttpResponse:
     form = bound(ActForm, request)
     if acted(request, form, lambda: actions.countersign_in_error(by=user, flag=flagged)):
         messages.success(request, _("The flag is countersigned."))
-        return redirect(_after(user, number))
+        return redirect(after_act(user, number))
     heading = _("Countersign: randomised in error")
     return act_page(
         request,
@@ -89,7 +86,7 @@ def countersign(request: HttpRequest, number: str) -> HttpResponse:
         ],
         warning=_("You sign in again. Your signature says that you hold this to be so."),
         submit=_("Countersign"),
-        back=_after(user, number),
+        back=after_act(user, number),
         breadcrumbs=crumbs(allocation.participant, heading),
     )
 
@@ -102,9 +99,3 @@ def _allocation(user: User, number: str, permission: str) -> Allocation:
     if allocation is None:
         raise Http404
     return allocation
-
-
-def _after(user: User, number: str) -> str:
-    """The allocation for the unblinded, the casebook for others."""
-    sees = user.may("allocation.view") and not user.sight(current_definition()).blinded
-    return reverse("randomization:allocation" if sees else "participants:detail", args=[number])

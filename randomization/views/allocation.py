@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.core.exceptions import BadRequest, PermissionDenied
+from django.contrib import messages
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.formats import date_format
@@ -17,8 +18,9 @@ from randomization import actions
 from randomization.confirmation import confirmation_paper, confirmed, proofs
 from randomization.forms import OnceForm
 from randomization.models import Allocation
-from randomization.policies import reasons_not_allocatable
-from randomization.views.frames import Rows, crumbs
+from randomization.policies import check_unblinded, reasons_not_allocatable
+from randomization.views.frames import Rows, after_act, crumbs
+from randomization.views.noted import acts_on, noted, strata_table
 from trialmgr.participants.models import Participant
 from trialmgr.participants.policies import valid_consent
 from trialmgr.participants.queries import participant_for
@@ -31,17 +33,19 @@ from trialmgr.studies.queries import current_definition
 @signed_in_again
 def randomise(request: HttpRequest, number: str) -> HttpResponse:
     """Check your answers, sign in again, randomise; or every reason why it cannot be done now."""
-    participant = participant_for(person(request), number, permission="participants.randomise")
+    user = person(request)
+    participant = participant_for(user, number, permission="participants.randomise")
     if request.method != "POST":
-        return _randomise_page(request, participant, reasons_not_allocatable(participant))
+        return _randomise_page(request, participant, reasons_not_allocatable(participant, user))
     form = OnceForm(request.POST)
     if not form.is_valid():
         raise BadRequest
     try:
-        actions.allocate(by=person(request), participant=participant, **form.cleaned_data)
+        actions.allocate(by=user, participant=participant, **form.cleaned_data)
     except ActionRefused as refusal:
         return _randomise_page(request, participant, refusal.reasons, status=409)
-    return redirect("randomization:allocation", number=number)
+    messages.success(request, _("The participant is randomised."))
+    return redirect(after_act(user, number))
 
 
 def _randomise_page(
@@ -91,7 +95,9 @@ def allocation(request: HttpRequest, number: str) -> HttpResponse:
     found = allocation_seen(user, number)
     page = {
         "participant": found.participant,
-        "rows": confirmed(found, definition, "en" if get_language() == "en" else "nl"),
+        "rows": [*confirmed(found, definition, "en" if get_language() == "en" else "nl"), *noted(found)],
+        "strata": strata_table(found),
+        "acts": list(acts_on(user, found)),
         "proofs": proofs(found),
         "breadcrumbs": crumbs(found.participant, _("Allocation")) if user.may("participants.view") else None,
     }
@@ -110,10 +116,8 @@ def confirmation(request: HttpRequest, number: str) -> HttpResponse:
 
 def allocation_seen(user: User, number: str) -> Allocation:
     """403 for the blinded, whether there is an allocation or not; 404 for one of another site."""
-    if user.sight(current_definition()).blinded:
-        raise PermissionDenied(_("Your role does not allow this."))
+    check_unblinded(user)
     rows = Allocation.objects.for_user(user).select_related("participant__site", "row__stratum__list")
     found: Allocation = get_object_or_404(rows, participant__number=number)
     user.check_may("allocation.view", site=found.participant.site)
     return found
-

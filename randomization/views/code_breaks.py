@@ -1,4 +1,4 @@
-"""Breaking the code of one participant, and the log of it, which is for the sponsor's unblinded roles and inspectors."""
+"""Breaking the code of one participant; and the log of it, for the sponsor's unblinded roles and inspectors."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def code_break(request: HttpRequest, number: str) -> HttpResponse:
         caption=number,
         warning=_(
             "For an emergency in which the treatment must be known. The sponsor gets notice. Whoever works blinded is "
-            "unblinded from then on: no form can be entered in a blinded role any more, and the role ends with this day."
+            "unblinded from then on: they enter no form in a blinded role any more, and the role ends with this day."
         ),
         submit=_("Break the code"),
         danger=True,

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from randomization import actions, policies
 from randomization.forms import EnvelopeForm
-from randomization.views.frames import act_page, acted, crumbs
+from randomization.views.frames import act_page, acted, after_act, crumbs
 from trialmgr.participants.queries import participant_for
 from trialmgr.people.forms import bound
 from trialmgr.people.guards import permitted, person, signed_in_again
@@ -25,7 +25,7 @@ def envelope(request: HttpRequest, number: str) -> HttpResponse:
     form = bound(EnvelopeForm, request)
     if acted(request, form, lambda: actions.enter_envelope(by=user, participant=participant, **form.act())):
         messages.success(request, _("The envelope is entered."))
-        return redirect("randomization:allocation", number=number)
+        return redirect(after_act(user, number))
     wanting = policies.reasons_of_participant(participant, user)
     heading = _("Enter an envelope")
     return act_page(
@@ -35,8 +35,8 @@ def envelope(request: HttpRequest, number: str) -> HttpResponse:
         caption=number,
         rows=[{"key": _("Wanting now, and noted"), "value": "\n".join(wanting)}] if wanting else [],
         warning=_(
-            "Only for an envelope that was opened while the system was down. The participant gets the place of the list "
-            "that this envelope holds, for good."
+            "Only for an envelope that was opened while the system was down. For good the participant gets the place of "
+            "the list that this envelope holds."
         ),
         submit=_("Enter the envelope"),
         back=reverse("participants:detail", args=[number]),

@@ -16,6 +16,8 @@ from django.utils.translation import gettext as _
 from audit.acts import ActionRefused
 from trialmgr.participants.models import Participant
 from trialmgr.people.forms import ActForm, status_of
+from trialmgr.people.models import User
+from trialmgr.studies.queries import current_definition
 
 Rows = list[dict[str, Any]]
 
@@ -50,5 +52,13 @@ def acted(request: HttpRequest, form: ActForm, act: Callable[[], object]) -> boo
 
 
 def act_page(request: HttpRequest, form: ActForm, heading: str, **context: Any) -> HttpResponse:
-    """One thing a page. ``rows``: what it is about; ``warning``; ``submit``; ``back``; ``caption`` above the heading."""
-    return render(request, "randomization/act.html", {"form": form, "heading": heading, **context}, status=status_of(form))
+    """One thing a page. ``rows``: what it is about; ``caption``: above the heading; ``warning``, ``submit``, ``back``."""
+    return render(
+        request, "randomization/act.html", {"form": form, "heading": heading, **context}, status=status_of(form)
+    )
+
+
+def after_act(user: User, number: str) -> str:
+    """Where an act on an allocation leads: to it, for the unblinded; to the casebook, for others."""
+    sees = user.may("allocation.view") and not user.sight(current_definition()).blinded
+    return reverse("randomization:allocation" if sees else "participants:detail", args=[number])

@@ -30,7 +30,8 @@ def limits(request: HttpRequest) -> HttpResponse:
     holds = {hold.site_id: hold for hold in AllocationHold.objects.filter(lifted_at=None)}
     rows = [_line(None, counted.total(), caps.get(None), holds.get(None), may)]
     rows += [
-        _line(site, counted[site.pk], caps.get(site.pk), holds.get(site.pk), may) for site in Site.objects.order_by("code")
+        _line(site, counted[site.pk], caps.get(site.pk), holds.get(site.pk), may)
+        for site in Site.objects.order_by("code")
     ]
     page = {"columns": _columns(may), "rows": rows, "breadcrumbs": list_crumbs(_("Caps and holds"))}
     return render(request, "randomization/limits.html", page)
@@ -75,11 +76,15 @@ def set_cap(request: HttpRequest, place: str) -> HttpResponse:
         messages.success(request, _("The cap is set."))
         return redirect("randomization:limits")
     standing = AllocationCap.objects.filter(site=site).first()
-    rows = [
-        {"key": _("Cap"), "value": str(standing.participants)},
-        {"key": _("Set"), "value": f"{moment(standing.set_at)}, {standing.set_by}"},
-        {"key": _("Reason"), "value": standing.reason},
-    ] if standing else []
+    rows = (
+        [
+            {"key": _("Cap"), "value": str(standing.participants)},
+            {"key": _("Set"), "value": f"{moment(standing.set_at)}, {standing.set_by}"},
+            {"key": _("Reason"), "value": standing.reason},
+        ]
+        if standing
+        else []
+    )
     return _page(request, form, site, _("Set the cap"), rows=rows)
 
 
@@ -102,10 +107,14 @@ def lift_hold(request: HttpRequest, place: str) -> HttpResponse:
         messages.success(request, _("Randomisation goes on."))
         return redirect("randomization:limits")
     hold = AllocationHold.objects.filter(site=site, lifted_at=None).first()
-    rows = [
-        {"key": _("On hold since"), "value": f"{moment(hold.placed_at)}, {hold.placed_by}"},
-        {"key": _("Reason"), "value": hold.reason},
-    ] if hold else []
+    rows = (
+        [
+            {"key": _("On hold since"), "value": f"{moment(hold.placed_at)}, {hold.placed_by}"},
+            {"key": _("Reason"), "value": hold.reason},
+        ]
+        if hold
+        else []
+    )
     return _page(request, form, site, _("End the hold"), rows=rows)
 
 

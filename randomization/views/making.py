@@ -18,9 +18,16 @@ from audit.acts import ActionRefused
 from randomization import actions
 from randomization.findings import DesignRefused
 from randomization.forms import ActForm
-from randomization.models import ListPurpose, ListStatus, RandomizationList
+from randomization.models import (
+    ListExtension,
+    ListOrigin,
+    ListPurpose,
+    ListStatus,
+    RandomizationList,
+)
 from randomization.pace import Forecast
-from randomization.policies import check_second_person
+from randomization.policies import check_second_person, is_minimised, places_left, reasons_not_in_force
+from randomization.queries import manifest_in_force
 from randomization.supply import forecasts
 from randomization.views.frames import Rows, list_crumbs, moment
 from trialmgr.people.guards import permitted, person, signed_in_again
@@ -36,6 +43,10 @@ PURPOSE_LABELS = {
     ListPurpose.LIVE: gettext_lazy("Live"),
     ListPurpose.REHEARSAL: gettext_lazy("Rehearsal: never for real participants"),
 }
+ORIGIN_LABELS = {
+    ListOrigin.GENERATED: gettext_lazy("Made here from a secret"),
+    ListOrigin.IMPORTED: gettext_lazy("Made by an independent statistician and imported"),
+}
 
 
 @permitted("lists.view", "lists.activate")
@@ -46,6 +57,7 @@ def lists(request: HttpRequest) -> HttpResponse:
     page = {
         "lists": [_list_view(user, one) for one in listed],
         "may_make": user.may("lists.make"),
+        "may_view": user.may("lists.view"),
     }
     return render(request, "randomization/lists.html", page)
 
@@ -60,7 +72,28 @@ def _list_view(user: User, listed: RandomizationList) -> dict[str, Any]:
         "strata_columns": _strata_columns(),
         "url": reverse("randomization:list", args=[listed.number]) if may_view else "",
         "activate_url": reverse("randomization:activate", args=[listed.number]) if waits else "",
+        "acts": [*_acts_of_making(user, listed), *_acts_of_activating(user, listed)],
     }
+
+
+def _acts_of_making(user: User, listed: RandomizationList) -> list[dict[str, str]]:
+    if not user.may("lists.make") or reasons_not_in_force(listed):
+        return []
+    extend = {"label": _("Extend the list"), "url": reverse("randomization:extend", args=[listed.number])}
+    pack = {"label": _("Print envelopes"), "url": reverse("randomization:envelopes", args=[listed.number])}
+    return [extend, *([pack] if listed.strata.exclude(reserved_from=None).exists() else [])]
+
+
+def _acts_of_activating(user: User, listed: RandomizationList) -> list[dict[str, str]]:
+    if not user.may("lists.activate"):
+        return []
+    return [
+        {
+            "label": _("Activate extension %(number)s") % {"number": waiting.number},
+            "url": reverse("randomization:activate_extension", args=[listed.number, waiting.number]),
+        }
+        for waiting in listed.extensions.filter(activated_at=None).exclude(made_by=user)
+    ]
 
 
 def _about(listed: RandomizationList) -> Rows:
@@ -68,13 +101,24 @@ def _about(listed: RandomizationList) -> Rows:
     rows: Rows = [
         {"key": _("Status"), "value": status, "kind": kind},
         {"key": _("Purpose"), "value": PURPOSE_LABELS[ListPurpose(listed.purpose)]},
+        {"key": _("Origin"), "value": ORIGIN_LABELS[ListOrigin(listed.origin)]},
         {"key": _("Commitment"), "value": listed.commitment},
         {"key": _("Made"), "value": f"{moment(listed.made_at)}, {listed.made_by.actor_name}"},
     ]
     if listed.activated_by is not None:
         activated = f"{moment(listed.activated_at)}, {listed.activated_by.actor_name}"
         rows.append({"key": _("Activated"), "value": activated})
-    return rows
+    return rows + [_extension(each) for each in listed.extensions.select_related("made_by", "activated_by")]
+
+
+def _extension(extension: ListExtension) -> dict[str, Any]:
+    made = f"{moment(extension.made_at)}, {extension.made_by.actor_name}"
+    if extension.activated_by is None:
+        told = _("Made %(made)s; waits to be activated") % {"made": made}
+    else:
+        activated = f"{moment(extension.activated_at)}, {extension.activated_by.actor_name}"
+        told = _("Made %(made)s; activated %(activated)s") % {"made": made, "activated": activated}
+    return {"key": _("Extension %(number)s") % {"number": extension.number}, "value": told}
 
 
 def _strata_columns() -> list[dict[str, Any]]:
@@ -88,16 +132,26 @@ def _strata_columns() -> list[dict[str, Any]]:
 
 
 def _strata(listed: RandomizationList) -> list[list[dict[str, Any]]]:
-    return [_stratum(each) for each in forecasts(listed)]
+    """The shortest supply first. Minimisation has one stratum, for the whole trial, and no supply to speak of."""
+    if is_minimised(listed):
+        return [_cells(one.key, (one.length, places_left(one), None, None), None) for one in listed.strata.all()]
+    return [_supply(each) for each in forecasts(listed)]
 
 
-def _stratum(each: Forecast) -> list[dict[str, Any]]:
-    supply = each.supply
+def _supply(each: Forecast) -> list[dict[str, Any]]:
+    lasts = date_format(each.lasts_until, "Y-m-d") if each.lasts_until else _("Beyond ten years")
+    numbers = (each.supply.length, each.supply.left, each.supply.came, each.need)
+    tag = (_("Runs low"), "late") if each.is_low else (_("Enough"), "done")
+    return [*_cells(each.supply.stratum, numbers, lasts)[:-1], {"text": tag[0], "kind": tag[1]}]
+
+
+def _cells(stratum: str, numbers: Sequence[int | None], lasts: str | None) -> list[dict[str, Any]]:
+    """As wide as the columns are; a dash where there is nothing to say."""
     return [
-        {"text": supply.stratum},
-        *({"text": number, "numeric": True} for number in (supply.length, supply.left, supply.came, each.need)),
-        {"text": date_format(each.lasts_until) if each.lasts_until else _("No end in sight")},
-        {"text": _("Runs low"), "kind": "late"} if each.is_low else {"text": _("Enough"), "kind": "done"},
+        {"text": stratum},
+        *({"text": number, "numeric": True} for number in numbers),
+        {"text": lasts},
+        {"text": None},
     ]
 
 
@@ -108,7 +162,7 @@ def one_list(request: HttpRequest, number: int) -> HttpResponse:
     shown = _list_view(person(request), listed)
     page = {
         **shown,
-        "manifest": json.dumps(listed.manifest, indent=2, ensure_ascii=False, sort_keys=True),
+        "manifest": json.dumps(manifest_in_force(listed), indent=2, ensure_ascii=False, sort_keys=True),
         "breadcrumbs": list_crumbs(str(shown["heading"])),
     }
     return render(request, "randomization/list.html", page)

@@ -13,14 +13,20 @@ from typing import TypeVar
 
 from django.db import models
 from django.test import override_settings
+from django.utils import timezone
 
 from crf import actions as crf
 from crf.models import FormEntry, Query, Visit
 from exports import actions as exports
 from randomization import actions as randomization
-from randomization.models import RandomizationList
+from randomization.actions.allocation import tell_used_up
+from randomization.envelopes import envelope_name
+from randomization.models import Allocation, CodeBreak, ListExtension, RandomizationList, Stratum
+from randomization.policies import Aim
 from tests import walk
 from tests.amendments import put_in_force
+from tests.randomization.list_making import allocated, list_in_force
+from tests.randomization.test_bringing import csv_of, lines
 from trialmgr.overview.actions import export_trail
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants import actions as participants
@@ -413,7 +419,129 @@ def _release_downloaded(cast: Cast) -> Act:
     return download
 
 
+def allocation_of(cast: Cast) -> Allocation:
+    return Allocation.objects.select_related("participant__site").get(participant=walk.randomised(cast))
+
+
+def _cap_set(cast: Cast) -> Act:
+    return lambda: randomization.set_cap(
+        by=the(cast, Role.DATA_MANAGER), site=Site.objects.get(code=SITE), participants=5, reason="contract"
+    )
+
+
+def _hold_placed(cast: Cast) -> Act:
+    return lambda: randomization.place_hold(by=the(cast, Role.DATA_MANAGER), site=None, reason="recall")
+
+
+def _hold_lifted(cast: Cast) -> Act:
+    _hold_placed(cast)()
+    return lambda: randomization.lift_hold(by=the(cast, Role.DATA_MANAGER), site=None, reason="batch replaced")
+
+
+def _stratum_corrected(cast: Cast) -> Act:
+    allocation = allocation_of(cast)
+    return lambda: randomization.correct_stratum(
+        by=the(cast, Role.COORDINATOR), allocation=again(allocation), factor="site", corrected="LUMC", reason="typed"
+    )
+
+
+def _flagged(cast: Cast) -> Act:
+    allocation = allocation_of(cast)
+    return lambda: randomization.flag_in_error(
+        by=the(cast, Role.COORDINATOR), allocation=again(allocation), reason="was not eligible"
+    )
+
+
+def _countersigned(cast: Cast) -> Act:
+    flag = randomization.flag_in_error(
+        by=the(cast, Role.COORDINATOR), allocation=allocation_of(cast), reason="was not eligible"
+    )
+    return lambda: randomization.countersign_in_error(by=the(cast, Role.INVESTIGATOR), flag=again(flag))
+
+
+def _code_broken(cast: Cast) -> Act:
+    participant = walk.randomised(cast)
+    return lambda: randomization.break_code(
+        by=the(cast, Role.INVESTIGATOR), participant=again(participant), reason="fainted"
+    )
+
+
+def _code_break_noticed(cast: Cast) -> Act:
+    _code_broken(cast)()
+    return lambda: randomization.notice_code_break(by=the(cast, Role.DATA_MANAGER), broken=CodeBreak.objects.get())
+
+
+def _unblinded(cast: Cast) -> Act:
+    return lambda: people.note_unblinding(by=the(cast, Role.RATER), reason="was told")
+
+
+def _envelope_entered(cast: Cast) -> Act:
+    list_in_force(cast, length_per_stratum=6, envelopes=2)
+    participant = walk.baseline_done(cast)
+    stratum = Stratum.objects.get(list__status="active", key=f"site={SITE}")
+    return lambda: randomization.enter_envelope(
+        by=the(cast, Role.COORDINATOR),
+        participant=again(participant),
+        envelope=envelope_name(stratum.list, stratum, 5),
+        opened_at=timezone.now(),
+        opened_by="Night nurse",
+        reason="the server was down",
+    )
+
+
+def _envelopes_exported(cast: Cast) -> Act:
+    listed = list_in_force(cast, length_per_stratum=6, envelopes=2)
+    return lambda: randomization.export_envelopes(by=the(cast, Role.UNBLINDED_STATISTICIAN), listed=again(listed))
+
+
+def _list_extended(cast: Cast) -> Act:
+    listed = RandomizationList.objects.get(status="active")
+    return lambda: randomization.extend_list(
+        by=the(cast, Role.UNBLINDED_STATISTICIAN), listed=again(listed), reason="more participants", to=300
+    )
+
+
+def _extension_activated(cast: Cast) -> Act:
+    _list_extended(cast)()
+    return lambda: randomization.activate_extension(
+        by=the(cast, Role.DATA_MANAGER), extension=ListExtension.objects.get(activated_at=None)
+    )
+
+
+def _list_imported(cast: Cast) -> Act:
+    file = csv_of(lines(current_definition()))
+    return lambda: randomization.import_list(by=the(cast, Role.UNBLINDED_STATISTICIAN), file=file)
+
+
+def _list_revealed(cast: Cast) -> Act:
+    _locked(cast)()
+    listed, folder = RandomizationList.objects.get(status="active"), Path(tempfile.mkdtemp())
+    return lambda: randomization.reveal_list(
+        by=the(cast, Role.UNBLINDED_STATISTICIAN), listed=again(listed), out=folder / uuid.uuid4().hex
+    )
+
+
+def _used_up(cast: Cast) -> Act:
+    listed = list_in_force(cast, length_per_stratum=1)
+    allocated(cast, SITE)
+    participant = walk.baseline_done(cast)
+    aim = Aim(listed, {"site": SITE})
+    return lambda: tell_used_up(by=the(cast, Role.COORDINATOR), participant=again(participant), aim=aim)
+
+
 RECIPES: dict[str, Recipe] = {
+    "allocation.countersigned": _countersigned,
+    "allocation.flagged": _flagged,
+    "cap.set": _cap_set,
+    "code.broken": _code_broken,
+    "code_break.noticed": _code_break_noticed,
+    "envelope.entered": _envelope_entered,
+    "envelopes.exported": _envelopes_exported,
+    "hold.lifted": _hold_lifted,
+    "hold.placed": _hold_placed,
+    "stratum.corrected": _stratum_corrected,
+    "stratum.used_up": _used_up,
+    "user.unblinded": _unblinded,
     "casebook.frozen": _frozen,
     "casebook.opened": _opened,
     "casebook.thawed": _thawed,
@@ -432,7 +560,11 @@ RECIPES: dict[str, Recipe] = {
     "gate.decided": _gated,
     "items.verified": _verified,
     "list.activated": _list_activated,
+    "list.extended": _list_extended,
+    "list.extension_activated": _extension_activated,
+    "list.imported": _list_imported,
     "list.made": _list_made,
+    "list.revealed": _list_revealed,
     "participant.ended": _ended,
     "participant.enrolled": _enrolled,
     "participant.phase_opened": _phase_opened,

@@ -32,6 +32,16 @@ EVERYBODY = frozenset(Role)
 
 # Which roles each action lets in. A new action has to be entered here.
 WHO_MAY: dict[str, frozenset[Role]] = {
+    "allocation.countersigned": frozenset({INV, D}),
+    "allocation.flagged": frozenset({C, INV}),
+    "cap.set": frozenset({D}),
+    "code.broken": frozenset({INV, T}),
+    "code_break.noticed": frozenset({D, U}),
+    "envelope.entered": frozenset({C, INV}),
+    "hold.lifted": frozenset({D}),
+    "hold.placed": frozenset({D}),
+    "stratum.corrected": frozenset({C, INV}),
+    "stratum.used_up": frozenset({C, INV}),
     "casebook.frozen": frozenset({D}),
     "casebook.opened": frozenset({C, INV}),
     "casebook.thawed": frozenset({D}),
@@ -49,8 +59,13 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "entry.signed": frozenset({INV}),
     "gate.decided": frozenset({INV}),
     "items.verified": frozenset({M}),
+    "envelopes.exported": frozenset({U}),
     "list.activated": frozenset({D, U}),
+    "list.extended": frozenset({U}),
+    "list.extension_activated": frozenset({D, U}),
+    "list.imported": frozenset({U}),
     "list.made": frozenset({U}),
+    "list.revealed": frozenset({U}),
     "participant.ended": frozenset({C, INV}),
     "participant.enrolled": frozenset({C, INV}),
     "participant.phase_opened": frozenset({INV}),
@@ -84,14 +99,19 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "user.sign_in_failed": EVERYBODY,
     "user.signed_in": EVERYBODY,
     "user.signed_out": EVERYBODY,
+    "user.unblinded": EVERYBODY,
     "visit.added": frozenset({C, INV, R, T}),
     "visit.day_set": frozenset({C, INV, R, T}),
     "visit.not_done": frozenset({C, INV, R, T}),
 }
 
 WORK_WHEN_LOCKED = {
+    "code.broken",
+    "code_break.noticed",
+    "user.unblinded",
     "contact.erased",
     "contact.read",
+    "list.revealed",
     "release.downloaded",
     "release.made",
     "role.ended",
@@ -142,7 +162,9 @@ def test_an_action_asks_for_its_permission_before_anything_else(name: str) -> No
             asked.append(permission)
             raise PermissionDenied
 
-    anything = dict.fromkeys(("site", "participant", "visit", "entry", "query", "consent", "membership"), MagicMock())
+    anything = dict.fromkeys(
+        ("site", "participant", "visit", "entry", "query", "consent", "membership", "allocation", "flag"), MagicMock()
+    )
     with pytest.raises(PermissionDenied):
         ACTIONS[name].function(by=Stranger(), **anything)
     assert asked == [ACTIONS[name].permission]

@@ -34,6 +34,33 @@ def test_eight_processes_give_two_hundred_participants_each_a_slot_of_their_own_
     _print_rate(outcomes)
 
 
+@pytest.mark.slow
+def test_a_cap_is_never_passed_though_two_strata_are_allocated_from_at_the_same_moment(tmp_path: Path) -> None:
+    most = 5
+    with installation(tmp_path) as site:
+        numbers = site.ask(*WORKER, "prepare", "16", "UMCG", "LUMC")["ready"]
+        site.ask(*WORKER, "cap", str(most))
+        begin = str(time.time() + 5)
+        shares = [numbers[process::4] for process in range(4)]
+        outcomes = site.all_at_once([(*WORKER, "click", begin, "own", *share) for share in shares])
+        after = site.ask(*WORKER, "examine")
+    assert len(after["slots"]) == most
+    assert sum(outcome["refused"] for outcome in outcomes) == len(numbers) - most
+    assert (after["findings"], after["faults"]) == ([], [])
+
+
+@pytest.mark.slow
+def test_two_clicks_at_the_same_moment_on_two_servers_give_one_allocation_and_the_same_answer(tmp_path: Path) -> None:
+    with installation(tmp_path) as site:
+        numbers = site.ask(*WORKER, "prepare", "10", "UMCG")["ready"]
+        begin = str(time.time() + 5)
+        outcomes = site.all_at_once([(*WORKER, "click", begin, "one key", *numbers) for _server in range(2)])
+        after = site.ask(*WORKER, "examine")
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0]["refused"] == 0
+    assert sorted(position for _stratum, position in after["slots"]) == list(range(1, len(numbers) + 1))
+
+
 def _print_rate(outcomes: list[dict[str, float]]) -> None:
     seconds = max(outcome["seconds"] for outcome in outcomes)
     print(f"\n{PARTICIPANTS} allocations by {PROCESSES} processes: {PARTICIPANTS / seconds:.0f} a second")

@@ -15,8 +15,9 @@ django.setup()
 
 from django.conf import settings  # noqa: E402  Django is set up first
 
+from audit.acts import ActionRefused  # noqa: E402
 from audit.verification import verify  # noqa: E402
-from randomization.actions import allocate  # noqa: E402
+from randomization.actions import allocate, set_cap  # noqa: E402
 from randomization.models import Allocation, RandomizationList  # noqa: E402
 from randomization.queries import list_findings  # noqa: E402
 from tests import walk  # noqa: E402
@@ -44,6 +45,27 @@ def randomise(begin: str, *numbers: str) -> dict[str, Any]:
     return {"allocated": len(numbers), "seconds": time.perf_counter() - started}
 
 
+def cap(most: str) -> dict[str, Any]:
+    """At most so many in the whole trial."""
+    set_cap(by=standing_cast().at("", Role.DATA_MANAGER), site=None, participants=int(most), reason="a small trial")
+    return {}
+
+
+def click(begin: str, key: str, *numbers: str) -> dict[str, Any]:
+    """Ask for each of these participants with the same key as whoever else asks; refusals are counted."""
+    cast, answers, refused = standing_cast(), {}, 0
+    participants = {each.number: each for each in Participant.objects.select_related("site")}
+    time.sleep(max(0.0, float(begin) - time.time()))
+    for number in numbers:
+        by = cast.at(participants[number].site.code, Role.COORDINATOR)
+        try:
+            asked = f"{key} {number}"
+            answers[number] = allocate(by=by, participant=participants[number], idempotency_key=asked).row_id
+        except ActionRefused:
+            refused += 1
+    return {"answers": answers, "refused": refused}
+
+
 def examine() -> dict[str, Any]:
     """What stands in the database now."""
     listed = RandomizationList.objects.get()
@@ -61,6 +83,8 @@ if __name__ == "__main__":
     commands: dict[str, Callable[..., dict[str, Any]]] = {
         "prepare": prepare,
         "randomise": randomise,
+        "cap": cap,
+        "click": click,
         "examine": examine,
     }
     command = commands[sys.argv[1]]

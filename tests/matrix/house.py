@@ -11,6 +11,8 @@ from django.urls import reverse
 from crf.actions import raise_query
 from crf.models import FormEntry
 from exports.actions import lock_study, make_release, unlock_study
+from randomization.actions import break_code, extend_list, flag_in_error
+from randomization.models import RandomizationList
 from tests.conftest import PASSWORD
 from tests.walk import at_week_8, fill, visit_of
 from trialmgr.overview.rehearsal.cast import Cast
@@ -63,11 +65,28 @@ def build(cast: Cast) -> House:
     fill(cast, visit_of(participant, "log"), "adverse_event")
     entry = FormEntry.objects.get(visit__participant=participant, visit__key="baseline", form_key="madrs")
     raise_query(by=cast.at("", Role.MONITOR), entry=entry, item="madrs_total", text="Is this right?")
+    _note_what_can_happen(cast, participant)
+    _extension(cast)
     house = House(participant)
     for letter, (role, site) in WHO.items():
         person = cast.people.get((role, site)) or _monitor_of(cast, site)
         house.sessions[letter] = _session(person)
     return house
+
+
+def _note_what_can_happen(cast: Cast, participant: Participant) -> None:
+    """The code was broken and the allocation is flagged; neither has been answered."""
+    break_code(by=cast.at("UMCG", Role.TREATING_TEAM), participant=participant, reason="fainted")
+    flag_in_error(by=cast.at("UMCG", Role.COORDINATOR), allocation=participant.allocation, reason="was not eligible")
+
+
+def _extension(cast: Cast) -> None:
+    extend_list(
+        by=cast.at("", Role.UNBLINDED_STATISTICIAN),
+        listed=RandomizationList.objects.get(number=1),
+        reason="more participants",
+        to=300,
+    )
 
 
 def _release(data_manager: User) -> None:

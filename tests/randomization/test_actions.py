@@ -139,7 +139,7 @@ def test_a_participant_is_randomised_once(cast: Cast, ready: Participant) -> Non
         actions.allocate(by=by, participant=ready, idempotency_key="another key of a person")
     assert len(refused.value.reasons) >= 2
     assert Stratum.objects.get(key="site=UMCG").used == 1
-    assert not policies.can_allocate(ready)
+    assert not policies.can_allocate(ready, by)
 
 
 def test_every_reason_is_named_at_once_and_nothing_is_consumed(cast: Cast) -> None:

@@ -150,16 +150,16 @@ def test_strata_and_rows_are_read_in_any_order_of_factors() -> None:
 @pytest.mark.parametrize(
     "now",
     [
-        study({6: 1}, factors=BY_SITE),
-        study({3: 1}, ratio=1, factors=BY_SITE),
+        study({3: 1}, factors=BY_SITE),
+        study({6: 1}, ratio=1, factors=BY_SITE),
         study({}, method="complete", factors=BY_SITE),
-        study({3: 1}, factors=FACTORS),
-        study({3: 1}, factors=[{"key": "site", "source": "screening.screening.age"}]),
+        study({6: 1}, factors=FACTORS),
+        study({6: 1}, factors=[{"key": "site", "source": "screening.screening.age"}]),
     ],
     ids=["blocks", "ratio", "method", "factors", "source"],
 )
 def test_a_definition_with_another_design_asks_for_a_new_list(now: StudyDefinition) -> None:
-    before = study({3: 1}, factors=BY_SITE)
+    before = study({6: 1}, factors=BY_SITE)
     with pytest.raises(DesignRefused, match="make a new list instead"):
         extended_design(now, design_of(before).parameters(), sources_of(before))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import unicodedata
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -84,7 +85,7 @@ def test_the_same_data_give_the_same_bytes_and_another_time_others() -> None:
 
 def test_a_paper_is_tagged_titled_and_holds_its_fonts() -> None:
     reader = PdfReader(io.BytesIO(paper("UMCG-001")))
-    root = reader.trailer["/Root"]
+    root: Any = reader.trailer["/Root"]
     assert (root["/Lang"], root["/MarkInfo"]["/Marked"]) == ("en", True)
     assert "/StructTreeRoot" in root
     assert root["/ViewerPreferences"]["/DisplayDocTitle"]
@@ -94,7 +95,8 @@ def test_a_paper_is_tagged_titled_and_holds_its_fonts() -> None:
     described = root["/Metadata"].get_data().decode()
     assert "pdfuaid" in described
     assert "pdfaid" in described
-    fonts = [font.get_object() for page in reader.pages for font in page["/Resources"]["/Font"].values()]
+    resources: list[Any] = [page["/Resources"] for page in reader.pages]
+    fonts = [font.get_object() for each in resources for font in each["/Font"].values()]
     assert fonts
     for font in fonts:
         descriptor = font["/DescendantFonts"][0]["/FontDescriptor"]

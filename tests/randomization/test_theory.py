@@ -240,6 +240,76 @@ def test_minimisation_agrees_with_going_through_every_pattern_and_every_arm(meas
     assert theory.imbalance_law(design, 4) == dict(sorted(law.items()))
 
 
+@pytest.mark.parametrize("given", [False, True], ids=["all levels", "patterns"])
+@pytest.mark.parametrize(
+    ("ratio", "weights", "n"),
+    [({"a": 2, "b": 1}, {}, 3), ({"a": 1, "b": 1}, {"age": 2}, 3), ({"a": 1, "b": 2, "c": 1}, {}, 2)],
+)
+def test_places_that_differ_by_names_alone_are_counted_as_one_without_changing_a_figure(
+    ratio: dict[str, int], weights: dict[str, int], n: int, given: bool
+) -> None:
+    factors = {"sex": ["f", "m"], "age": ["old", "young"], "site": ["A", "B", "C"]}
+    design = minimisation(ratio, factors=factors, weights=weights, measure="range", p="4/5")
+    every = [dict(zip(factors, levels, strict=True)) for levels in product(*factors.values())]
+    patterns = [(pattern, 1 + number % 3) for number, pattern in enumerate(every[:4])] if given else None
+    law, correct = minimised_by_every_way(design, patterns or [(pattern, 1) for pattern in every], n)
+    assert theory.counts_law(design, n, patterns=patterns) == law
+    assert theory.expected_correct_guesses(design, n, patterns=patterns) == correct
+
+
+def minimised_by_every_way(
+    design: Minimisation, patterns: list[tuple[dict[str, str], int]], n: int
+) -> tuple[dict[tuple[int, ...], Fraction], Fraction]:
+    """Law of the counts and correct guesses, every participant and every pseudo-arm by itself."""
+    law: dict[tuple[int, ...], Fraction] = {}
+    right = Fraction(0)
+    ways = [(design.no_counts(), (0,) * len(design.ratio), Fraction(1))]
+    for _ in range(n):
+        following = []
+        for counts, totals, chance in ways:
+            for pattern, times in patterns:
+                came = chance * Fraction(times, sum(times for _, times in patterns))
+                places = design.places(pattern)
+                weights = design.weights(design.scores(design.margins(counts, places)))
+                by_arm = [
+                    sum(weight for weight, owner in zip(weights, design.pseudo_arms, strict=True) if owner == arm)
+                    for arm in range(len(design.ratio))
+                ]
+                right += came * Fraction(max(by_arm), sum(weights))
+                for pseudo_arm, weight in enumerate(weights):
+                    after = one_more(totals, design.pseudo_arms[pseudo_arm])
+                    following.append(
+                        (design.with_one(counts, places, pseudo_arm), after, came * Fraction(weight, sum(weights)))
+                    )
+        ways = following
+    for _, totals, chance in ways:
+        law[totals] = law.get(totals, Fraction(0)) + chance
+    return dict(sorted(law.items())), right
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("ratio", "levels"), [({"a": 2, "b": 1}, 2), ({"a": 1, "b": 1}, 5)], ids=["2:1, 2 x 2 levels", "1:1, 2 x 5 levels"]
+)
+def test_twenty_allocations_by_minimisation_are_worked_out_exactly(ratio: dict[str, int], levels: int) -> None:
+    factors = {"sex": ["f", "m"], "site": [f"S{number}" for number in range(levels)]}
+    design = minimisation(ratio, factors=factors, measure="variance", p="4/5")
+    law = theory.counts_law(design, 20)
+    assert sum(law.values()) == 1
+    share = Fraction(ratio["a"], sum(ratio.values()))
+    assert sum(counts[0] * chance for counts, chance in law.items()) == 20 * share
+
+
+def test_figures_that_would_take_hours_are_refused_with_what_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("randomization.theory.levels.MOST_PLACES", 50)
+    with pytest.raises(theory.TooManyPlaces, match=r"more than 50 different places.* reach 4 allocations"):
+        theory.imbalance_law(minimised(ratio={"a": 2, "b": 1}), 20)
+    many = complete_randomization(dict.fromkeys("abcd", 1))
+    for figure in (theory.imbalance_law, theory.expected_certain, theory.reference_set_size):
+        with pytest.raises(theory.TooManyPlaces, match="simulate longer lists"):
+            figure(many, 20)
+
+
 # --- every method against going through every sequence
 
 

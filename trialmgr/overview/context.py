@@ -31,11 +31,17 @@ PLACES = (
     Place("crf:queries", _("Queries"), ("queries.view",)),
     Place("overview:recruitment", _("Recruitment"), ("overview.view",)),
     Place("randomization:lists", _("Randomisation"), ("lists.view", "lists.activate")),
+    Place("randomization:code_breaks", _("Code breaks"), ("breaks.view",)),
     Place("overview:trail", _("Audit trail"), ("audit.view",)),
     Place("exports:releases", _("Releases"), ("releases.view",)),
+    Place("overview:versions", _("Study"), ("study.view",)),
     Place("people:list", _("People"), ("people.view",)),
     Place("people:sites", _("Sites"), ("people.view",)),
 )
+
+
+# Where nothing is drawn by lot there is no list and no code to break.
+OF_RANDOMISED = ("randomization:lists", "randomization:code_breaks")
 
 
 def surroundings(request: HttpRequest) -> dict[str, Any]:
@@ -45,6 +51,13 @@ def surroundings(request: HttpRequest) -> dict[str, Any]:
         shown |= {"nav_items": nav_items(user, request.path), "account_roles": role_lines(user)}
         shown["account_name"] = user.actor_name
     return shown
+
+
+def _is_randomised() -> bool:
+    try:
+        return current_version().definition.is_randomised
+    except NoStudyPublished:
+        return True
 
 
 def _study() -> dict[str, str]:
@@ -57,9 +70,11 @@ def _study() -> dict[str, str]:
 
 def nav_items(user: User, path: str) -> list[dict[str, Any]]:
     """The menu of this person; the place that holds ``path`` is the current one."""
+    absent = () if _is_randomised() else OF_RANDOMISED
     items = [
         {"url": reverse(place.view), "label": place.label}
         for place in PLACES
+        if place.view not in absent
         if not place.permissions or any(user.may(permission) for permission in place.permissions)
     ]
     return [item | {"current": _holds(str(item["url"]), path)} for item in items]

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from trialmgr.demo_environment import FOLDER, PASSWORD
-from trialmgr.overview.rehearsal.trial import Progress, rehearse
+from trialmgr.overview.rehearsal.trial import DEFAULT_STUDY, Progress, rehearse
 from trialmgr.people.models import Membership
 
 HOST = "127.0.0.1"
@@ -34,15 +34,19 @@ def prepare(
     *,
     participants: int,
     fresh: bool,
+    study: str | None,
     port: int,
     say: Callable[[str], None],
     report: Callable[[Progress], None],
 ) -> None:
-    """Everything up to serving: database, static files, participants, the table of sign-ins."""
+    """Everything up to serving: database, static files, participants, the table of sign-ins.
+
+    ``study`` None: the one rehearsed before, or the first that comes with trialmgr.
+    """
     folder = _folder()
     check_free(port)
     made = folder / "rehearsed"
-    if fresh or not made.exists():
+    if fresh or not made.exists() or study not in (None, made.read_text()):
         say("clearing away what an earlier start left behind")
         _clear(folder)
     say("bringing the database up to date")
@@ -54,8 +58,9 @@ def prepare(
         say("using the trial rehearsed before (--fresh makes a new one)")
     else:
         say(f"inventing {participants} participants; this takes about a second for each")
-        rehearse(participants=participants, seed=SEED, ongoing=True, password=os.environ[PASSWORD], report=report)
-        made.touch()
+        password = os.environ[PASSWORD]
+        rehearse(participants=participants, seed=SEED, ongoing=True, study=study, password=password, report=report)
+        made.write_text(study or DEFAULT_STUDY)
     for line in sign_ins(port):
         say(line)
 

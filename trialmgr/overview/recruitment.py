@@ -15,6 +15,7 @@ from django.db.models import Count, Q
 from django.db.models.functions import TruncMonth
 
 from crf.models import EligibilityDecision
+from randomization.lists import canonical_stratum_key
 from randomization.models import Allocation
 from trialmgr.participants.models import Participant, ParticipantQuerySet
 from trialmgr.participants.states import Status
@@ -102,6 +103,15 @@ def by_month(user: User) -> list[MonthFigures]:
         MonthFigures(month, registered[month], randomised[month], total)
         for month, total in zip(months, totals, strict=True)
     ]
+
+
+def by_stratum(user: User, definition: StudyDefinition) -> list[tuple[str, int]]:
+    """Randomised participants of each stratum, whatever their arm; none where the strata are the sites."""
+    factors = definition.randomization.factors if definition.randomization else ()
+    if all(factor.source == "site" for factor in factors):
+        return []
+    levels = Allocation.objects.filter(participant__in=in_reach(user)).order_by().values_list("levels", flat=True)
+    return sorted(Counter(canonical_stratum_key(each) for each in levels).items())
 
 
 def _monthly(user: User, field: str) -> Counter[datetime.date]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from trialmgr.overview.views import home, language, recruitment, trail
+from trialmgr.overview.views import home, language, recruitment, trail, versions
 
 app_name = "overview"
 urlpatterns = [
@@ -11,5 +11,8 @@ urlpatterns = [
     path("recruitment/", recruitment.recruitment, name="recruitment"),
     path("audit/", trail.trail, name="trail"),
     path("audit/export/", trail.export, name="trail_export"),
+    path("study/", versions.versions, name="versions"),
+    path("study/<int:number>/", versions.version, name="version"),
+    path("study/<int:number>/approve/", versions.approve, name="approve_version"),
     path("language/", language.set_language, name="set_language"),
 ]

@@ -13,9 +13,10 @@ from pathlib import Path
 from trialmgr.protocol.evaluation import RowScope, Scope, canonical, derived_value, truth_of
 from trialmgr.protocol.expression_rules import eligibility_home
 from trialmgr.protocol.findings import items_of, parts_of
-from trialmgr.protocol.loader import ReadStudy, place_of, read_study
+from trialmgr.protocol.loader import ReadStudy, read_study
 from trialmgr.protocol.model import Example, Form, Item, Part, Section, StudyDefinition
 from trialmgr.protocol.previous import PREVIOUS, occurrence
+from trialmgr.protocol.type_faults import place_of
 from trialmgr.protocol.values import typed
 from trialmgr.protocol.yaml_source import DocumentPath, Place
 
@@ -153,7 +154,8 @@ def _scope(definition: StudyDefinition, rule: _Rule, example: Example) -> Scope 
             continue
         if rule.form is not None and rule.form.has_item(key):
             item = rule.form.item(key)
-            own = rule.group.row_key(1, key) if rule.group and rule.group == rule.form.group_of(key) else key
+            in_row = rule.group is not None and item in rule.group.items and key == item.key
+            own = rule.group.row_key(1, key) if rule.group and in_row else key
             scope.known[own] = typed(item, canonical(definition, item, raw))
         else:
             given.put(key, raw)

@@ -246,7 +246,11 @@ _STUDY = _Sort(
 def _of_study(old: StudyDefinition, new: StudyDefinition) -> Iterator[Change]:
     for change in _fields(_STUDY, "study", old, new):
         # The full title names the treatments; the public title does not.
-        yield replace(change, reveals=change.field == "title", forbidden=change.field == "id")
+        named = replace(change, reveals=change.field == "title")
+        yield _refused(named, _ONE_STUDY) if change.field == "id" else named
+
+
+_ONE_STUDY = Text(nl="een installatie draait één studie", en="an installation runs one study")
 
 
 def _keyed(
@@ -403,6 +407,7 @@ def _of_form(old: StudyDefinition, new: StudyDefinition, before: Form, after: Fo
         yield from [change] if change else _fields(_SECTION, f"{place}.{second.key}", first, second)
     for change, first, second in _matched(_ITEM, place, before.items, after.items):
         yield from _of_item(old, new, after, change, first, second)
+    yield from _regrouped(place, before, after)
     for change, first, second in _matched(_CHECK, f"{place}.checks", before.checks, after.checks):
         yield from _of_check((before, after), change, first, second)
     if _layout(before, after) != _layout(after, before):
@@ -413,6 +418,23 @@ _ROWS = Text(
     nl="een formulier met één rij wordt er geen met meer rijen, of omgekeerd; geef het een nieuwe sleutel",
     en="a form of one row does not become one of many, or the other way round; give it a new key",
 )
+
+
+def _regrouped(place: str, before: Form, after: Form) -> Iterator[Change]:
+    """Items that would be kept under other keys: in rows now and not before, or the other way round."""
+    for item in after.items:
+        if before.has_item(item.key) and _group(before, item.key) != _group(after, item.key):
+            text = Text(
+                nl=f"{_name(_ITEM, item, 'nl')}: de groep verandert.",
+                en=f"{_name(_ITEM, item, 'en')}: the group changes.",
+            )
+            change = Change(Kind.CHANGED, "item", f"{place}.{item.key}", text, "group", item=item.key)
+            yield _refused(_on_form(change, after), _FOR_LIFE)
+
+
+def _group(form: Form, key: str) -> str | None:
+    group = form.group_of(key)
+    return group.key if group else None
 
 
 def _layout(form: Form, other: Form) -> list[tuple[str, str]]:

@@ -19,6 +19,7 @@ from typing import Any
 from trialmgr.protocol.check import CheckReport, check_study
 from trialmgr.protocol.expressions import RESERVED
 from trialmgr.protocol.loader import CODELISTS_FILE, STUDY_FILE, StudyErrors
+from trialmgr.protocol.model import Part, VisitDefinition
 from trialmgr.protocol.yaml_source import LARGEST_FILE
 from trialmgr.protocol.yaml_writer import Noted, yaml_text
 
@@ -133,6 +134,12 @@ def in_both(text: str) -> dict[str, str]:
     return {"nl": text, "en": text}
 
 
+def in_order_of(model: type[Part], mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys in the order of the model, which is the order people read them in."""
+    names = list(model.model_fields)
+    return dict(sorted(mapping.items(), key=lambda entry: names.index(entry[0]) if entry[0] in names else len(names)))
+
+
 # --- placeholders ----------------------------------------------------------------------------------------------------
 
 _ROLES = (
@@ -142,7 +149,7 @@ _ROLES = (
     ("data_manager", "Datamanager", "Data manager"),
 )
 ENTERED_BY = ["coordinator", "investigator"]
-ONLY_PHASE = "study"
+SCREENING, ENTRY = "screening", "study"
 
 _REASONS = (
     ("not_done", "Niet gedaan", "Not done"),
@@ -177,7 +184,10 @@ def placeholders() -> dict[str, Any]:
             }
         ],
         "eligibility": [_placeholder_criteria()],
-        "phases": [{"key": ONLY_PHASE, "label": {"nl": "Onderzoek", "en": "Study"}, "opens": "registration"}],
+        "phases": [
+            {"key": SCREENING, "label": {"nl": "Screening", "en": "Screening"}, "opens": "registration"},
+            {"key": ENTRY, "label": {"nl": "Onderzoek", "en": "Study"}, "opens": "enrolment"},
+        ],
         "visits": [],
         "missing_reasons": {
             "key": "missing_reasons",
@@ -224,22 +234,24 @@ def eligibility_form(key: str) -> dict[str, Any]:
 
 
 def visit(key: str, label: Mapping[str, str], forms: list[str], **other: Any) -> dict[str, Any]:
-    """A visit of the only phase there is so far, to be confirmed."""
-    return {
-        "key": key,
-        "label": dict(label),
-        "phase": ONLY_PHASE,
-        "forms": forms,
-        **other,
-        "confirm_with_protocol": True,
-    }
+    """A visit of the phase that begins with enrolment, to be confirmed."""
+    made = {"key": key, "label": dict(label), "phase": ENTRY, "forms": forms, "confirm_with_protocol": True, **other}
+    if made["phase"] == ENTRY and "kind" not in other:
+        made["anchor"] = "enrolment"
+    return in_order_of(VisitDefinition, made)
+
+
+def eligibility_visit(key: str, form: Mapping[str, Any]) -> dict[str, Any]:
+    """The visit at which eligibility is judged, before enrolment."""
+    note = "Placeholder: every study judges eligibility somewhere."
+    return Noted(visit(key, form["label"], [form["key"]], phase=SCREENING), note)
 
 
 # --- the folder ------------------------------------------------------------------------------------------------------
 
 
 def save(draft: Draft, folder: Path, source: str) -> ImportReport:
-    """Write the study to ``folder``, which must not exist or be empty; ImportRefused otherwise, with nothing written."""
+    """Write the study to ``folder``, which must not exist or be empty; ImportRefused otherwise, nothing written."""
     refuse_used_folder(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

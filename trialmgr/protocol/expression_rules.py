@@ -135,9 +135,10 @@ def _reference_faults(study: StudyDefinition, written: Written, expression: Expr
         if fault is not None:
             yield _told(written, reference.path, fault, reference.column)
     for aggregate in expression.aggregates():
-        fault = _group_fault(study, written, aggregate.group) if aggregate.part is None else None
-        if fault is not None:
-            yield _told(written, aggregate.group, fault, aggregate.column)
+        counted = aggregate.group if aggregate.name == "count" else None
+        fault = _group_fault(study, written, counted) if counted else None
+        if counted is not None and fault is not None:
+            yield _told(written, counted, fault, aggregate.part.column)
 
 
 def _told(written: Written, path: Path, fault: Fault, sign: int) -> Finding:
@@ -173,7 +174,7 @@ def _own_fault(study: StudyDefinition, written: Written, key: str) -> Fault | No
         return Fault(
             f"has a value in every row of {group.key}", f"reckon over the rows: max({group.key}.{key}), any(...)"
         )
-    return Fault("is no item that comes earlier on this form", "move it up: rules of items look back only")
+    return Fault("does not come earlier on this form", "rules of items look back only: move it up, or break the circle")
 
 
 def _keys_of(written: Written) -> frozenset[str]:

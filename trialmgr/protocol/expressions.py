@@ -23,6 +23,7 @@ from trialmgr.protocol.functions import AGGREGATES, FUNCTIONS, Function
 from trialmgr.protocol.kinds import ExpressionError, Kind, KindOf, Path
 from trialmgr.protocol.model import MOST_OCCURRENCES
 from trialmgr.protocol.nodes import (
+    IN_ROWS,
     Aggregate,
     Arithmetic,
     Call,
@@ -155,15 +156,29 @@ def _parser() -> Lark:
     return Lark(_GRAMMAR, parser="lalr", transformer=_TreeMaker())
 
 
+_EXAMPLE = "write for example: weight_kg > 40 and sex = 'f'"
+_HABITS = {
+    "=": "write one = for equal, != for unequal",
+    "&": "write and",
+    "|": "write or",
+    "!": "write not, or != for unequal",
+    '"': "put a text in single quotes",
+    "^": "there are no powers: multiply",
+    "%": "there are no percentages: use percent_fall, or divide",
+    ";": "an expression is one line of thought: leave out the ;",
+}
+
+
 def _syntax_error(text: str, problem: UnexpectedInput) -> ExpressionError:
-    mend = "write for example: weight_kg > 40 and sex = 'f'"
     if isinstance(problem, UnexpectedCharacters):
-        return ExpressionError(
-            f"the sign {text[problem.pos_in_stream or 0]!r} has no meaning here", column=_at(problem), mend=mend
-        )
+        sign = text[problem.pos_in_stream or 0]
+        mend = _HABITS.get(sign, _EXAMPLE)
+        return ExpressionError(f"the sign {sign!r} has no meaning here", column=_at(problem), mend=mend)
     token = problem.token if isinstance(problem, UnexpectedToken) else None
     if token is None or token.type == "$END":
-        return ExpressionError("the expression stops too early", column=max(len(text), 1), mend=mend)
+        return ExpressionError("the expression stops too early", column=max(len(text), 1), mend=_EXAMPLE)
+    word = str(token).lower()
+    mend = f"write {word} in small letters" if word in RESERVED - {str(token)} else _HABITS.get(word, _EXAMPLE)
     return ExpressionError(f"{str(token)[:40]!r} cannot stand here", column=_at(problem), mend=mend)
 
 
@@ -193,25 +208,32 @@ def _nodes(root: Node) -> Iterator[Node]:
         yield node
 
 
-_IN_ROWS = (2, 4)  # group.item and visit.form.group.item
-
-
 def _check_rows(root: Node) -> None:
     """What stands in rows is read inside one aggregate, over one group; aggregates do not hold one another."""
     waiting: list[tuple[Node, Path | None]] = [(root, None)]
     while waiting:
         node, group = waiting.pop()
-        if isinstance(node, Reference) and len(node.path) in _IN_ROWS and node.path[:-1] != group:
+        if isinstance(node, Reference) and len(node.path) in IN_ROWS and node.path[:-1] != group:
             raise _misplaced(node, group)
         if isinstance(node, Aggregate):
-            if group is not None:
-                raise ExpressionError(
-                    f"{node.name}() stands inside another function over rows",
-                    column=node.column,
-                    mend="let a derived item hold the inner part",
-                )
-            group = node.group
+            group = _group_reckoned_over(node, group)
         waiting.extend((part, group) for part in node.parts)
+
+
+def _group_reckoned_over(node: Aggregate, outer: Path | None) -> Path | None:
+    if node.group is None and node.name not in FUNCTIONS:
+        raise ExpressionError(
+            f"{node.name}() reckons over the rows of a group",
+            column=node.column,
+            mend="name a group: count(trials), sum(trials.weeks), any(trials.weeks > 4)",
+        )
+    if node.group is not None and outer is not None:
+        raise ExpressionError(
+            f"{node.name}() stands inside another function over rows",
+            column=node.column,
+            mend="let a derived item hold the inner part",
+        )
+    return node.group or outer
 
 
 def _misplaced(reference: Reference, group: Path | None) -> ExpressionError:
@@ -301,12 +323,11 @@ class _TreeMaker(Transformer[Token, Any]):
             return _date_constant(name, parts)
         if name == "if" and len(parts) == 3:
             return Choice(*parts, _column(name))
-        aggregate = _aggregate(name, parts)
-        if aggregate is not None:
-            return aggregate
+        if str(name) in AGGREGATES and len(parts) == 1:
+            return Aggregate(str(name), parts[0], _column(name))
         function = FUNCTIONS.get(str(name))
         if function is None:
-            raise _no_function(name)
+            raise _no_function(name, len(parts))
         if not function.least <= len(parts) <= function.most:
             raise ExpressionError(
                 f"{name} takes {_count(function)}, not {len(parts)}", column=_column(name), mend="add or remove values"
@@ -335,32 +356,15 @@ def known_functions() -> tuple[str, ...]:
     return tuple(sorted({*FUNCTIONS, *AGGREGATES, "date", "if"}))
 
 
-def _no_function(name: Token) -> ExpressionError:
+def _no_function(name: Token, count: int) -> ExpressionError:
     column = _column(name)
     if name == "if":
-        return ExpressionError("if takes 3 values", column=column, mend="write if(test, one, other)")
+        return ExpressionError(f"if takes 3 values, not {count}", column=column, mend="write if(test, one, other)")
     if str(name) in AGGREGATES:
-        return ExpressionError(
-            f"{name}() reckons over the rows of a group",
-            column=column,
-            mend="name a group: count(trials), sum(trials.weeks), any(trials.weeks > 4)",
-        )
+        return ExpressionError(f"{name} takes 1 value, not {count}", column=column, mend="add or remove values")
     return ExpressionError(
         f"there is no function {str(name)[:40]!r}", column=column, mend=f"use one of {', '.join(known_functions())}"
     )
-
-
-def _aggregate(name: Token, parts: tuple[Node, ...]) -> Aggregate | None:
-    """A function over rows: ``count`` of a group, the others of something that stands in its rows."""
-    if str(name) not in AGGREGATES or len(parts) != 1:
-        return None
-    column = _column(name)
-    if name == "count":
-        group = parts[0].path if isinstance(parts[0], Reference) else ()
-        return Aggregate("count", group, None, column) if len(group) in (1, 3) else None
-    inside = (reference.path for reference in references(parts[0]) if len(reference.path) in _IN_ROWS)
-    found = next(inside, None)
-    return Aggregate(str(name), found[:-1], parts[0], column) if found else None
 
 
 def _column(token: Token) -> int:

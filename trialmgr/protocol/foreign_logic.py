@@ -1,8 +1,8 @@
 """Branching logic, conditions and calculations of REDCap and OpenEDC, put into our expressions where that is possible.
 
-Both write C-like formulas: ``[sex] = '1' and [effects(2)] = '1'``, ``!(Gender == "Female")``. What is put over means the
-same for every value; what cannot is refused with the reason. A blank answer differs: there a blank is a value ('') that
-is unequal to every other, here it is unknown. ``blank_differs`` keeps their meaning of *unequal*.
+Both write C-like formulas: ``[sex] = '1' and [effects(2)] = '1'``, ``!(Gender == "Female")``. What is put over means
+the same for every value; what cannot is refused with the reason. A blank answer differs: there a blank is a value ('')
+that is unequal to every other, here it is unknown. ``blank_differs`` keeps their meaning of *unequal*.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from functools import lru_cache
 from typing import Any
 
 from lark import Lark, Token, Transformer, v_args
-from lark.exceptions import LarkError, VisitError
+from lark.exceptions import LarkError
+
+from trialmgr.protocol.expression_rules import ITEM_KINDS
+from trialmgr.protocol.expressions import ExpressionError, Kind, Path, parse
+from trialmgr.protocol.model import ItemType
 
 LONGEST = 10_000
-_DEEPEST = 60
 
 _GRAMMAR = r"""
     ?start: either
@@ -30,12 +33,11 @@ _GRAMMAR = r"""
         | sum COMPARE sum -> comparison
     ?sum: product
         | sum (PLUS | MINUS) product -> arithmetic
-    ?product: power
-        | product (TIMES | OVER) power -> arithmetic
-    ?power: sign
-        | sign "^" sign -> power
+    ?product: sign
+        | product (TIMES | OVER) sign -> arithmetic
     ?sign: MINUS sign -> negative
         | atom
+        | atom "^" sign -> power
     ?atom: NUMBER -> number
         | TEXT -> text
         | FIELD -> bracketed
@@ -99,14 +101,35 @@ class _Piece:
 def condition(text: str, resolve: Resolver, *, blank_differs: bool = True) -> Translated:
     """The formula as an expression that is true or false; CannotTranslate otherwise."""
     maker = _Maker(resolve, blank_differs)
-    return Translated(_truth(maker.read(text)), tuple(maker.remarks))
+    return maker.checked(Translated(_truth(maker.read(text)), tuple(maker.remarks)), Kind.TRUTH)
 
 
 def calculation(text: str, resolve: Resolver) -> Translated:
     """The formula as an expression that gives a number; CannotTranslate otherwise."""
     maker = _Maker(resolve, blank_differs=True)
     piece = maker.read(text)
-    return Translated(_number(piece), tuple(maker.remarks), piece.decimals if piece.sort == "rounded" else None)
+    ours = piece.text if piece.sort == "rounded" else _number(piece)
+    return maker.checked(Translated(ours, tuple(maker.remarks), piece.decimals), Kind.NUMBER)
+
+
+def negated(expression: str) -> str:
+    """``not (...)`` of an expression, and the expression of a ``not (...)``."""
+    if expression.startswith("not (") and _closes_at_end(expression[4:]):
+        return expression[5:-1]
+    return f"not ({expression})"
+
+
+def _closes_at_end(text: str) -> bool:
+    """Whether the bracket that opens the text is closed by its last sign."""
+    depth, quoted = 0, False
+    if not text.startswith("("):
+        return False
+    for place, sign in enumerate(text):
+        quoted = quoted is not (sign == "'")
+        depth += 0 if quoted else {"(": 1, ")": -1}.get(sign, 0)
+        if depth == 0:
+            return place == len(text) - 1
+    return False
 
 
 @lru_cache(maxsize=1)
@@ -120,17 +143,27 @@ class _Maker(Transformer[Token, Any]):
         super().__init__()
         self.resolve, self.blank_differs = resolve, blank_differs
         self.remarks: list[str] = []
+        self.kinds: dict[Path, Kind] = {}
+
+    def checked(self, translated: Translated, wanted: Kind) -> Translated:
+        """The translation, if our own language reads it as what is wanted."""
+        try:
+            kind = parse(translated.text).kind(self.kinds.get)
+        except ExpressionError as fault:
+            raise CannotTranslate(fault.message) from None
+        if kind is not wanted:
+            raise CannotTranslate(f"it gives {kind or 'nothing'}, not {wanted}")
+        return translated
 
     def read(self, text: str) -> _Piece:
-        if len(text) > LONGEST or _depth(text) > _DEEPEST:
-            raise CannotTranslate("it is too long or nested too deep")
+        if len(text) > LONGEST:
+            raise CannotTranslate("it is too long")
         try:
             piece: _Piece = self.transform(_parser().parse(text))
-        except VisitError as failed:
-            if isinstance(failed.orig_exc, CannotTranslate):
-                raise failed.orig_exc from None
-            raise
-        except LarkError:
+        except (LarkError, RecursionError) as failed:
+            cause = getattr(failed, "orig_exc", None)
+            if isinstance(cause, CannotTranslate):
+                raise cause from None
             raise CannotTranslate("it is not written as a formula that is known here") from None
         return piece
 
@@ -154,8 +187,12 @@ class _Maker(Transformer[Token, Any]):
 
     def _item(self, name: str, event: str, code: str) -> _Piece:
         known = self.resolve(name, event)
+        if known is None and code:  # in REDCap's ODM each box is a field of its own
+            known, code = self.resolve(f"{name}___{code}", event), ""
         if known is None:
             raise CannotTranslate(f"{f'[{event}]' if event else ''}[{name}] cannot be reached from here")
+        if (kind := ITEM_KINDS.get(ItemType(known.type))) is not None:
+            self.kinds[tuple(known.path.split("."))] = kind
         if not code:
             return _Piece(known.path, "item", known)
         if known.type != "multi_choice" or code not in known.codes:
@@ -178,7 +215,8 @@ class _Maker(Transformer[Token, Any]):
         return _Piece(f" {word} ".join(map(_truth, pieces)), "truth") if len(pieces) > 1 else first
 
     def inverse(self, _sign: Token, piece: _Piece) -> _Piece:
-        return _Piece(f"not ({_truth(piece)})", "truth")
+        text = _truth(piece)
+        return _Piece(negated(text[1:-1] if _closes_at_end(text) else text), "truth")
 
     def comparison(self, left: _Piece, sign: Token, right: _Piece) -> _Piece:
         ours = {"==": "=", "<>": "!="}.get(str(sign), str(sign))
@@ -201,7 +239,7 @@ class _Maker(Transformer[Token, Any]):
     def power(self, base: _Piece, exponent: _Piece) -> _Piece:
         if exponent.literal not in ("2", "3"):
             raise CannotTranslate("of powers only squares and cubes can be written")
-        return _Piece(f"({' * '.join([f'({_number(base)})'] * int(exponent.literal))})", "number")
+        return _Piece(f"({' * '.join([_number(base)] * int(exponent.literal))})", "number")
 
     def call(self, name: Token, *given: _Piece) -> _Piece:
         function = _FUNCTIONS.get(str(name).casefold())
@@ -222,7 +260,7 @@ class _Maker(Transformer[Token, Any]):
 
     def mean(self, given: tuple[_Piece, ...]) -> _Piece:
         self._passes_blanks("mean", given)
-        return _Piece(f"({' + '.join(map(_number, given))}) / {len(given)}", "number")
+        return _Piece(f"(({' + '.join(map(_number, given))}) / {len(given)})", "number")
 
     def lowest(self, given: tuple[_Piece, ...]) -> _Piece:
         self._passes_blanks("min", given)
@@ -259,7 +297,7 @@ class _Maker(Transformer[Token, Any]):
         if unit not in ("y", "M"):
             raise CannotTranslate("datediff() is put over in days, months and years")
         by = {"y": "365.2425", "M": "30.44"}[unit]
-        return _Piece(f"{days} / {by}", "years" if unit == "y" else "number", literal=f"age_in_years({start}, {end})")
+        return _Piece(f"({days} / {by})", "years" if unit == "y" else "number", literal=f"age_in_years({start}, {end})")
 
     def _passes_blanks(self, name: str, given: tuple[_Piece, ...]) -> None:
         if not given:
@@ -280,14 +318,6 @@ _FUNCTIONS: dict[str, Callable[[_Maker, tuple[_Piece, ...]], _Piece]] = {
 }
 
 
-def _depth(text: str) -> int:
-    depth = deepest = 0
-    for sign in text:
-        depth += {"(": 1, "!": 1, "-": 1, ")": -1}.get(sign, 0)
-        deepest = max(deepest, depth)
-    return deepest
-
-
 # --- kinds -----------------------------------------------------------------------------------------------------------
 
 
@@ -305,7 +335,7 @@ def _number(piece: _Piece) -> str:
     if piece.sort == "literal":
         return _digits(piece.literal)
     if piece.sort == "rounded":
-        return piece.text
+        raise CannotTranslate("only the outcome as a whole can be rounded")
     if piece.known is None:
         raise CannotTranslate("a yes or no stands where a number is wanted")
     return _number_of_item(piece)
@@ -334,7 +364,7 @@ def _digits(written: str) -> str:
         number = Decimal(written)
     except InvalidOperation:
         raise CannotTranslate(f"“{written}” is no number") from None
-    if not number.is_finite() or abs(number) >= Decimal(10) ** 15 or len(written) > 20:
+    if not number.is_finite() or abs(number.adjusted()) > 15 or len(written) > 20:
         raise CannotTranslate(f"“{written}” is no number that can be written here")
     return f"{number:f}"
 
@@ -353,7 +383,12 @@ def _compared(left: _Piece, sign: str, right: _Piece) -> str:
 
 
 def _compared_values(left: _Piece, sign: str, right: _Piece) -> str:
-    if left.known and right.known and left.known.type == right.known.type and left.known.type in ("date", "partial_date"):
+    if (
+        left.known
+        and right.known
+        and left.known.type == right.known.type
+        and left.known.type in ("date", "partial_date")
+    ):
         return f"{left.text} {sign} {right.text}"
     return f"{_number(left)} {sign} {_number(right)}"
 

@@ -7,6 +7,7 @@ follow ICH E9 (2.3.1): who is blinded meets no part of the study that tells the 
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
@@ -129,8 +130,10 @@ def _absent(path: DocumentPath, key: str, known: Iterable[str], what: str) -> Fi
     """A finding when ``key`` is none of ``known``."""
     names = list(known)
     if key not in names:
+        near = difflib.get_close_matches(key, names, n=1)
         choice = ", ".join(names[:12]) or "none is defined"
-        yield Finding(path, f"there is no {what} `{key}`", f"use one of: {choice}")
+        mend = f"did you mean `{near[0]}`?" if near else f"use one of: {choice}"
+        yield Finding(path, f"there is no {what} `{key}`", mend)
 
 
 def _all_absent(path: DocumentPath, keys: Iterable[str], known: Iterable[str], what: str) -> Findings:
@@ -199,6 +202,25 @@ def _gates(study: StudyDefinition) -> Findings:
 
 
 # --- visits and forms ------------------------------------------------------------------------------------------------
+
+
+def _entering(study: StudyDefinition) -> Findings:
+    """Where there are arms the trial is entered by allocation, elsewhere by enrolment; by one phase."""
+    wrong, right = ("enrolment", "allocation") if study.is_randomised else ("allocation", "enrolment")
+    told = "the study has arms" if study.is_randomised else "the study has no arms, so nobody is allocated"
+    for number, phase in enumerate(study.phases):
+        if phase.opens == wrong:
+            yield Finding(("phases", number, "opens"), told, f"write `opens: {right}`")
+    for number, visit in enumerate(study.visits):
+        if visit.anchor == wrong:
+            yield Finding(("visits", number, "anchor"), told, f"write `anchor: {right}`")
+    entered = [number for number, phase in enumerate(study.phases) if phase.opens in (wrong, right)]
+    if not entered:
+        yield Finding(("phases",), "no phase opens when the trial is entered", f"write `opens: {right}` at one phase")
+    for number in entered[1:]:
+        yield Finding(
+            ("phases", number, "opens"), "a second phase opens when the trial is entered", "let it have a gate"
+        )
 
 
 def _visit_rules(study: StudyDefinition) -> Findings:
@@ -552,6 +574,7 @@ _RULES: tuple[Callable[[StudyDefinition], Findings], ...] = (
     _visit_references,
     _form_references,
     _gates,
+    _entering,
     _visit_rules,
     _eligibility_forms,
     _groups,

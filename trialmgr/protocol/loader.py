@@ -7,49 +7,23 @@ there are none, all faults of meaning (references, blinding, expressions).
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
-from trialmgr.protocol import integrity, model
+from trialmgr.protocol import integrity
 from trialmgr.protocol.findings import Finding
 from trialmgr.protocol.model import StudyDefinition
+from trialmgr.protocol.type_faults import place_of, type_errors
 from trialmgr.protocol.yaml_source import DocumentPath, Place, Scalar, StudyError, YamlSource, read_source
 
 STUDY_FILE = "study.yaml"
 CODELISTS_FILE = "codelists.yaml"
 RANDOMIZATION_FILE = "restricted/randomization.yaml"
 SCHEMA_VERSION = 1
-
-_KNOWN_KEYS = sorted(
-    {
-        field.alias or name
-        for part in vars(model).values()
-        if isinstance(part, type) and issubclass(part, model.Part)
-        for name, field in part.model_fields.items()
-    }
-)
-
-_MENDS = {
-    "missing": "add this key",
-    "string_pattern_mismatch": "use small letters, digits and _, a letter first (sites: capitals; criteria: I1, E1)",
-    "literal_error": "use one of the words named here",
-    "enum": "use one of the words named here",
-    "int_parsing": "write a whole number",
-    "decimal_parsing": "write a number with a dot",
-    "bool_type": "write true or false",
-    "bool_parsing": "write true or false",
-    "model_type": "write keys with values here",
-    "model_attributes_type": "write keys with values here",
-    "tuple_type": "write a list here, one `- ` a line",
-    "too_short": "add at least one",
-    "string_type": "write a text, in quotes if it is true, false or null",
-}
 
 
 class StudyErrors(ValueError):
@@ -165,7 +139,7 @@ class _Reading:
         try:
             return StudyDefinition.model_validate(self.document)
         except ValidationError as failed:
-            raise StudyErrors(type_errors(failed, self.places)) from None
+            raise StudyErrors(type_errors(StudyDefinition, failed, self.places)) from None
 
     def _place_in_text(self, finding: Finding) -> Place:
         """Of a fault in an expression the sign itself, else the key."""
@@ -192,31 +166,3 @@ class _Reading:
 
 def _home(key: str) -> str:
     return {"codelists": CODELISTS_FILE, "forms": "forms/<key>.yaml", "randomization": RANDOMIZATION_FILE}[key]
-
-
-def _suggestion(key: str) -> str:
-    near = difflib.get_close_matches(key, _KNOWN_KEYS, n=1)
-    return f"did you mean `{near[0]}`? Otherwise remove it" if near else "remove it"
-
-
-def place_of(places: Mapping[DocumentPath, Place], path: DocumentPath) -> Place:
-    """The place of the key, or of the nearest part around it."""
-    while path not in places:
-        path = path[:-1]
-    return places[path]
-
-
-def type_errors(failed: ValidationError, places: Mapping[DocumentPath, Place]) -> list[StudyError]:
-    """What the typed model refuses, each with its place; ``places`` holds that of the whole document under ``()``."""
-    return [_type_error(details, places) for details in failed.errors()]
-
-
-def _type_error(details: ErrorDetails, places: Mapping[DocumentPath, Place]) -> StudyError:
-    path = details["loc"]
-    place = place_of(places, path)
-    if details["type"] == "missing":
-        return place.error(f"the key `{path[-1]}` is missing", _MENDS["missing"])
-    if details["type"] == "extra_forbidden":
-        return place.error("this key is not known", _suggestion(str(path[-1])))
-    message = details["msg"].replace("Input should be", "this should be")
-    return place.error(message, _MENDS.get(details["type"], "see docs/study-definition.md for what may stand here"))

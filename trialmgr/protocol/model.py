@@ -141,11 +141,14 @@ class Gate(Part):
 
 
 class Phase(Part):
-    """A stretch of the trial. ``opens``: with registration, with the allocation, or by a gate."""
+    """A stretch of the trial. ``opens``: with registration, on entering the trial, or by a gate.
+
+    The trial is entered by allocation; by enrolment where the study has no arms and nothing is drawn by lot.
+    """
 
     key: Key
     label: Text
-    opens: Literal["registration", "allocation", "gate"]
+    opens: Literal["registration", "allocation", "enrolment", "gate"]
     gate: Gate | None = None
 
 
@@ -188,7 +191,7 @@ class VisitDefinition(Part):
     label: Text
     phase: Key
     kind: Literal["scheduled", "log", "unscheduled"] = "scheduled"
-    anchor: Literal["registration", "allocation", "phase"] = "registration"
+    anchor: Literal["registration", "allocation", "enrolment", "phase"] = "registration"
     day: Day = 0
     window: Window = Window()
     repeat: Repeat | None = None
@@ -539,6 +542,16 @@ class StudyDefinition(Part):
 
     def has_visit(self, key: str) -> bool:
         return key in self._visits
+
+    @property
+    def is_randomised(self) -> bool:
+        """Whether participants are allocated to arms; a registry or a care path has none."""
+        return bool(self.arms)
+
+    @property
+    def entry_phase(self) -> Phase:
+        """The phase that opens when the trial is entered."""
+        return next(phase for phase in self.phases if phase.opens in ("allocation", "enrolment"))
 
     def phase(self, key: str) -> Phase:
         return next(phase for phase in self.phases if phase.key == key)

@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from trialmgr.protocol.durations import Duration
@@ -17,6 +18,10 @@ from trialmgr.protocol.functions import AGGREGATES, FUNCTIONS, unit_kind
 from trialmgr.protocol.kinds import ARITHMETIC, DURATIONS, ORDERED, ExpressionError, Kind, KindOf, Path
 from trialmgr.protocol.reckoning import compare, reckon
 from trialmgr.protocol.values import Value
+
+IN_ROWS = (2, 4)
+"""Lengths of the paths ``group.item`` and ``visit.form.group.item``, and of groups themselves."""
+OF_GROUPS = (1, 3)
 
 Lookup: TypeAlias = Callable[[Path], Value]
 """Typed value of a reference, None for what is missing."""
@@ -137,7 +142,9 @@ class Comparison:
         kinds = _kinds_compared(self.parts, kind_of, self.column)
         if self.sign not in ("=", "!=") and kinds - ORDERED:
             raise ExpressionError(
-                f"{kinds.pop()} has no order", column=self.column, mend="use = or != here, or compare numbers or dates"
+                f"{kinds.pop()} has no order",
+                column=self.column,
+                mend="use = or !=, or compare numbers or dates (a number in quotes is a text)",
             )
         return Kind.TRUTH
 
@@ -280,39 +287,57 @@ class Choice:
         return one or other
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Aggregate:
-    """A function over the rows of one group. ``part`` is worked out in every row; ``count`` has none.
+    """A function over the rows of one group: ``part`` is worked out in every row, and ``count`` names the group itself.
 
-    A row whose outcome is unknown because an item is certainly not asked there is passed over.
+    A row whose outcome is unknown because an item is certainly not asked there is passed over. ``min`` and ``max`` of
+    something that stands in no rows give just that.
     """
 
     name: str
-    group: Path
-    part: Node | None
+    part: Node
     column: int
 
     @property
     def parts(self) -> tuple[Node, ...]:
-        return () if self.part is None else (self.part,)
+        return () if self.name == "count" else (self.part,)
+
+    @cached_property
+    def group(self) -> Path | None:
+        """The group whose rows are read first; None where nothing stands in rows."""
+        if self.name == "count":
+            return self.part.path if isinstance(self.part, Reference) and len(self.part.path) in OF_GROUPS else None
+        inside = (reference.path[:-1] for reference in references(self.part) if len(reference.path) in IN_ROWS)
+        return next(inside, None)
+
+    @cached_property
+    def _read(self) -> tuple[Path, ...]:
+        return tuple(reference.path for reference in references(self.part) if reference.path[:-1] == self.group)
 
     def value(self, lookup: Lookup) -> Value:
+        if self.group is None:
+            return self._plain().value(lookup)
         rows = lookup.rows(self.group) if isinstance(lookup, HasRows) else None
         if rows is None:
             return None
-        values = [None] * len(rows) if self.part is None else list(self._outcomes(self.part, rows))
+        values = [None] * len(rows) if self.name == "count" else list(self._outcomes(rows))
         return AGGREGATES[self.name].apply(values)
 
-    def _outcomes(self, part: Node, rows: Sequence[Row]) -> Iterator[Value]:
-        read = [reference.path for reference in references(part) if reference.path[:-1] == self.group]
+    def _plain(self) -> Call:
+        return Call(self.name, self.parts, self.column)
+
+    def _outcomes(self, rows: Sequence[Row]) -> Iterator[Value]:
         for row in rows:
-            value = part.value(row)
-            if value is not None or not any(row.skips(path) for path in read):
+            value = self.part.value(row)
+            if value is not None or not any(row.skips(path) for path in self._read):
                 yield value
 
     def kind(self, kind_of: KindOf) -> Kind | None:
+        if self.group is None:
+            return self._plain().kind(kind_of)
         function = AGGREGATES[self.name]
-        found = None if self.part is None else _demand_one_of(self.part, function.takes, kind_of)
+        found = None if self.name == "count" else _demand_one_of(self.part, function.takes, kind_of)
         return function.gives or found
 
 

@@ -16,8 +16,9 @@ from pydantic import ValidationError
 
 from trialmgr.protocol import integrity
 from trialmgr.protocol.findings import Finding
-from trialmgr.protocol.loader import StudyErrors, place_of, type_errors
+from trialmgr.protocol.loader import StudyErrors
 from trialmgr.protocol.model import CodeList, Form, Item, ItemType, Part, Range, StudyDefinition, Text
+from trialmgr.protocol.type_faults import place_of, type_errors
 from trialmgr.protocol.yaml_source import DocumentPath, Place, StudyError, read_source
 
 
@@ -128,7 +129,7 @@ class _Reading:
         try:
             pack = WordingFile.model_validate(source.document)
         except ValidationError as failed:
-            self.errors.extend(type_errors(failed, places))
+            self.errors.extend(type_errors(WordingFile, failed, places))
             return
         for finding in self._take(name, pack):
             self.errors.append(place_of(places, finding.path).error(finding.message, finding.mend))

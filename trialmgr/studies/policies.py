@@ -43,12 +43,17 @@ def check_may_follow(newest: StudyVersion | None, definition: StudyDefinition) -
 def check_approvable(version: StudyVersion, by: Actor) -> None:
     if StudyApproval.objects.filter(version=version).exists():
         raise ActionRefused(_("This version is approved already."))
-    check_second_person(version, by)
-
-
-def check_second_person(version: StudyVersion, by: Actor) -> None:
     if version.proposer_id == by.actor_id:
         raise ActionRefused(_("Somebody else than who proposed a version approves it."))
+
+
+def reasons_not_to_approve(version: StudyVersion, by: Actor) -> tuple[str, ...]:
+    """The same rule as words, for a page that offers the act."""
+    try:
+        check_approvable(version, by)
+    except ActionRefused as refusal:
+        return refusal.reasons
+    return ()
 
 
 def first_day(version: StudyVersion) -> datetime.date:

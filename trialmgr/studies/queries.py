@@ -64,6 +64,10 @@ class Timeline:
             return max(begun, key=_number).version
         return min(here, key=lambda span: (span.begins, span.version.number)).version
 
+    def days_of_effect(self, site: str) -> list[datetime.date]:
+        """The days on which something began to count at a site, in order."""
+        return sorted({span.begins for span in self.spans if span.site in (WHOLE_TRIAL, site)})
+
     def newest(self, day: datetime.date) -> StudyVersion:
         """The newest version in force anywhere. Raises NoStudyPublished."""
         begun = [span for span in self.spans if span.begins <= day]
@@ -149,6 +153,12 @@ def approved_versions() -> list[StudyVersion]:
 def spans_of(version: StudyVersion) -> list[InForce]:
     """Where and from which day this version counts."""
     return [span for span in timeline().spans if span.version == version]
+
+
+def version_before(version: StudyVersion) -> StudyVersion | None:
+    """The approved version that this one follows; None for the first."""
+    earlier = StudyVersion.objects.filter(approval__isnull=False, number__lt=version.number)
+    return earlier.order_by("number").last()
 
 
 def _across(versions: tuple[StudyVersion, ...]) -> StudyDefinition:

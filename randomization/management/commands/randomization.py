@@ -9,6 +9,7 @@ from randomization.actions import activate_extension, activate_list, make_list
 from randomization.findings import DesignRefused
 from randomization.management import handing_over as over
 from randomization.management.comparing import compare, compare_arguments
+from randomization.management.describing import describe, describe_arguments
 from randomization.management.finding import extension_numbered, list_numbered
 from randomization.models import Allocation, ListExtension, RandomizationList
 from randomization.queries import list_findings
@@ -35,6 +36,9 @@ class Command(RoomCommand):
             "reveal", "Write all that is needed to check a list, after the study lock.", over.reveal, over.revealing
         )
         yield Subcommand("compare", "Simulate designs side by side for this trial.", compare, compare_arguments)
+        yield Subcommand(
+            "describe", "Write the randomisation in words, public or restricted.", describe, describe_arguments
+        )
 
 
 def _activating(parser: ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from trialmgr.overview.duties import casebook, lists, screening
+from trialmgr.overview.duties import afterwards, casebook, lists, screening, versions
 from trialmgr.overview.duties.desk import Desk, Duty, Link, Task
 from trialmgr.people.models import User
 from trialmgr.studies.clock import today
@@ -19,12 +19,19 @@ __all__ = ["DUTIES", "Desk", "Duty", "Link", "Task", "duty", "work_list"]
 SHOWN = 15
 
 DUTIES: dict[str, Callable[[Desk], Duty]] = {
+    "breaks": afterwards.code_breaks,
+    "waiting": afterwards.waiting,
     "supply": lists.supply,
     "activation": lists.activation,
+    "approval": versions.approval,
+    "countersign": afterwards.countersignatures,
+    "strata": afterwards.strata,
     "randomise": screening.randomise,
+    "enrol": screening.enrol,
     "decisions": screening.decisions,
     "eligibility": screening.eligibility,
     "consent": screening.consent,
+    "consent_again": versions.consent_again,
     "forms": casebook.forms,
     "answer": casebook.queries_to_answer,
     "close": casebook.queries_to_close,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import product
 
 from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, Value, When
 from django.db.models.functions import Coalesce
@@ -22,6 +23,7 @@ from crf.models import (
     Visit,
     VisitQuerySet,
 )
+from crf.versions import stretches
 from trialmgr.overview.duties.desk import Desk, Duty, Link, Task, said_of, within
 from trialmgr.participants.models import Consent
 from trialmgr.participants.states import Status
@@ -60,14 +62,15 @@ def visits_with_open_forms(desk: Desk) -> VisitQuerySet:
 
 
 def _wanted_forms(desk: Desk) -> Iterator[tuple[Q, list[str]]]:
-    """Which required forms this person enters, by site and visit."""
-    for sites, entered in desk.entered:
+    """Which required forms this person enters, by site, visit and the version that the visit follows."""
+    for (sites, entered), stretch in product(desk.entered, stretches()):
         by_forms: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for visit in desk.definition.visits:
-            by_forms[tuple(form for form in visit.must_complete if form in entered)].append(visit.key)
+            wanting = stretch.visit(visit.key).must_complete
+            by_forms[tuple(form for form in wanting if form in entered)].append(visit.key)
         for wanted, keys in by_forms.items():
             if wanted:
-                yield within(sites, "participant__site") & Q(key__in=keys), list(wanted)
+                yield within(sites, "participant__site") & stretch.of_visits & Q(key__in=keys), list(wanted)
 
 
 def _complete_forms(visits: Iterable[Visit]) -> dict[int, set[str]]:

@@ -36,7 +36,7 @@ def _made_by_others(desk: Desk) -> list[RandomizationList]:
 
 def supply(desk: Desk) -> Duty:
     """No list in force, or strata with few rows left: only who may see lists is told."""
-    tasks = _supply_tasks() if desk.user.may("lists.view") else []
+    tasks = _supply_tasks() if desk.definition.is_randomised and desk.user.may("lists.view") else []
     return Duty("supply", _("Randomisation list"), len(tasks), tasks[: desk.limit])
 
 

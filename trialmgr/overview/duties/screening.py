@@ -7,11 +7,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from crf.models import EntryStatus, FormEntry, Freeze, GateDecision, Visit
+from crf.versions import Stretch, stretches
+from crf.policies import reasons_not_enterable
 from randomization.queries import ready_to_randomise
 from trialmgr.overview.duties.desk import Desk, Duty, Link, Task, said_of, within
 from trialmgr.participants.models import Consent, Participant, ParticipantQuerySet
 from trialmgr.participants.states import Status
 from trialmgr.protocol.model import Gate
+from trialmgr.studies.queries import current_definition
 
 _OF_PARTICIPANT = {"participant": OuterRef("pk")}
 
@@ -52,6 +55,28 @@ def eligibility(desk: Desk) -> Duty:
     return Duty("eligibility", _("Eligibility to judge"), len(waiting), tasks)
 
 
+def enrol(desk: Desk) -> Duty:
+    """Where nothing is drawn by lot: those who may enter the trial."""
+    where = desk.sites_with("participants.gate") if not desk.definition.is_randomised else frozenset()
+    waiting = [
+        each.participant
+        for each in desk.screening
+        if (None in where or each.participant.site in where)
+        and not reasons_not_enterable(each.participant, desk.definition)
+    ]
+    tasks = [
+        Task(
+            about=participant.number,
+            link=Link(_("Enrol"), reverse("crf:phase", args=[participant.number, desk.definition.entry_phase.key])),
+            status=_("Ready"),
+            kind="due",
+            when=said_of(participant.registered_on, _("registered on %(day)s")),
+        )
+        for participant in waiting[: desk.limit]
+    ]
+    return Duty("enrol", _("Ready to enrol"), len(waiting), tasks)
+
+
 def randomise(desk: Desk) -> Duty:
     where = desk.sites_with("participants.randomise")
     ready = ready_to_randomise(desk.screening) if where else []
@@ -84,15 +109,18 @@ def decisions(desk: Desk) -> Duty:
                     ),
                     status=_("To be decided"),
                     kind="due",
-                    when=_randomised_on(participant),
+                    when=_entered_on(participant),
                 )
                 for participant in rows.order_by("enrolled_on", "number")[: desk.limit]
             ]
     return Duty("decisions", _("Decisions to take"), count, tasks)
 
 
-def _randomised_on(participant: Participant) -> str:
-    return said_of(participant.enrolled_on, _("randomised on %(day)s")) if participant.enrolled_on else ""
+def _entered_on(participant: Participant) -> str:
+    if participant.enrolled_on is None:
+        return ""
+    randomised = current_definition().is_randomised
+    return said_of(participant.enrolled_on, _("randomised on %(day)s") if randomised else _("enrolled on %(day)s"))
 
 
 def to_be_decided(rows: ParticipantQuerySet, phase: str, gate: Gate, desk: Desk) -> ParticipantQuerySet:
@@ -101,15 +129,24 @@ def to_be_decided(rows: ParticipantQuerySet, phase: str, gate: Gate, desk: Desk)
     rows = rows.exclude(Exists(GateDecision.objects.filter(settled, **_OF_PARTICIPANT)))
     for earlier in _asked_before(desk, phase):
         rows = rows.filter(Exists(GateDecision.objects.filter(**_OF_PARTICIPANT, phase=earlier)))
-    for form in desk.definition.visit(gate.visit).must_complete:
+    ready = Q(pk__in=[])
+    for stretch in stretches():
+        ready |= _is_complete(stretch, gate.visit)
+    return rows.filter(ready)
+
+
+def _is_complete(stretch: Stretch, visit: str) -> Q:
+    """Participants whose visit follows this version and has every form that it requires."""
+    found = Q(Exists(Visit.objects.filter(stretch.of_visits, participant=OuterRef("pk"), key=visit)))
+    for form in stretch.visit(visit).must_complete:
         complete = FormEntry.objects.filter(
             visit__participant=OuterRef("pk"),
-            visit__key=gate.visit,
+            visit__key=visit,
             form_key=form,
             status=EntryStatus.COMPLETE.value,
         )
-        rows = rows.filter(Exists(complete))
-    return rows
+        found &= Q(Exists(complete))
+    return found
 
 
 def _asked_before(desk: Desk, phase: str) -> list[str]:
@@ -127,7 +164,7 @@ def ending(desk: Desk) -> Duty:
             link=Link(_("Record the end of participation"), _end_url(desk, participant)),
             status=_("Not eligible") if participant.state is Status.SCREENING else _("All visits done"),
             kind="due",
-            when=_randomised_on(participant),
+            when=_entered_on(participant),
         )
         for participant in rows.order_by("registered_on", "number")[: desk.limit]
     ]

@@ -49,7 +49,8 @@ def set_up(definition: StudyDefinition, *, password: str | None, seed: str | Non
         for code in cast.sites if role in SITE_ROLES else [""]:
             cast.people[(role, code)] = _person(role, cast.sites.get(code), password, begin)
     put_study_in_force(cast, definition, effective_from=begin)
-    put_list_in_force(cast, seed)
+    if definition.is_randomised:
+        put_list_in_force(cast, seed)
     return cast
 
 

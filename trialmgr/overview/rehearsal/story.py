@@ -58,7 +58,7 @@ class Story:
         yield from self._be_screened()
         yield from self.diary.wait(self._drawn("allocated", 0, 3))
         if self.participant.state is Status.SCREENING:
-            self._be_allocated()
+            self._be_let_in()
             yield from self._be_treated()
         yield from self.diary.until_none(*Kind)
         yield from self.diary.wait(7)
@@ -117,9 +117,14 @@ class Story:
             answers[criterion.id.lower()] = "yes" if (wished if found is None else found) else "no"
         return answers
 
-    def _be_allocated(self) -> None:
-        by, key = self._who("participants.randomise"), f"rehearsal-{self.stage.seed}-{self.persona.number}"
-        allocate(by=by, participant=self.participant, idempotency_key=key)
+    def _be_let_in(self) -> None:
+        """Allocated to an arm; enrolled where nothing is drawn by lot."""
+        if self.stage.definition.is_randomised:
+            by, key = self._who("participants.randomise"), f"rehearsal-{self.stage.seed}-{self.persona.number}"
+            allocate(by=by, participant=self.participant, idempotency_key=key)
+        else:
+            by, phase = self._who("participants.gate"), self.stage.definition.entry_phase.key
+            decide_gate(by=by, participant=self.participant, phase=phase)
         self._reread()
         if self.persona.drops_out:
             longest = max(day for visit in self.stage.definition.visits for day in visit.occurrences())

@@ -21,7 +21,7 @@ from trialmgr.overview.rehearsal.stage import Stage
 from trialmgr.overview.rehearsal.story import Story
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import Site
-from trialmgr.protocol.loader import load_study
+from trialmgr.protocol.loader import STUDY_FILE, load_study
 from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies.clock import pretend, today
 from trialmgr.studies.models import StudyVersion
@@ -65,33 +65,54 @@ def rehearse(
     participants: int,
     seed: int,
     ongoing: bool = False,
+    study: str | None = None,
     password: str | None = None,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Span:
     """Invent a trial with so many participants; the same seed, study and span give the same trial.
 
-    To its end, or with ``ongoing`` up to today. ``password``: with which the cast, if it must be made, signs in.
+    To its end, or with ``ongoing`` up to today. ``study``: the name of one that comes with trialmgr, or a folder; where
+    a study is in force already, only that one. ``password``: with which the cast, if it must be made, signs in.
     Raises ActionRefused, with every reason, where no rehearsal may be.
     """
     check_may_rehearse()
     with override(settings.LANGUAGE_CODE), one_version():
-        cast = _cast(password, str(seed))
+        folder = study_folder(study or _study_in_force() or DEFAULT_STUDY)
+        cast = _cast(folder, password, str(seed))
         definition = current_definition()
-        stage = Stage(definition, cast, load_profile(Path(settings.TRIALMGR_STUDIES) / definition.id), seed)
+        stage = Stage(definition, cast, load_profile(folder), seed)
         span = _span(stage, ongoing)
         stories = list(_stories(stage, participants, span.begin))
         _tell(stories, span, report)
     return span
 
 
-def _cast(password: str | None, seed: str) -> Cast:
-    if StudyVersion.objects.exists():
-        cast = standing_cast()
+def study_folder(name: str) -> Path:
+    """The folder of a study that comes with trialmgr, or any other by its path. ActionRefused when there is none."""
+    for folder in (Path(settings.TRIALMGR_STUDIES) / name, Path(name)):
+        if (folder / STUDY_FILE).is_file():
+            return folder
+    known = ", ".join(sorted(path.parent.name for path in Path(settings.TRIALMGR_STUDIES).glob(f"*/{STUDY_FILE}")))
+    raise ActionRefused(f"There is no study “{name}”. Name a folder, or one of: {known}.")
+
+
+def _study_in_force() -> str | None:
+    return current_definition().id if StudyVersion.objects.exists() else None
+
+
+def _cast(folder: Path, password: str | None, seed: str) -> Cast:
+    definition, in_force = load_study(folder), _study_in_force()
+    if in_force is None:
+        with transaction.atomic():
+            return set_up(definition, password=password, seed=seed)
+    if in_force != definition.id:
+        raise ActionRefused(
+            f"The study in force here is {in_force}: rehearse {definition.id} in a new, empty database (DATABASE_URL)."
+        )
+    cast = standing_cast()
+    if definition.is_randomised:
         put_list_in_force(cast, seed)
-        return cast
-    study = load_study(Path(settings.TRIALMGR_STUDIES) / DEFAULT_STUDY)
-    with transaction.atomic():
-        return set_up(study, password=password, seed=seed)
+    return cast
 
 
 def _span(stage: Stage, ongoing: bool) -> Span:

@@ -18,13 +18,17 @@ Cells = list[dict[str, object]]
 def recruitment(request: HttpRequest) -> HttpResponse:
     user, definition = person(request), current_definition()
     sites, months = figures.by_site(user), figures.by_month(user)
+    entered = _("Randomised") if definition.is_randomised else _("Enrolled")
     page = {
+        "entered": entered,
         "flow": figures.flow(user, definition, get_language() or "nl"),
         "target": definition.target_participants,
         "all_sites": user.works_everywhere,
-        "site_columns": _columns(_("Site"), _("Registered"), _("Screen failures"), _("Randomised")),
+        "site_columns": _columns(_("Site"), _("Registered"), _("Screen failures"), entered),
         "site_rows": [_site_row(site) for site in sites] + ([_total(sites)] if len(sites) > 1 else []),
-        "month_columns": _columns(_("Month"), _("Registered"), _("Randomised"), _("Total")),
+        "stratum_columns": _columns(_("Stratum"), _("Randomised")),
+        "stratum_rows": [_cells(key, number) for key, number in figures.by_stratum(user, definition)],
+        "month_columns": _columns(_("Month"), _("Registered"), entered, _("Total")),
         "month_rows": [_month_row(month) for month in reversed(months)],
         "chart": _chart(months, definition.target_participants),
     }

@@ -10,6 +10,7 @@ from trialmgr.protocol.odm.definitions import Definitions, alias_notes, in_order
 from trialmgr.protocol.odm.elements import Element
 from trialmgr.protocol.odm.extension import rest_of, restored
 from trialmgr.protocol.odm.texts import Translations
+from trialmgr.protocol.odm.vendors import multi_select_lists
 from trialmgr.protocol.yaml_writer import Noted
 
 MISSING_REASONS = "missing_reasons"
@@ -33,7 +34,7 @@ def read_codelists(
 ) -> dict[str, ReadList]:
     """OID to list; a list without codes of its own (a dictionary kept elsewhere) is left out."""
     keys, lists = Keys(fallback="list"), {}
-    for element in definitions.all("CodeList"):
+    for element in (*definitions.all("CodeList"), *multi_select_lists(definitions.version)):
         found = _read(element, keys, texts, notices, ours=ours)
         if found is not None:
             lists[element.get("OID")] = found

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from trialmgr.protocol.drafting import Notices, plain_key
 from trialmgr.protocol.odm.elements import Element
-from trialmgr.protocol.odm.extension import is_ours
+from trialmgr.protocol.odm.extension import damaged, is_ours
 
 # OIDs often begin with the sort of thing they name: SE.BASELINE, I_AGE, ItemDefs.OID.AGE.
 _SORT = re.compile(
@@ -24,6 +24,7 @@ class Definitions:
         basic = study.first("BasicDefinitions")
         self._units = {unit.get("OID"): unit for unit in (basic.all("MeasurementUnit") if basic else ())}
         self._notices = notices
+        self._referred: set[tuple[str, str]] = set()
         self._by_oid: dict[tuple[str, str], Element] = {}
         for element in version.children:
             if oid := element.get("OID"):
@@ -39,6 +40,10 @@ class Definitions:
 
     def get(self, tag: str, oid: str) -> Element | None:
         return self._by_oid.get((tag, oid))
+
+    def unused(self, tag: str) -> list[Element]:
+        """Definitions to which no reference led so far."""
+        return [element for element in self.all(tag) if (tag, element.get("OID")) not in self._referred]
 
     def add(self, element: Element) -> None:
         """A definition that the file itself does not have."""
@@ -60,6 +65,7 @@ class Definitions:
                 self._notices.leave_out(f"{ref} to {oid} stands twice in {holder.get('OID')}", reference.line)
             else:
                 pairs.append((reference, definition))
+                self._referred.add((tag, oid))
             seen.add(oid)
         return pairs
 
@@ -129,6 +135,8 @@ def tell_what_has_no_place(version: Element, notices: Notices, *, ours: bool) ->
 
 
 def _names_without_place(element: Element) -> Iterable[str]:
+    if element.tag == "Alias" and is_ours(element) and damaged(element):
+        yield f"Alias of ours, which is damaged: {element.get('Name')[:60]}"
     if element.tag in _WITHOUT_PLACE:
         yield element.tag
     elif element.tag == "Alias" and not is_ours(element):

@@ -16,6 +16,7 @@ from trialmgr.protocol.odm.elements import Element
 
 CONTEXT = "urn:trialmgr:study-definition:1"
 SYSTEM = "trialmgr"
+DEEPEST = 12
 
 _ABSENT = object()
 
@@ -47,7 +48,34 @@ def _mapping(text: str) -> dict[str, Any]:
         kept = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    return kept if isinstance(kept, dict) else {}
+    return kept if isinstance(kept, dict) and _depth(kept) <= DEEPEST else {}
+
+
+def _depth(value: Any) -> int:
+    """Levels of mappings and lists, as far as they matter."""
+    level, depth = [value], 0
+    while level and depth <= DEEPEST:
+        level = [inner for one in level for inner in _inside(one)]
+        depth += 1
+    return depth
+
+
+def _inside(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def damaged(alias: Element) -> bool:
+    """Whether an Alias of ours does not hold what it should."""
+    text = alias.attributes.get("Name", "")
+    return not _mapping(text if alias.get("Context") == CONTEXT else f'{{"value": {text}}}')
+
+
+def kept_list(kept: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """The parts with a key that the Alias keeps under a name; whatever else stands there does not count."""
+    parts = kept.get(name)
+    return [part for part in parts if isinstance(part, dict) and "key" in part] if isinstance(parts, list) else []
 
 
 def difference(whole: Mapping[str, Any], standard: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from trialmgr.protocol.drafting import ENTERED_BY, Keys, Notices
-from trialmgr.protocol.model import MOST_ROWS
+from trialmgr.protocol.drafting import ENTERED_BY, Keys, Notices, in_order_of
+from trialmgr.protocol.foreign_logic import Known
+from trialmgr.protocol.model import MOST_ROWS, Form
 from trialmgr.protocol.odm.definitions import Definitions, alias_notes, key_of, origin
 from trialmgr.protocol.odm.elements import Element
-from trialmgr.protocol.odm.extension import rest_of, restored
+from trialmgr.protocol.odm.extension import kept_list, rest_of, restored
 from trialmgr.protocol.odm.items import ItemReader, Place
 from trialmgr.protocol.odm.logic import Logic
 from trialmgr.protocol.odm.ranges import RangeReader
@@ -31,10 +32,11 @@ class FormReader:
         kept, item_keys, section_keys = rest_of(definition), Keys(fallback="item"), Keys(fallback="section")
         checks, sections = RangeReader(Keys(fallback="check"), self.texts, self.notices), []
         found: list[dict[str, Any]] = []
-        domains = []
+        domains, known = [], dict[str, Known]()
         for reference, group in self.definitions.referred(definition, "ItemGroupRef", "ItemGroupDef"):
             repeats = self._has_rows(group, rows=rows, repeating=repeating)
-            section, its_checks = self._section(reference, group, item_keys, checks, in_rows=repeats)
+            place = Place(item_keys, checks, repeats, known, group.get("OID"))
+            section, its_checks = self._section(reference, group, place)
             if section is None:
                 self.notices.leave_out(f"{origin(group)} of {key} has no items", group.line)
                 continue
@@ -72,11 +74,10 @@ class FormReader:
         return form
 
     def _section(
-        self, reference: Element, group: Element, item_keys: Keys, checks: RangeReader, *, in_rows: bool
+        self, reference: Element, group: Element, place: Place
     ) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
         notes = [origin(group), *alias_notes(group)]
-        ask_if, lost = self.logic.ask_if(reference, notes)
-        place = Place(item_keys, checks, in_rows, ask_if, lost)
+        place.ask_if, place.conditional = self.logic.ask_if(reference, group, notes, place.known)
         items, found = [], []
         for item_reference, definition in self.definitions.referred(group, "ItemRef", "ItemDef"):
             its_items, its_checks = self.items.read(item_reference, definition, place)
@@ -86,7 +87,7 @@ class FormReader:
             return None, []
         label = self.texts.text(group.first("Description"), _name(group))
         section: dict[str, Any] = {"key": key_of(group.get("OID"), ours=not self.confirm), "label": label}
-        if in_rows:
+        if place.in_rows:
             section["repeats"] = {"max": MOST_ROWS, "row": label}
         return Noted(restored(section | {"items": items}, rest_of(group)), *notes), found
 
@@ -94,11 +95,9 @@ class FormReader:
 def _finished(form: dict[str, Any], kept: dict[str, Any], notes: list[str]) -> dict[str, Any]:
     """The form with what our Alias kept of it; of its checks the Alias keeps the order and what ODM cannot say."""
     standard = {check["key"]: check for check in form["checks"]}
-    checks = [standard.get(rest["key"], {}) | rest for rest in kept.get("checks", [])] or form["checks"]
+    checks = [standard.get(str(rest["key"]), {}) | rest for rest in kept_list(kept, "checks")] or form["checks"]
     whole = restored(form, {**kept, "checks": [check for check in checks if "fires_if" in check] or None})
-    sections = whole.pop("sections")
-    rest = {name: whole.pop(name) for name in ("checks",) if name in whole}
-    return Noted({**whole, "sections": sections, **rest}, *notes)
+    return Noted(in_order_of(Form, whole), *notes)
 
 
 def _name(definition: Element) -> str:

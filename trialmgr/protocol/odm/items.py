@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from trialmgr.protocol.drafting import Keys, Notices
+from trialmgr.protocol.drafting import Keys, Notices, in_order_of
+from trialmgr.protocol.foreign_logic import Known
 from trialmgr.protocol.model import Item
 from trialmgr.protocol.odm.codelists import ReadList
 from trialmgr.protocol.odm.definitions import Definitions, alias_notes, key_of, origin
@@ -14,6 +15,7 @@ from trialmgr.protocol.odm.extension import rest_of, restored
 from trialmgr.protocol.odm.logic import Logic
 from trialmgr.protocol.odm.ranges import RangeReader
 from trialmgr.protocol.odm.texts import Translations
+from trialmgr.protocol.odm.vendors import multi_select_list_of, of_redcap
 from trialmgr.protocol.yaml_writer import Noted
 
 LONGEST_TEXT = 500
@@ -43,11 +45,16 @@ _KEEPS = frozenset({"type", "range", "soft_range", "codelist", "decimals", "max_
 
 @dataclass(slots=True)
 class Place:
-    """Where an item stands: the keys of its form, whether its section has rows, and the conditions around it."""
+    """Where an item stands: the keys of its form, its group, whether that has rows, and the conditions around it.
+
+    ``known``: the items before it on the form, by OID and by ``group-item``, as formulas name them.
+    """
 
     item_keys: Keys
     checks: RangeReader
     in_rows: bool
+    known: dict[str, Known]
+    group: str
     ask_if: str | None = None
     conditional: bool = False
 
@@ -70,15 +77,22 @@ class ItemReader:
         kept, notes = rest_of(definition), [origin(definition), *alias_notes(definition)]
         key = str(kept.get("key") or place.item_keys.take(key_of(definition.get("OID"), ours=not self.confirm)))
         item: dict[str, Any] = {"key": key} | self._typed(definition) | self._worded(definition)
-        item |= self._asked(reference, place, notes)
-        codes = self.lists.get(_listed(definition))
-        checks = place.checks.read(definition, item, codes, in_rows=place.in_rows)
+        item |= self._asked(reference, definition, place, notes)
+        item |= self.logic.derivation(reference, definition, notes, place.known, item["type"])
+        codes = self.lists.get(multi_select_list_of(definition) or _listed(definition))
+        checks = place.checks.read(definition, item, codes)
         if self.confirm:
             item["confirm_with_protocol"] = True
-        items = [Noted(_sorted(restored(item, kept)), *notes)]
+        self._remember(definition, item, codes, place)
+        items = [Noted(in_order_of(Item, restored(item, kept)), *notes)]
         if definition.get("DataType") in _WITH_TIME:
             items.append(self._time_of(items[0], place))
         return items, checks
+
+    def _remember(self, definition: Element, item: dict[str, Any], codes: ReadList | None, place: Place) -> None:
+        oid = definition.get("OID")
+        known = Known(item["key"], item["type"], codes.codes if codes else {})
+        place.known.update({oid: known, f"{place.group}-{oid}": known})
 
     def _typed(self, definition: Element) -> dict[str, Any]:
         written = definition.get("DataType")
@@ -87,6 +101,9 @@ class ItemReader:
             self.notices.warn(f"ItemDef {definition.get('OID')} has no known type; it is read as text", definition.line)
         if written in _LOSSY:
             self.notices.leave_out(f"ItemDef {definition.get('OID')}: {written} {_LOSSY[written]}", definition.line)
+        several = multi_select_list_of(definition)
+        if several in self.lists:
+            return {"type": "multi_choice", "codelist": self.lists[several].key}
         if (oid := _listed(definition)) in self.lists:
             return {"type": "choice", "codelist": self.lists[oid].key}
         if oid and self.definitions.get("CodeList", oid) is None:
@@ -113,6 +130,7 @@ class ItemReader:
         label = self.texts.text(question) or self.texts.text(description, name)
         worded: dict[str, Any] = {"label": label}
         hint = self.texts.text(description) if question is not None and question.children else {}
+        hint = hint or self.texts.text(None, of_redcap(definition, "FieldNote"))
         if hint and hint != label:
             worded["hint"] = hint
         if unit := self._unit(definition):
@@ -133,16 +151,17 @@ class ItemReader:
             )
         return symbols[0] if symbols else None
 
-    def _asked(self, reference: Element, place: Place, notes: list[str]) -> dict[str, Any]:
+    def _asked(self, reference: Element, definition: Element, place: Place, notes: list[str]) -> dict[str, Any]:
         """``required``, ``ask_if`` and the derivation. What was asked under a lost condition is not required."""
-        ask_if, lost = self.logic.ask_if(reference, notes)
+        ask_if, lost = self.logic.ask_if(reference, definition, notes, place.known)
         conditions = [condition for condition in (place.ask_if, ask_if) if condition is not None]
         asked: dict[str, Any] = {}
-        if reference.get("Mandatory").casefold() != "yes" or lost or place.conditional:
+        obliged = reference.get("Mandatory").casefold() == "yes" or of_redcap(definition, "RequiredField") == "y"
+        if not obliged or lost or place.conditional:
             asked["required"] = False
         if conditions:
             asked["ask_if"] = conditions[0] if len(conditions) == 1 else " and ".join(f"({c})" for c in conditions)
-        return asked | self.logic.derivation(reference, notes)
+        return asked
 
     def _time_of(self, date: dict[str, Any], place: Place) -> dict[str, Any]:
         label = {language: f"{text}: {_TIME[language]}" for language, text in date["label"].items()}
@@ -164,9 +183,3 @@ def _variable(definition: Element) -> str:
     return (
         definition.get("SDSVarName") or aliases.get("SDTM") or aliases.get("CDASH/SDTM") or aliases.get("CDASH") or ""
     )
-
-
-def _sorted(item: dict[str, Any]) -> dict[str, Any]:
-    """In the order of the model, which is the order people read items in."""
-    names = list(Item.model_fields)
-    return dict(sorted(item.items(), key=lambda entry: names.index(entry[0]) if entry[0] in names else len(names)))

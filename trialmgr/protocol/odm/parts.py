@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from trialmgr.protocol.foreign_logic import negated
 from trialmgr.protocol.model import (
     Check,
     CodeList,
@@ -19,7 +20,6 @@ from trialmgr.protocol.model import (
 )
 from trialmgr.protocol.odm.elements import Element
 from trialmgr.protocol.odm.extension import CONTEXT, SYSTEM, written
-from trialmgr.protocol.odm.logic import negated
 from trialmgr.protocol.values import DEFAULT_DECIMALS, DEFAULT_LENGTH, DEFAULT_LONG_LENGTH
 
 NAMESPACE = "http://www.cdisc.org/ns/odm/v1.3"
@@ -136,7 +136,9 @@ class DocumentWriter:
 
     def _protocol(self) -> Element:
         references = [
-            Element("StudyEventRef", {"StudyEventOID": f"SE.{visit.key}", "OrderNumber": str(number)} | _mandatory(visit))
+            Element(
+                "StudyEventRef", {"StudyEventOID": f"SE.{visit.key}", "OrderNumber": str(number)} | _mandatory(visit)
+            )
             for number, visit in enumerate(self.definition.visits, start=1)
         ]
         aliases = [
@@ -184,7 +186,11 @@ class DocumentWriter:
 
     def _section(self, form: Form, section: Section) -> Element:
         oid = section_oid(form.key, section.key)
-        attributes = {"OID": oid, "Name": section.label.en or section.key, "Repeating": _yes(section.repeats is not None)}
+        attributes = {
+            "OID": oid,
+            "Name": section.label.en or section.key,
+            "Repeating": _yes(section.repeats is not None),
+        }
         if form.domain:
             attributes["Domain"] = form.domain
         references = [_item_reference(form, item, number) for number, item in enumerate(section.items, start=1)]
@@ -228,7 +234,9 @@ class DocumentWriter:
 
     def _codelist(self, oid: str, codelist: CodeList, *aliases: Element) -> Element:
         items = [
-            Element("CodeListItem", {"CodedValue": entry.code, "OrderNumber": str(number)}, children=[_decode(entry.label)])
+            Element(
+                "CodeListItem", {"CodedValue": entry.code, "OrderNumber": str(number)}, children=[_decode(entry.label)]
+            )
             for number, entry in enumerate(codelist.items, start=1)
         ]
         attributes = {"OID": oid, "Name": codelist.key, "DataType": "text"}
@@ -315,5 +323,3 @@ def _defined(tag: str, attributes: dict[str, str], told: dict[str, str], express
 
 def _is_sas_name(name: str) -> bool:
     return len(name) <= 8 and name.isascii() and name.isidentifier()
-
-

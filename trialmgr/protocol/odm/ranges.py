@@ -11,9 +11,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from trialmgr.protocol.drafting import Keys, Notices
+from trialmgr.protocol.foreign_logic import negated
 from trialmgr.protocol.odm.codelists import ReadList
 from trialmgr.protocol.odm.elements import Element
-from trialmgr.protocol.odm.logic import negated
 from trialmgr.protocol.odm.extension import CONTEXT
 from trialmgr.protocol.odm.texts import Translations
 
@@ -36,24 +36,18 @@ class RangeReader:
     texts: Translations
     notices: Notices
 
-    def read(
-        self, definition: Element, item: dict[str, Any], codes: ReadList | None, *, in_rows: bool
-    ) -> list[dict[str, Any]]:
+    def read(self, definition: Element, item: dict[str, Any], codes: ReadList | None) -> list[dict[str, Any]]:
         """The edit checks that come of it; plain bounds go into ``item``."""
         checks = []
         for range_check in definition.all("RangeCheck"):
-            if self._ours(range_check):
-                checks.append(self._own_check(range_check, item["key"]))
+            own = _own_formal(range_check)
+            if own is not None:
+                checks.append(self._own_check(range_check, own, item["key"]))
             elif not self._as_bound(range_check, item):
-                checks += self._as_check(range_check, item, codes, in_rows=in_rows)
+                checks += self._as_check(range_check, item, codes)
         return checks
 
-    def _ours(self, range_check: Element) -> bool:
-        formal = range_check.first("FormalExpression")
-        return formal is not None and formal.get("Context").startswith(f"{CONTEXT}/")
-
-    def _own_check(self, range_check: Element, item_key: str) -> dict[str, Any]:
-        formal = range_check.first("FormalExpression") or range_check
+    def _own_check(self, range_check: Element, formal: Element, item_key: str) -> dict[str, Any]:
         return {
             "key": formal.get("Context").split("/")[-1],
             "severity": _severity(range_check),
@@ -79,10 +73,8 @@ class RangeReader:
         item[slot] = {name: bounds[name] for name in ("min", "max") if name in bounds}
         return True
 
-    def _as_check(
-        self, range_check: Element, item: dict[str, Any], codes: ReadList | None, *, in_rows: bool
-    ) -> list[dict[str, Any]]:
-        fires_if = None if in_rows else _fires_if(range_check, item, codes)
+    def _as_check(self, range_check: Element, item: dict[str, Any], codes: ReadList | None) -> list[dict[str, Any]]:
+        fires_if = _fires_if(range_check, item, codes)
         if fires_if is None:
             self.notices.leave_out(f"a RangeCheck of {item['key']}: {_told(range_check)}", range_check.line)
             return []
@@ -91,6 +83,12 @@ class RangeReader:
         return [
             check | {"fires_if": fires_if, "items": [item["key"]], "message": message, "confirm_with_protocol": True}
         ]
+
+
+def _own_formal(range_check: Element) -> Element | None:
+    """The expression of a check of ours, its key in the context."""
+    formal = (formal for formal in range_check.all("FormalExpression"))
+    return next((one for one in formal if one.get("Context").startswith(f"{CONTEXT}/")), None)
 
 
 def _severity(range_check: Element) -> str:
@@ -111,6 +109,8 @@ def _decimal(values: list[str]) -> Decimal | None:
 
 
 def _is_writable(number: Decimal) -> bool:
+    if abs(number.adjusted()) > _DIGITS:
+        return False
     whole, _dot, fraction = f"{abs(number):f}".partition(".")
     return len(whole) <= _DIGITS and len(fraction) <= _DIGITS
 

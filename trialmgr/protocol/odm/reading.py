@@ -1,8 +1,8 @@
 """A CDISC ODM 1.3 file as the draft of a study folder.
 
-Source: CDISC ODM 1.3.2. Read by the standard, for the exports of any system; what they add in namespaces of their own is
-counted and told. ODM knows no phases, days, windows, roles, consents or criteria: those are placeholders, unless the
-file is ours (``extension``).
+Source: CDISC ODM 1.3.2. Read by the standard, for the exports of any system; what they add in namespaces of their own
+is counted and told. ODM knows no phases, days, windows, roles, consents or criteria: those are placeholders, unless
+the file is ours (``extension``).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from trialmgr.protocol.odm.items import ItemReader
 from trialmgr.protocol.odm.logic import Logic
 from trialmgr.protocol.odm.source import OdmSource, read_source
 from trialmgr.protocol.odm.texts import Translations
+from trialmgr.protocol.odm.vendors import UNDERSTOOD
 from trialmgr.protocol.odm.versions import choose_version
 from trialmgr.protocol.odm.visits import VisitReader
 
@@ -112,15 +113,14 @@ class _Reading:
         tell_what_has_no_place(self.version, self.notices, ours=self.ours)
         self._tell_unused()
         for name, count in sorted(self.source.foreign.items()):
-            self.notices.leave_out(f"{name} of another system: {count} times")
+            if name not in UNDERSTOOD:
+                self.notices.leave_out(f"{name} of another system: {count} times")
         self._tell_data()
 
     def _tell_unused(self) -> None:
-        for tag, ref in (("ItemGroupDef", "ItemGroupRef"), ("ItemDef", "ItemRef")):
-            used = {child.get(f"{tag[:-3]}OID") for element in self.version.walk() for child in element.all(ref)}
-            for definition in self.definitions.all(tag):
-                if definition.get("OID") not in used:
-                    self.notices.leave_out(f"{tag} {definition.get('OID')} stands in no form", definition.line)
+        for tag in ("ItemGroupDef", "ItemDef"):
+            for definition in self.definitions.unused(tag):
+                self.notices.leave_out(f"{tag} {definition.get('OID')} stands in no form", definition.line)
 
     def _tell_data(self) -> None:
         for tag in ("User", "SignatureDef"):

@@ -66,7 +66,7 @@ class _Builder:
         self.survey = Survey()
         self.foreign: dict[str, int] = {}
         self._open: list[Element] = []
-        self._root: Element | None = None
+        self._root = Element("ODM")
         self._count = 0
         self._parser = expat.ParserCreate(namespace_separator=_SEPARATOR)
         self._parser.namespace_prefixes = True
@@ -87,7 +87,6 @@ class _Builder:
             if isinstance(unknown, ImportRefused):
                 raise
             raise self._refused("the file names an encoding that is not known; save it as UTF-8", line=1) from None
-        assert self._root is not None  # the parser refuses a document without a root
         return OdmSource(self._root, self.survey, self.notices, self.foreign)
 
     def _refused(self, message: str, *, line: int | None = None) -> ImportRefused:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trialmgr.protocol.drafting import ImportRefused, Notices
+from trialmgr.protocol.drafting import ImportRefused
 from trialmgr.protocol.odm.clinical import metadata_of
 from trialmgr.protocol.odm.elements import Element
 from trialmgr.protocol.odm.source import OdmSource

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from trialmgr.protocol.drafting import Keys, Notices, eligibility_form, visit
+from trialmgr.protocol.drafting import Keys, Notices, eligibility_form, eligibility_visit, in_order_of, visit
+from trialmgr.protocol.model import VisitDefinition
 from trialmgr.protocol.odm.definitions import Definitions, alias_notes, key_of, origin
 from trialmgr.protocol.odm.elements import Element
-from trialmgr.protocol.odm.extension import rest_of, restored
+from trialmgr.protocol.odm.extension import kept_list, rest_of, restored
 from trialmgr.protocol.odm.forms import FormReader
 from trialmgr.protocol.odm.texts import Translations
 from trialmgr.protocol.yaml_writer import Noted
@@ -42,7 +43,7 @@ class VisitReader:
     ) -> None:
         self.definitions, self.texts, self.notices = definitions, texts, notices
         self.forms, self.confirm = forms, confirm
-        self.phases = [phase["key"] for phase in kept.get("phases", [])]
+        self.phases = [phase["key"] for phase in kept_list(kept, "phases")]
         self.form_keys: dict[str, str] = {}
         self._visit_keys, self._form_names = Keys(fallback="visit"), Keys(fallback="form")
 
@@ -60,7 +61,7 @@ class VisitReader:
         self._add_unplaced(book, events, definitions, logs)
         self._add_eligibility(book)
         if self.confirm and any(event.kind == "scheduled" for event in events):
-            self.notices.warn("ODM knows no days or windows: every scheduled visit stands on the day of registration")
+            self.notices.warn("ODM knows no days or windows: every scheduled visit stands on the day of enrolment")
         return book
 
     def _events_in_order(self) -> list[Element]:
@@ -137,17 +138,18 @@ class VisitReader:
         held = [(reference, key) for reference, key in held if key in made]
         label = self.texts.text(definition.first("Description"), definition.get("Name") or definition.get("OID"))
         key = str(kept.get("key") or self._visit_keys.take(key_of(definition.get("OID"), ours=not self.confirm)))
-        standard = visit(key, label, [form for _reference, form in held])
+        other = {"kind": event.kind} if event.kind != "scheduled" else {}
         if definition.get("Category") in self.phases:
-            standard["phase"] = definition.get("Category")
-        if event.kind != "scheduled":
-            standard["kind"] = event.kind
+            other["phase"] = definition.get("Category")
+        standard = visit(key, label, [form for _reference, form in held], **other)
         mandatory = [form for reference, form in held if self._is_mandatory(reference)]
         if len(mandatory) < len(held):
             standard["required_forms"] = mandatory
         if not self.confirm:
-            del standard["confirm_with_protocol"]
-        return Noted(restored(standard, kept), *event.notes)
+            standard = {
+                name: value for name, value in standard.items() if name not in ("confirm_with_protocol", "anchor")
+            }
+        return Noted(in_order_of(VisitDefinition, restored(standard, kept)), *event.notes)
 
     def _is_mandatory(self, reference: Element) -> bool:
         """Whether the form must be complete. One under a condition need not be, and the condition is told."""
@@ -165,8 +167,8 @@ class VisitReader:
         ]
         if not waiting:
             return
-        what = "has no visits" if not events else f"has {len(waiting)} forms that stand in no visit"
-        self.notices.warn(f"the file {what}; they stand in visits of their own")
+        what = f"{len(waiting)} forms stand in no visit" if events else "the file has no visits"
+        self.notices.warn(f"{what}; a visit is made for the forms")
         label = {"nl": "Formulieren zonder bezoek", "en": "Forms without a visit"}
         for name, kind, oids in (
             ("unplaced", "unscheduled", [oid for oid in waiting if oid not in logs]),
@@ -182,6 +184,4 @@ class VisitReader:
             return
         form = eligibility_form(self._form_names.take("eligibility"))
         book.forms.append(form)
-        key = self._visit_keys.take("eligibility")
-        note = "Placeholder: every study judges eligibility somewhere."
-        book.visits.insert(0, Noted(visit(key, form["label"], [form["key"]]), note))
+        book.visits.insert(0, eligibility_visit(self._visit_keys.take("eligibility"), form))

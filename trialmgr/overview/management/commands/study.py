@@ -5,16 +5,20 @@ from typing import Any
 
 from audit.commands import RoomCommand, Subcommand
 from crf.rules import RuleRefused
-from trialmgr.overview.management import amending, previewing, versions
+from trialmgr.overview.management import amending, exchanging, previewing, versions
+from trialmgr.protocol.drafting import ImportRefused
 from trialmgr.protocol.loader import StudyErrors
 from trialmgr.studies.queries import NoStudyPublished, one_version
 
 
 class Command(RoomCommand):
     help = "The study definition: check a folder, look at it, propose and approve it, compare, try, migrate."
-    refusals = (StudyErrors, NoStudyPublished, RuleRefused)
+    refusals = (StudyErrors, NoStudyPublished, RuleRefused, ImportRefused)
 
     def subcommands(self) -> Iterable[Subcommand]:
+        yield Subcommand(
+            "new", "Make a small study folder to begin with.", exchanging.new_folder, exchanging.new_arguments
+        )
         yield Subcommand(
             "check", "Load a study folder and run the examples of its rules.", versions.check, versions.folder_argument
         )
@@ -63,6 +67,18 @@ class Command(RoomCommand):
             amending.migrate,
             amending.migrate_arguments,
             as_user=True,
+        )
+        yield Subcommand(
+            "import",
+            "Make a study folder of an ODM file or a REDCap data dictionary.",
+            exchanging.import_folder,
+            exchanging.import_arguments,
+        )
+        yield Subcommand(
+            "export-odm",
+            "Write a study folder as CDISC ODM 1.3.2.",
+            exchanging.export_odm,
+            exchanging.export_arguments,
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -32,12 +32,18 @@ def _span(parser: ArgumentParser) -> None:
     parser.add_argument("--participants", type=_count, default=172, metavar="N", help="how many people to invent (172)")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="the same seed gives the same trial (1)")
     parser.add_argument("--ongoing", action="store_true", help="a trial under way today, instead of one at its end")
+    _study(parser)
+
+
+def _study(parser: ArgumentParser) -> None:
+    parser.add_argument("--study", metavar="NAME", help="one that comes with trialmgr (reset_trd), or a study folder")
 
 
 def _demo(parser: ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=demo.port(), help="where to serve it, on 127.0.0.1 (8000)")
     parser.add_argument("--participants", type=_count, default=48, metavar="N", help="how many people to invent (48)")
     parser.add_argument("--fresh", action="store_true", help="throw the demo's data away and rehearse anew")
+    _study(parser)
 
 
 def _count(text: str) -> int:
@@ -47,9 +53,9 @@ def _count(text: str) -> int:
     return number
 
 
-def run(*, participants: int, seed: int, ongoing: bool) -> Answer:
+def run(*, participants: int, seed: int, ongoing: bool, study: str | None) -> Answer:
     with progress(sys.stderr) as report:
-        span = rehearse(participants=participants, seed=seed, ongoing=ongoing, report=report)
+        span = rehearse(participants=participants, seed=seed, ongoing=ongoing, study=study, report=report)
     found, print_ = counts(), fingerprint()
     data = {
         "participants": participants,
@@ -64,9 +70,9 @@ def run(*, participants: int, seed: int, ongoing: bool) -> Answer:
     return Answer((*lines, f"fingerprint of the data: {print_}"), data)
 
 
-def serve(*, port: int, participants: int, fresh: bool) -> Answer:
+def serve(*, port: int, participants: int, fresh: bool, study: str | None) -> Answer:
     with progress(sys.stdout) as report:
-        demo.prepare(participants=participants, fresh=fresh, port=port, say=_say, report=report)
+        demo.prepare(participants=participants, fresh=fresh, study=study, port=port, say=_say, report=report)
     demo.serve(port)
     return Answer(("The demo has ended.",))
 

@@ -1,0 +1,111 @@
+"""The guide for building a study, walked as it stands: its files written, its commands given, their answers read."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from tests.commands.calling import called
+from trialmgr.protocol.evaluation import evaluate_entry
+from trialmgr.protocol.loader import load_study
+
+GUIDE = settings.BASE_DIR / "docs/build-a-study.md"
+FOLDER = "alcohol_study"
+_BLOCK = re.compile(
+    r"^```yaml (?P<written>\S+)\n(?P<text>.*?)^```|^```fix (?P<mended>\S+)\n(?P<lines>.*?)^```", re.S | re.M
+)
+_COMMAND = re.compile(r"^    \$ (?P<command>.+)\n(?P<answer>(?:    (?!\$ ).*\n)*)", re.M)
+_NEEDS_PEOPLE = ("publish", "approve")
+
+
+@dataclass(frozen=True)
+class Step:
+    """``file`` and ``text`` to write, or to replace the first of two lines by the other; or a ``command``."""
+
+    at: int
+    file: str = ""
+    text: str = ""
+    is_fix: bool = False
+    command: str = ""
+    answer: tuple[str, ...] = ()
+
+
+def steps() -> list[Step]:
+    guide = GUIDE.read_text("utf-8")
+    return sorted([*_files(guide), *_commands(guide)], key=lambda step: step.at)
+
+
+def _files(guide: str) -> Iterator[Step]:
+    for found in _BLOCK.finditer(guide):
+        if found["written"]:
+            yield Step(found.start(), found["written"], found["text"])
+        else:
+            yield Step(found.start(), found["mended"], found["lines"], is_fix=True)
+
+
+def _commands(guide: str) -> Iterator[Step]:
+    for found in _COMMAND.finditer(guide):
+        answer = tuple(line.strip() for line in found["answer"].splitlines() if line.strip())
+        yield Step(found.start(), command=found["command"], answer=answer)
+
+
+def walk(step: Step) -> str:
+    """What the command said; "" for a file."""
+    if not step.command:
+        _write(Path(FOLDER) / step.file, step)
+        return ""
+    _python, _manage, *words = shlex.split(step.command)
+    if words[1] in _NEEDS_PEOPLE:
+        return ""
+    told = called(*words)
+    return told.out + told.err
+
+
+def _write(path: Path, step: Step) -> None:
+    if not step.is_fix:
+        path.write_text(step.text, "utf-8")
+        return
+    old, _line, new = step.text.partition("\n")
+    stands = path.read_text("utf-8")
+    assert stands.count(old) == 1, (path, old)
+    path.write_text(stands.replace(old, new.rstrip("\n")), "utf-8")
+
+
+@pytest.fixture
+def walked(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Step, str]]:
+    monkeypatch.chdir(tmp_path)
+    return [(step, walk(step)) for step in steps()]
+
+
+def test_every_command_answers_what_the_guide_says(walked: list[tuple[Step, str]]) -> None:
+    told = [(step.command, line, said) for step, said in walked if said for line in step.answer if line not in said]
+    assert told == []
+    assert len([said for _step, said in walked if said]) >= 5
+
+
+@pytest.mark.usefixtures("walked")
+def test_the_form_of_the_guide_has_twenty_questions_that_skip_and_score() -> None:
+    study = load_study(Path(FOLDER))
+    form = study.form("lifestyle")
+    assert len(form.items) == 20
+    answers = {"smokes": "never", "height_cm": "180", "weight_kg": "81", "sleep_hours": "7"}
+    answers |= {f"audit_{number}": "2" for number in range(1, 11)}
+    judged = evaluate_entry(study, form, answers, {}, lambda *_place: None)
+    assert judged.is_complete
+    assert judged.skipped == {"cigarettes", "smoked_years", "stopped_on"}
+    assert (judged.values["audit_total"], judged.values["bmi"]) == ("20", "25.0")
+    assert [warning.check_key for warning in judged.warnings] == ["drinks_much"]
+
+
+def test_the_guide_can_be_read_and_typed_in_a_quarter_of_an_hour() -> None:
+    """Words to read at 200 a minute, and signs to type at 200 a minute, with two thirds of the form copied."""
+    guide = GUIDE.read_text("utf-8")
+    prose = re.sub(r"^```.*?^```", "", guide, flags=re.S | re.M)
+    typed = sum(len(step.text) for step in steps() if step.file) / 3
+    assert len(prose.split()) / 200 + typed / 200 < 15

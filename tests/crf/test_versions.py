@@ -1,0 +1,223 @@
+"""An amendment in a running casebook: what was begun keeps its version, what is begun anew takes the one of its day."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from crf.actions import add_unscheduled_visit, mark_not_done, remove_row, save_entry, set_visit_day
+from crf.models import FormEntry, Visit
+from crf.policies import open_forms_before_allocation
+from crf.versions import stretches, version_for
+from tests import walk
+from tests.amendments import amended, items, new_item, put_in_force
+from tests.audit.recipes import the
+from tests.crf.pages import form_url
+from trialmgr.overview.rehearsal.cast import Cast
+from trialmgr.people.models import User
+from trialmgr.people.permissions import Role
+from trialmgr.protocol.model import StudyDefinition
+from trialmgr.studies.clock import today
+from trialmgr.studies.models import StudyVersion
+
+SignedIn = Callable[[User], Client]
+
+
+def with_height(form: dict[str, Any]) -> dict[str, Any]:
+    items(form).append(new_item("height_cm", unit="cm", required=False))
+    return form
+
+
+def of_version(number: int) -> StudyVersion:
+    return StudyVersion.objects.get(number=number)
+
+
+@pytest.fixture
+def begun(cast: Cast) -> Visit:
+    """A screening visit of long ago with every form complete, on the first version."""
+    return walk.visit_of(walk.screened(cast), "screening")
+
+
+@pytest.fixture
+def second(begun: Visit, reset_trd: StudyDefinition) -> StudyVersion:
+    """Vital signs ask for the height as well, from today on."""
+    return put_in_force(amended(reset_trd, vital_signs=with_height))
+
+
+@pytest.fixture
+def today_visit(cast: Cast, begun: Visit) -> Visit:
+    """A visit that takes place today."""
+    coordinator = the(cast, Role.COORDINATOR)
+    return add_unscheduled_visit(by=coordinator, participant=begun.participant, key="unscheduled", on=today())
+
+
+def coordinator(cast: Cast) -> User:
+    return the(cast, Role.COORDINATOR)
+
+
+class TestWhichVersion:
+    def test_a_visit_of_before_follows_what_counted_then(self, begun: Visit, second: StudyVersion) -> None:
+        assert version_for(begun.participant, begun.took_place_on).number == 1
+        assert version_for(begun.participant, today()) == second
+        assert version_for(begun.participant, None) == second
+
+    def test_an_entry_is_finished_on_the_version_it_was_begun_under(
+        self, cast: Cast, begun: Visit, second: StudyVersion
+    ) -> None:
+        entry = walk.fill(cast, begun, "vital_signs", given={"pulse": "61"}, reason="typing")
+        assert (entry.study_version.number, entry.versions_seen) == (1, ["0.1.0"])
+        assert "height_cm" not in {item.key for item in entry.form.items}
+
+    def test_a_new_entry_at_a_visit_of_today_is_on_the_new_one(
+        self, cast: Cast, today_visit: Visit, second: StudyVersion
+    ) -> None:
+        values = {"systolic": "120", "diastolic": "80", "pulse": "70", "weight_kg": "70", "height_cm": "180"}
+        assert "vital_signs" in today_visit.definition.forms
+        saved = save_entry(by=coordinator(cast), visit=today_visit, form_key="vital_signs", values=values)
+        assert saved.entry.study_version == second
+        assert saved.entry.data["height_cm"] == "180"
+
+    def test_a_form_at_a_visit_of_before_is_begun_on_the_version_of_that_day(
+        self, cast: Cast, reset_trd: StudyDefinition
+    ) -> None:
+        participant = walk.consented(cast)
+        visit = walk.visit_of(participant, "screening")
+        set_visit_day(by=coordinator(cast), visit=visit, on=participant.registered_on)
+        put_in_force(amended(reset_trd, vital_signs=with_height))
+        assert walk.fill(cast, visit, "vital_signs").study_version.number == 1
+
+    def test_a_row_of_the_running_log_is_of_today(self, cast: Cast, begun: Visit, second: StudyVersion) -> None:
+        log = walk.visit_of(begun.participant, "log")
+        assert walk.fill(cast, log, "concomitant_medication").study_version == second
+
+    def test_another_site_goes_on_as_it_was(self, cast: Cast, reset_trd: StudyDefinition) -> None:
+        here, there = walk.registered(cast, "UMCG"), walk.registered(cast, "LUMC")
+        put_in_force(amended(reset_trd, vital_signs=with_height), sites=["UMCG"])
+        assert [version_for(one, None).number for one in (here, there)] == [2, 1]
+
+    def test_a_form_that_was_not_done_keeps_its_version(self, cast: Cast, begun: Visit, second: StudyVersion) -> None:
+        saved = mark_not_done(
+            by=coordinator(cast), visit=begun, form_key="vital_signs", code="refused", reason="not done after all"
+        )
+        assert saved.entry.study_version.number == 1
+        assert "height_cm" not in saved.entry.missing
+
+
+class TestWhatAVersionDrops:
+    @pytest.fixture
+    def dropped(self, cast: Cast, begun: Visit, reset_trd: StudyDefinition) -> Visit:
+        """Concomitant medication leaves the running log, and the study, after a row was entered."""
+        log = walk.visit_of(begun.participant, "log")
+        walk.fill(cast, log, "concomitant_medication")
+        shorter = amended(reset_trd, concomitant_medication=lambda form: None)
+        visits = tuple(
+            visit.model_copy(
+                update={
+                    "forms": tuple(key for key in visit.forms if key != "concomitant_medication"),
+                    "required_forms": tuple(key for key in visit.must_complete if key != "concomitant_medication"),
+                }
+            )
+            for visit in shorter.visits
+        )
+        put_in_force(shorter.model_copy(update={"visits": visits}))
+        return walk.visit_of(begun.participant, "log")
+
+    def test_its_rows_are_still_read_and_corrected(self, cast: Cast, dropped: Visit, signed_in: SignedIn) -> None:
+        client = signed_in(coordinator(cast))
+        assert client.get(f"{form_url(dropped, 'concomitant_medication')}rows/1/").status_code == 200
+        row = walk.fill(cast, dropped, "concomitant_medication", reason="typing")
+        assert row.study_version.number == 1
+        assert remove_row(by=coordinator(cast), entry=row, reason="of somebody else").status == "removed"
+
+    def test_the_casebook_still_has_its_line(self, cast: Cast, dropped: Visit, signed_in: SignedIn) -> None:
+        page = signed_in(coordinator(cast)).get(f"/participants/{dropped.participant.number}/").content.decode()
+        assert form_url(dropped, "concomitant_medication") in page
+
+    def test_no_row_is_added(self, cast: Cast, dropped: Visit, signed_in: SignedIn) -> None:
+        client = signed_in(coordinator(cast))
+        answer = client.post(f"{form_url(dropped, 'concomitant_medication')}rows/new/", {"revision": "0"})
+        assert answer.status_code == 422
+        assert FormEntry.objects.filter(form_key="concomitant_medication").count() == 1
+
+    def test_where_nothing_was_entered_there_is_no_such_page(
+        self, cast: Cast, dropped: Visit, signed_in: SignedIn
+    ) -> None:
+        other = walk.visit_of(walk.consented(cast), "log")
+        answer = signed_in(coordinator(cast)).get(form_url(other, "concomitant_medication"))
+        assert answer.status_code == 404
+
+
+class TestPages:
+    def test_an_old_entry_opens_on_its_version_and_a_new_one_on_the_new(
+        self, cast: Cast, begun: Visit, today_visit: Visit, second: StudyVersion, signed_in: SignedIn
+    ) -> None:
+        client = signed_in(coordinator(cast))
+        assert "item.height_cm" not in client.get(form_url(begun, "vital_signs")).content.decode()
+        assert "item.height_cm" in client.get(form_url(today_visit, "vital_signs")).content.decode()
+
+    def test_the_api_knows_the_items_of_the_row_it_is_asked_for(
+        self, cast: Cast, begun: Visit, today_visit: Visit, second: StudyVersion, signed_in: SignedIn
+    ) -> None:
+        client = signed_in(coordinator(cast))
+        body = {"values": {"height_cm": "180"}, "revision": 1, "reason": "typing"}
+        old = client.patch(_api(begun), body, content_type="application/json")
+        assert (old.status_code, "height_cm" in old.json()) == (400, True)
+        new = client.patch(_api(today_visit), body | {"revision": 0}, content_type="application/json")
+        assert new.status_code == 200, new.content
+
+    def test_replacing_a_whole_entry_clears_the_items_of_its_own_version(
+        self, cast: Cast, begun: Visit, second: StudyVersion, signed_in: SignedIn
+    ) -> None:
+        revision = FormEntry.objects.get(visit=begun, form_key="vital_signs").revision
+        body = {"values": {"systolic": "120", "diastolic": "80"}, "revision": revision, "reason": "typing"}
+        answer = signed_in(coordinator(cast)).put(_api(begun), body, content_type="application/json")
+        assert answer.status_code == 200, answer.content
+
+
+def _api(visit: Visit) -> str:
+    return f"/api/v1/participants/{visit.participant.number}/visits/{visit.slug}/forms/vital_signs/rows/1/"
+
+
+def test_a_form_required_since_is_not_wanting_before_randomisation(
+    cast: Cast, begun: Visit, reset_trd: StudyDefinition
+) -> None:
+    """The screening visit of before cannot be asked for a form that it did not have."""
+    before = open_forms_before_allocation(begun.participant, reset_trd)
+    visits = tuple(
+        visit.model_copy(update={"required_forms": (*visit.must_complete, "background")})
+        if visit.key == "screening"
+        else visit
+        for visit in reset_trd.visits
+    )
+    second = put_in_force(reset_trd.model_copy(update={"version": "0.2.0", "visits": visits})).definition
+    assert open_forms_before_allocation(begun.participant, second) == before
+    fresh = walk.registered(cast)
+    label = reset_trd.form("background").label("nl")
+    assert not any(label in line for line in before)
+    assert any(label in line for line in open_forms_before_allocation(fresh, second))
+
+
+class TestStretches:
+    def test_one_version_covers_all(self, cast: Cast) -> None:
+        (stretch,) = stretches()
+        assert (stretch.sites, stretch.begins, stretch.ends, stretch.is_now) == (None, None, None, True)
+
+    def test_sites_and_days_are_told_apart_without_a_gap(
+        self, cast: Cast, begun: Visit, reset_trd: StudyDefinition
+    ) -> None:
+        day = today() + datetime.timedelta(days=5)
+        put_in_force(amended(reset_trd, version="0.2.0"), sites=["UMCG"])
+        put_in_force(amended(reset_trd, version="0.3.0"), sites=["UMCG", "LUMC"], effective_from=day)
+        found = {
+            (stretch.definition.version, stretch.begins, stretch.ends, stretch.is_now): stretch.sites
+            for stretch in stretches()
+        }
+        assert found["0.1.0", None, today(), False] == ("UMCG",)
+        assert found["0.2.0", today(), day, True] == ("UMCG",)
+        assert found["0.1.0", None, day, True] == ("LUMC",)
+        everywhere = Visit.objects.count()
+        assert sum(Visit.objects.filter(stretch.of_visits).count() for stretch in stretches()) == everywhere

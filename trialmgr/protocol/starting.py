@@ -1,0 +1,41 @@
+"""The smallest study folder that checks: what somebody who begins a new study fills in and adds to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from trialmgr.protocol.drafting import (
+    Draft,
+    ImportRefused,
+    ImportReport,
+    Notices,
+    eligibility_form,
+    in_both,
+    placeholders,
+    plain_key,
+    save,
+    visit,
+)
+from trialmgr.protocol.yaml_writer import Noted
+
+TITLE_MISSING = 'the title has no letter; name the study, as in --title "Sleep and mood"'
+
+
+def start_study(folder: Path, title: str) -> ImportReport:
+    """Write a study with one visit and the eligibility form; ImportRefused when the folder is used or the title empty.
+
+    Everything that only the protocol can tell is marked ``confirm_with_protocol``.
+    """
+    key = plain_key(title)
+    if not key:
+        raise ImportRefused(TITLE_MISSING)
+    study: dict[str, Any] = placeholders() | {
+        "id": key,
+        "short_title": title,
+        "title": in_both(title),
+        "public_title": in_both(title),
+        "visits": [visit("screening", {"nl": "Screening", "en": "Screening"}, ["eligibility"])],
+    }
+    forms = [Noted(dict(eligibility_form("eligibility")), "The criteria stand in study.yaml, under eligibility.")]
+    return save(Draft(study, [], forms, Notices()), folder, title)
