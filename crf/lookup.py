@@ -20,12 +20,9 @@ class StoredValues:
 
     @cached_property
     def _documents(self) -> dict[tuple[str, str], dict[str, str]]:
-        entries = (
-            FormEntry.objects.filter(visit__participant=self.participant, occurrence=1)
-            .exclude(status=EntryStatus.REMOVED.value)
-            .select_related("visit__participant")
-        )
-        return {(entry.visit.slug, entry.form_key): entry.data for entry in entries}
+        entries = FormEntry.objects.filter(visit__participant=self.participant, occurrence=1)
+        rows = entries.exclude(status=EntryStatus.REMOVED.value).order_by()
+        return {(slug, form): data for slug, form, data in rows.values_list("visit__slug", "form_key", "data")}
 
     def keys(self, visit: str, form: str) -> tuple[str, ...] | None:
         """The items that have a value on a form; None when it was never entered."""

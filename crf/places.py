@@ -85,7 +85,7 @@ class FormPlace(VisitPlace):
 
     def form_of_row(self, row: int | None) -> Form:
         """The form by the version of a saved row, or by that of a row still to be begun."""
-        rows = FormEntry.objects.for_user(self.user).select_related("study_version")
+        rows = FormEntry.objects.for_user(self.user).select_related("study_version").defer("study_version__document")
         entry = None if timeline().only else rows.filter(self._place(row)).first()
         return form_for(self.participant, entry.study_version.definition, self.form.key) if entry else self.fresh_form
 
@@ -110,7 +110,7 @@ class FormPlace(VisitPlace):
 
     def entry(self, row: int) -> FormEntry:
         """The saved row, or 404. Its visit is this one, so that nothing is read twice."""
-        rows = FormEntry.objects.for_user(self.user).select_related("study_version")
+        rows = FormEntry.objects.for_user(self.user).select_related("study_version").defer("study_version__document")
         entry: FormEntry = get_object_or_404(rows, visit=self.visit, form_key=self.form.key, occurrence=row)
         entry.visit = self.visit
         return entry
@@ -162,7 +162,7 @@ def form_place(user: User, number: str, slug: str, form_key: str) -> FormPlace:
 
 def _version_begun(visit: Visit, form_key: str) -> StudyDefinition:
     """The version of an entry of a form that the visit no longer holds; 404 where there is none."""
-    begun = FormEntry.objects.select_related("study_version").filter(visit=visit, form_key=form_key).first()
+    begun = FormEntry.objects.select_related("study_version").defer("study_version__document").filter(visit=visit, form_key=form_key).first()
     if begun is None:
         raise Http404
     return begun.study_version.definition

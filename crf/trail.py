@@ -19,6 +19,7 @@ from trialmgr.people.permissions import ROLE_LABELS, Role
 
 ACTS = {
     "entry.saved": gettext_lazy("Saved"),
+    "entry.migrated": gettext_lazy("Moved to another study version"),
     "entry.removed": gettext_lazy("Row removed"),
     "entry.signed": gettext_lazy("Signed"),
     "signature.lapsed": gettext_lazy("Signature lapsed"),
@@ -76,7 +77,7 @@ def _value(place: FormPlace, line: LedgerEntry, value: str | None, reason: str) 
     """A value in words, or the reason why there is none; a status by its name, a signature by its meaning."""
     if line.action == "entry.signed":
         return str(line.detail["meaning"]) if value else ""
-    if line.action != "entry.saved" or not place.form.has_item(line.item):
+    if line.action not in ("entry.saved", "entry.migrated") or not place.form.has_item(line.item):
         return str(STATES.get(value or "", value or ""))
     reasons = {entry.code: entry.label(spoken()) for entry in place.definition.missing_reasons.items}
     code = line.detail.get(reason) or ""

@@ -182,6 +182,16 @@ _OF_ENTRY = (
 _GROUP_ROW = _column("group_row", "integer", "Rij van de groep", "Row of the group")
 
 
+# What was noted of an allocation besides. Whoever was randomised in error stays in the intention-to-treat set.
+_OF_ALLOCATION_AFTERWARDS = (
+    _column("envelope_opened_at", "datetime", "Uit een envelop, geopend om", "From an envelope, opened at"),
+    _column("in_error", "yes_no", "Ten onrechte gerandomiseerd", "Randomised in error"),
+    _column("in_error_reason", "text", "Ten onrechte: reden", "In error: reason"),
+    _column("in_error_flagged_at", "datetime", "Ten onrechte: gemeld om", "In error: flagged at"),
+    _column("in_error_countersigned_at", "datetime", "Ten onrechte: tweede handtekening", "In error: countersigned at"),
+)
+
+
 def _participants(gates: dict[str, None]) -> Table:
     return Table(
         "participants.csv",
@@ -194,6 +204,7 @@ def _participants(gates: dict[str, None]) -> Table:
             _column("registered_on", "date", "Aangemeld op", "Registered on"),
             _column("randomised_on", "date", "Gerandomiseerd op", "Randomised on"),
             _column("ended_on", "date", "Geëindigd op", "Ended on"),
+            _column("in_error", "yes_no", "Ten onrechte gerandomiseerd", "Randomised in error"),
             _column("version", "text", "Versie bij aanmelding", "Version at registration"),
             _column("consent_version", "text", "Nieuwste toestemming, versie", "Newest consent, version"),
             _column("consent_given_on", "date", "Nieuwste toestemming, dag", "Newest consent, day"),
@@ -227,9 +238,17 @@ def _allocation(factors: dict[str, None]) -> Table:
             _column("list", "integer", "Nummer van de lijst", "Number of the list"),
             _column("randomised_at", "datetime", "Gerandomiseerd om", "Randomised at"),
             _column("randomised_by", "text", "Gerandomiseerd door", "Randomised by"),
-            *(_column(f"stratum_{key}", "text", f"Stratificatie: {key}", f"Stratified by: {key}") for key in factors),
+            *_OF_ALLOCATION_AFTERWARDS,
+            *(column for key in factors for column in _factor_columns(key)),
         ),
         reveals=True,
+    )
+
+
+def _factor_columns(key: str) -> tuple[Column, Column]:
+    return (
+        _column(f"stratum_{key}", "text", f"{key}, zoals gerandomiseerd", f"{key}, as randomised"),
+        _column(f"corrected_{key}", "text", f"{key}, gecorrigeerd", f"{key}, corrected"),
     )
 
 

@@ -15,7 +15,7 @@ from audit.models import LedgerEntry
 from audit.trail import READING_ORDER
 from crf.models import EligibilityDecision, FormEntry, GateDecision, Query, QueryMessage, Signature, StoredFile, Visit
 from exports.plans import AUDIT_TRAIL, Table
-from randomization.models import Allocation
+from randomization.models import Allocation, RandomisedInError, StratumCorrection
 from trialmgr.participants.contact import unseal_bytes
 from trialmgr.participants.models import Consent, Participant
 from trialmgr.protocol.model import ItemType, RowKey, StudyDefinition
@@ -98,6 +98,22 @@ def _participants(table: Table, cut: Cut) -> Iterator[Row]:
         yield tuple(as_text(value) for value in values)
 
 
+_OF_ALLOCATION = (
+    "participant__number",
+    "participant__site__code",
+    "arm",
+    "row__stratum__key",
+    "row__position",
+    "row__stratum__list__number",
+    "allocated_at",
+    "allocated_by",
+    "envelope__opened_at",
+    "in_error__reason",
+    "in_error__flagged_at",
+    "in_error__countersigned_at",
+)
+
+
 def _parts(row: Any, *names: str) -> list[Any]:
     return [getattr(row, name, None) for name in names]
 
@@ -110,19 +126,21 @@ def _consents(table: Table, cut: Cut) -> Iterator[Row]:
 
 def _allocation(table: Table, cut: Cut) -> Iterator[Row]:
     factors = [name.removeprefix("stratum_") for name in table.header if name.startswith("stratum_")]
-    rows = Allocation.objects.order_by("participant__number").values_list(
-        "participant__number",
-        "participant__site__code",
-        "arm",
-        "row__stratum__key",
-        "row__position",
-        "row__stratum__list__number",
-        "allocated_at",
-        "allocated_by",
-        "levels",
-    )
-    for *plain, levels in rows.iterator(chunk_size=CHUNK):
-        yield tuple(as_text(value) for value in [*plain, *(levels.get(factor) for factor in factors)])
+    corrected = _corrected_levels()
+    rows = Allocation.objects.order_by("participant__number").values_list("pk", *_OF_ALLOCATION, "levels")
+    for pk, *plain, flagged_at, signed_at, levels in rows.iterator(chunk_size=CHUNK):
+        strata = [value for key in factors for value in (levels.get(key), corrected[pk].get(key))]
+        *own, reason = plain
+        values = [*own, flagged_at is not None, reason, flagged_at, signed_at, *strata]
+        yield tuple(as_text(value) for value in values)
+
+
+def _corrected_levels() -> dict[int, dict[str, str]]:
+    """Key of an allocation -> factor -> the newest correction."""
+    found: dict[int, dict[str, str]] = defaultdict(dict)
+    for correction in StratumCorrection.objects.order_by("corrected_at", "pk"):
+        found[correction.allocation_id][correction.factor] = correction.corrected
+    return found
 
 
 def _visits(table: Table, cut: Cut) -> Iterator[Row]:

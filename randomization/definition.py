@@ -13,7 +13,7 @@ from trialmgr.protocol.model import RandomizationDesign, StratificationFactor, S
 
 def design_of(study: StudyDefinition) -> Design:
     """The design that the study definition describes. DesignRefused when it has none or one that cannot be."""
-    given = _randomization(study)
+    given = randomization_of(study)
     return design_from({"method": given.method, "ratio": ratio_of(study), **_settings(study, given)})
 
 
@@ -45,7 +45,7 @@ def strata_of(study: StudyDefinition) -> list[dict[str, str]]:
 
 def lengths_of(study: StudyDefinition) -> dict[str, int]:
     """Rows of each stratum by key; under minimisation the most allocations. DesignRefused without a design."""
-    given = _randomization(study)
+    given = randomization_of(study)
     return {canonical_stratum_key(levels): given.length_per_stratum for levels in strata_of(study)}
 
 
@@ -54,7 +54,7 @@ def reserved_places(study: StudyDefinition, lengths: Mapping[str, int]) -> dict[
 
     They are not brought to whole blocks: their number would then tell the size of a block.
     """
-    given = _randomization(study)
+    given = randomization_of(study)
     if not given.envelopes:
         return {}
     if given.method == Minimisation.method:
@@ -88,7 +88,8 @@ def _settings(study: StudyDefinition, given: RandomizationDesign) -> Parameters:
     return settings
 
 
-def _randomization(study: StudyDefinition) -> RandomizationDesign:
+def randomization_of(study: StudyDefinition) -> RandomizationDesign:
+    """The restricted part. DesignRefused when the study describes none."""
     if study.randomization is None:
         raise DesignRefused(finding(_NO_DESIGN, study=study.id))
     return study.randomization

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from randomization import description_wording as say
 from randomization.comparison import label
-from randomization.definition import design_of, factors_of
+from randomization.definition import design_of, factors_of, randomization_of
 from randomization.designs import CompleteRandomization, Design, Minimisation
 from randomization.lists import GENERATED
 from trialmgr.protocol.model import Language, StudyDefinition, Text
@@ -182,7 +182,7 @@ def _committed(words: _Words) -> Iterator[str]:
 
 
 def _parameters(words: _Words, design: Design) -> Iterator[tuple[str, str]]:
-    language, given = words.language, words.study.randomization
+    language, given = words.language, randomization_of(words.study)
     yield say.METHOD(language), label(design)(language)
     yield say.ARMS(language), words.listing(f"{arm.label(language)} ({arm.ratio})" for arm in words.study.arms)
     sizes = design.parameters().get("block_sizes", {})
@@ -194,10 +194,9 @@ def _parameters(words: _Words, design: Design) -> Iterator[tuple[str, str]]:
             yield name, str(value)
     for factor, levels in factors_of(words.study).items():
         yield say.FACTOR(language).format(factor=factor), words.listing(levels)
-    if given is not None:
-        yield say.ROWS(language), str(given.length_per_stratum)
-        yield say.ENVELOPES(language), str(given.envelopes)
-        yield say.LEAD(language), str(given.supply_lead_weeks)
+    yield say.ROWS(language), str(given.length_per_stratum)
+    yield say.ENVELOPES(language), str(given.envelopes)
+    yield say.LEAD(language), str(given.supply_lead_weeks)
 
 
 def _list_facts(words: _Words) -> Iterator[tuple[str, str]]:

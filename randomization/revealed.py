@@ -133,7 +133,8 @@ allocations.csv    who was given which place, and when (UTC)
 allocations.jsonl  the log of minimisation, one allocation a line (under minimisation only)
 verify_list.py     the check, as one file; docs/randomization.md of the system specifies what it does
 
-SHA-256 of the manifests as the audit trail holds them, over their canonical JSON, oldest first:
+SHA-256 of the manifests as the audit trail holds them, oldest first. They are made over canonical JSON: keys sorted, no
+spaces, UTF-8 without escapes.
 
 {hashes}
 """

@@ -45,7 +45,8 @@ def queries(request: HttpRequest) -> HttpResponse:
         rows = Query.objects.for_user(user).filter(status=wanted["status"])
     if wanted.get("site"):
         rows = rows.filter(entry__visit__participant__site__code=wanted["site"])
-    rows = rows.select_related("entry__visit__participant__site", "entry__study_version").order_by("raised_at", "pk")
+    rows = rows.select_related("entry__visit__participant__site", "entry__study_version")
+    rows = rows.defer("entry__study_version__document").order_by("raised_at", "pk")
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "filter_form": filter_form,

@@ -55,7 +55,8 @@ def flag_in_error(*, by: User, allocation: Allocation, reason: str) -> Randomise
 )
 def countersign_in_error(*, by: User, flag: RandomisedInError) -> RandomisedInError:
     """The second signature: another person stands for it."""
-    flag = RandomisedInError.objects.select_for_update().select_related("allocation__participant__site").get(pk=flag.pk)
+    rows = RandomisedInError.objects.select_for_update(of=("self",)).select_related("allocation__participant__site")
+    flag = rows.get(pk=flag.pk)
     policies.check_countersignable(flag, by)
     flag.countersigned_at, flag.countersigned_by = timezone.now(), by
     flag.save()

@@ -20,7 +20,7 @@ def set_cap(*, by: User, site: Site | None, participants: int, reason: str) -> A
     Locked as an allocation locks it, so that a cap is never lowered under one that is on its way.
     """
     policies.check_reason(reason)
-    standing = AllocationCap.objects.select_for_update().filter(site=site).first()
+    standing = AllocationCap.objects.select_for_update().filter(site=site).order_by("pk").first()
     old = str(standing.participants) if standing else None
     cap = standing or AllocationCap(site=site)
     cap.participants, cap.reason = participants, reason

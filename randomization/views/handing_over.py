@@ -83,7 +83,7 @@ def _about(extension: ListExtension) -> Rows:
 def bring(request: HttpRequest) -> HttpResponse:
     """The list of an independent statistician: checked, sealed, and its file kept nowhere."""
     user = person(request)
-    form = bound(ImportForm, request, files=request.FILES)
+    form = bound(ImportForm, request, files=request.FILES or None)
     act = _spoken(lambda: actions.import_list(by=user, **form.cleaned_data))
     if acted(request, form, act):
         messages.success(request, _("The list is sealed. A second person activates it."))

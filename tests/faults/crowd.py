@@ -53,17 +53,17 @@ def prepare(count: str, processes: str) -> dict[str, Any]:
     """Participants of the quick study, ready to be randomised, spread over its strata."""
     cast = set_up(load_study(STUDY), password=None, seed=None)
     shares = [range(slot, int(count), int(processes)) for slot in range(int(processes))]
-    children = [forked(lambda share=share: _make_ready(cast, share)) for share in shares]
+    children = [forked(lambda share=share: make_all_ready(cast, share)) for share in shares]
     assert [os.waitpid(child, 0)[1] for child in children] == [0] * len(children)
     return {"ready": Participant.objects.count()}
 
 
-def _make_ready(cast: Cast, share: Sequence[int]) -> None:
+def make_all_ready(cast: Cast, share: Sequence[int]) -> None:
     for number in share:
-        _ready(cast, SITES[number % 2], ANSWERS[number // 2 % 2])
+        make_ready(cast, SITES[number % 2], ANSWERS[number // 2 % 2])
 
 
-def _ready(cast: Cast, site: str, thirsty: str) -> None:
+def make_ready(cast: Cast, site: str, thirsty: str) -> None:
     coordinator, investigator = cast.at(site, Role.COORDINATOR), cast.at(site, Role.INVESTIGATOR)
     participant = register_participant(by=coordinator, site=cast.sites[site], on=today())
     record_consent(by=coordinator, participant=participant, version="c1", given_on=today())

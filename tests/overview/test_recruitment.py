@@ -10,11 +10,14 @@ from django.test import Client
 
 from crf.actions import judge_eligibility
 from tests import walk
+from tests.amendments import put_in_force
+from tests.blinding.words import arm_words
 from trialmgr.overview import recruitment
 from trialmgr.overview.chart import line_chart
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
+from trialmgr.protocol.model import StratificationFactor, StudyDefinition
 from trialmgr.studies.queries import current_definition
 
 SITE = walk.SITE
@@ -110,3 +113,23 @@ def test_a_chart_runs_from_left_to_right_and_never_over_its_top() -> None:
     assert [tick.label for tick in chart.columns] == ["Jan", "Mar"]
     assert chart.target_y == 110.0
     assert [tick.label for tick in line_chart([3], ["Jan"], target=10).columns] == ["Jan"]
+
+
+def test_strata_are_counted_without_arms_where_they_are_not_the_sites(
+    cast: Cast, signed_in: SignIn, reset_trd: StudyDefinition
+) -> None:
+    statistician = cast.at("", Role.STATISTICIAN)
+    assert recruitment.by_stratum(statistician, reset_trd) == []
+    walk.randomised(cast)
+    walk.randomised(cast)
+    walk.randomised(cast, "LUMC")
+    assert reset_trd.randomization is not None
+    factors = (*reset_trd.randomization.factors, StratificationFactor(key="sex", source="screening.demographics.sex"))
+    design = reset_trd.randomization.model_copy(update={"factors": factors})
+    put_in_force(reset_trd.model_copy(update={"randomization": design, "version": "9"}))
+    found = recruitment.by_stratum(statistician, current_definition())
+    assert found == [("site=LUMC", 1), ("site=UMCG", 2)]
+    assert recruitment.by_stratum(cast.at("LUMC", Role.COORDINATOR), current_definition()) == [("site=LUMC", 1)]
+    page = signed_in(statistician).get("/recruitment/").content.decode()
+    assert "site=UMCG" in page
+    assert not arm_words(reset_trd).search(page)

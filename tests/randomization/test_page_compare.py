@@ -140,6 +140,13 @@ def test_what_cannot_be_simulated_is_said_and_nothing_typed_is_lost(
     assert 'name="seed" value="s"' in page
 
 
+def test_more_strata_than_can_be_simulated_are_said(statistician: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("randomization.expectations.MOST_STRATA", 3)
+    answer = statistician.post(URL, ASKED)
+    assert answer.status_code == 422
+    assert "at most 3 can be simulated" in answer.content.decode()
+
+
 def test_a_study_without_randomisation_has_nothing_to_compare(
     statistician: Client, reset_trd: StudyDefinition, cast: Cast
 ) -> None:

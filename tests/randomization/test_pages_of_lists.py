@@ -20,6 +20,7 @@ from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
 from trialmgr.protocol.model import StudyDefinition
+from trialmgr.studies.queries import current_definition
 
 Enter = Callable[..., Client]
 
@@ -150,3 +151,12 @@ def test_minimisation_has_one_stratum_on_the_page(cast: Cast, enter: Enter) -> N
     page = page_of(enter(Role.UNBLINDED_STATISTICIAN).get("/randomization/2/"))
     assert '<th scope="row">all</th>' in page
     assert statistician(cast).actor_name in page
+
+
+def test_with_another_key_the_page_names_the_setting(cast: Cast, enter: Enter, settings: Settings) -> None:
+    client = enter(Role.UNBLINDED_STATISTICIAN)
+    settings.TRIALMGR_LIST_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+    answer = client.post("/randomization/1/extend/", {"to": "210", "reason": "more"})
+    assert (answer.status_code, "TRIALMGR_LIST_KEY" in page_of(answer)) == (503, True)
+    settings.TRIALMGR_LIST_KEY = ""
+    assert upload(client, csv_of(lines(current_definition()))).status_code == 503

@@ -16,8 +16,11 @@ from rest_framework.views import exception_handler, set_rollback
 from audit.acts import ActionRefused
 from crf.actions import EntryRefused
 from crf.actions.entries import ReasonWanted
-from randomization.sealing import KeyUnusable
+from randomization.sealing import KeyUnusable, SealBroken
 from trialmgr.studies.queries import NoStudyPublished
+
+
+NotReady = (NoStudyPublished, KeyUnusable, SealBroken)
 
 
 class RefusalMiddleware:
@@ -33,13 +36,15 @@ class RefusalMiddleware:
         if isinstance(exception, ActionRefused):
             reasons = {"reasons": exception.reasons}
             return render(request, "overview/refused.html", reasons, status=status.HTTP_409_CONFLICT)
-        if isinstance(exception, (NoStudyPublished, KeyUnusable)):
+        if isinstance(exception, NotReady):
             mend = {"mend": _what_is_wanting(exception)}
             return render(request, "overview/not_ready.html", mend, status=status.HTTP_503_SERVICE_UNAVAILABLE)
         return None
 
 
-def _what_is_wanting(exception: NoStudyPublished | KeyUnusable) -> str:
+def _what_is_wanting(exception: NoStudyPublished | KeyUnusable | SealBroken) -> str:
+    if isinstance(exception, SealBroken):
+        return _("The randomisation list does not open with the key of this installation (TRIALMGR_LIST_KEY).")
     if isinstance(exception, KeyUnusable):
         return _("The key that seals the randomisation list is not set or not usable (TRIALMGR_LIST_KEY).")
     return _("No study definition has been published yet.")
@@ -72,7 +77,7 @@ def _refused(refusal: ActionRefused) -> Response:
     return Response({"refused": refusal.reasons}, status=status.HTTP_409_CONFLICT)
 
 
-def _not_ready(exception: NoStudyPublished | KeyUnusable) -> Response:
+def _not_ready(exception: NoStudyPublished | KeyUnusable | SealBroken) -> Response:
     return Response({"detail": _what_is_wanting(exception)}, status=status.HTTP_503_SERVICE_UNAVAILABLE)
 
 
@@ -82,4 +87,5 @@ _ANSWERS: tuple[tuple[type[Exception], Callable[[Any], Response]], ...] = (
     (ActionRefused, _refused),
     (NoStudyPublished, _not_ready),
     (KeyUnusable, _not_ready),
+    (SealBroken, _not_ready),
 )

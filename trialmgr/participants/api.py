@@ -68,7 +68,8 @@ class ParticipantList(ApiView, ListAPIView[Participant]):
     filterset_class = ParticipantFilter
 
     def get_queryset(self) -> Any:
-        return Participant.objects.for_user(person(self.request)).select_related("site", "study_version")
+        rows = Participant.objects.for_user(person(self.request)).select_related("site", "study_version")
+        return rows.defer("study_version__document")
 
     @operation(
         "participants_list",

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from trialmgr.protocol.broken_rules import take_out
 from trialmgr.protocol.check import CheckReport, check_study
 from trialmgr.protocol.expressions import RESERVED
 from trialmgr.protocol.loader import CODELISTS_FILE, STUDY_FILE, StudyErrors
@@ -271,34 +272,51 @@ def refuse_used_folder(folder: Path) -> None:
 
 
 def _write(draft: Draft, folder: Path, source: str) -> ImportReport:
+    _refuse_form_names(draft.forms)
     (folder / "forms").mkdir(parents=True)
-    documents = {STUDY_FILE: draft.study}
-    documents |= {f"forms/{form['key']}.yaml": form for form in draft.forms}
-    if draft.codelists:
-        documents[CODELISTS_FILE] = {"codelists": draft.codelists}
-    for name, document in documents.items():
-        _write_document(folder / name, name, document)
-    if not draft.codelists:
-        (folder / CODELISTS_FILE).write_text("codelists: []\n", "utf-8")
-    report = ImportReport(_checked(folder), source, tuple(draft.notices.warnings), tuple(draft.notices.left_out))
+    report = ImportReport(
+        _checked(draft, folder), source, tuple(draft.notices.warnings), tuple(draft.notices.left_out)
+    )
     (folder / REPORT_FILE).write_text("\n".join(report.lines()) + "\n", "utf-8")
     return report
 
 
-def _write_document(path: Path, name: str, document: Mapping[str, Any]) -> None:
-    content = yaml_text(document).encode()
-    if len(content) > LARGEST_FILE:
-        raise ImportRefused(f"{name} would be larger than 1 MB; leave long code lists out of the file and import again")
-    path.write_bytes(content)
+def _refuse_form_names(forms: list[dict[str, Any]]) -> None:
+    """A form's key becomes the name of its file."""
+    keys = [str(form["key"]) for form in forms]
+    for key in keys:
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", key) or keys.count(key) > 1:
+            raise ImportRefused(f"the form key {key[:60]!r} is no key of small letters, digits and _, or stands twice")
 
 
-def _checked(folder: Path) -> CheckReport:
-    try:
-        return check_study(folder)
-    except StudyErrors as broken:
-        first, count = broken.errors[0], len(broken.errors)
-        more = f" (and {count - 1} more)" if count > 1 else ""
-        raise ImportRefused(f"the file says what the study language does not allow: {first}{more}") from None
+def _checked(draft: Draft, folder: Path) -> CheckReport:
+    """Write and check, without the rules that do not hold; each round takes out at least one."""
+    while True:
+        _write_documents(draft, folder)
+        try:
+            return check_study(folder)
+        except StudyErrors as broken:
+            taken = take_out(draft.forms, broken.errors)
+            if not taken:
+                raise _refusal(broken) from None
+            for rule in taken:
+                draft.notices.leave_out(rule)
+
+
+def _refusal(broken: StudyErrors) -> ImportRefused:
+    first, count = broken.errors[0], len(broken.errors)
+    more = f" (and {count - 1} more)" if count > 1 else ""
+    return ImportRefused(f"the file says what the study language does not allow: {first}{more}")
+
+
+def _write_documents(draft: Draft, folder: Path) -> None:
+    documents = {STUDY_FILE: draft.study, CODELISTS_FILE: {"codelists": draft.codelists}}
+    documents |= {f"forms/{form['key']}.yaml": form for form in draft.forms}
+    for name, document in documents.items():
+        content = yaml_text(document).encode()
+        if len(content) > LARGEST_FILE:
+            raise ImportRefused(f"{name} would be larger than 1 MB; take long code lists out of the file first")
+        (folder / name).write_bytes(content)
 
 
 def _move(made: Path, folder: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from functools import lru_cache
+from typing import Any, TypeAlias, get_args
 
 from trialmgr.protocol.model import Form, Item, Part
 from trialmgr.protocol.yaml_source import DocumentPath
@@ -26,14 +27,29 @@ Findings: TypeAlias = Iterator[Finding]
 def parts_of(part: Part, path: DocumentPath = ()) -> Iterator[tuple[DocumentPath, Part]]:
     """Every part of a definition, itself included, with its path."""
     yield path, part
-    for name in type(part).model_fields:
+    for name in _fields_with_parts(type(part)):
         value = getattr(part, name)
         if isinstance(value, Part):
             yield from parts_of(value, (*path, name))
         elif isinstance(value, tuple):
             for number, entry in enumerate(value):
-                if isinstance(entry, Part):
-                    yield from parts_of(entry, (*path, name, number))
+                yield from parts_of(entry, (*path, name, number))
+
+
+@lru_cache(maxsize=256)
+def _fields_with_parts(kind: type[Part]) -> tuple[str, ...]:
+    return tuple(name for name, field in kind.model_fields.items() if any(map(_is_part, types_in(field.annotation))))
+
+
+def _is_part(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Part)
+
+
+def types_in(annotation: Any) -> Iterator[Any]:
+    """The type itself, and those inside ``X | None``, ``tuple[X, ...]`` and ``dict[str, X]``."""
+    yield annotation
+    for inner in get_args(annotation):
+        yield from types_in(inner)
 
 
 def items_of(path: DocumentPath, form: Form) -> Iterator[tuple[DocumentPath, Item]]:

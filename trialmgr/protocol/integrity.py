@@ -431,9 +431,10 @@ def _silent_roles(study: StudyDefinition) -> Findings:
 
 def _arm_words(study: StudyDefinition) -> Findings:
     """No text that a blinded role may read names an arm. Criteria are left out: they hold for both arms alike."""
+    names = _arm_names(study)
     for path, text in _open_texts(study):
         for language in ("nl", "en"):
-            named = arm_named(study, text(language))
+            named = _arm_in(names, text(language))
             if named:
                 yield Finding(
                     (*path, language),
@@ -444,10 +445,18 @@ def _arm_words(study: StudyDefinition) -> Findings:
 
 def arm_named(study: StudyDefinition, text: str) -> str | None:
     """The arm that a text names, where a role is blinded; None when it names none."""
+    return _arm_in(_arm_names(study), text)
+
+
+def _arm_names(study: StudyDefinition) -> list[str]:
+    """Every word that tells an arm; none where nobody is blinded."""
     if not any(role.blinded for role in study.roles):
-        return None
-    names = {name.casefold() for arm in study.arms for name in (arm.key, arm.label.nl, arm.label.en)}
-    return next((name for name in sorted(names) if _names(text, name)), None)
+        return []
+    return sorted({name.casefold() for arm in study.arms for name in (arm.key, arm.label.nl, arm.label.en)})
+
+
+def _arm_in(names: list[str], text: str) -> str | None:
+    return next((name for name in names if _names(text, name)), None)
 
 
 def _names(text: str, name: str) -> bool:

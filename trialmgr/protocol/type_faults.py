@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, get_args
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from trialmgr.protocol.findings import types_in
 from trialmgr.protocol.model import Part
 from trialmgr.protocol.yaml_source import DocumentPath, Place, StudyError
 
@@ -102,7 +103,7 @@ def _keys_at(root: type[Part], path: DocumentPath) -> list[str]:
     for step in path:
         fields = _fields(here)
         inner = fields[step].annotation if step in fields else here
-        here = next((found for found in _types_in(inner) if _fields(found)), here)
+        here = next((found for found in types_in(inner) if _fields(found)), here)
     return list(_fields(here))
 
 
@@ -111,10 +112,3 @@ def _fields(part: Any) -> dict[Any, FieldInfo]:
     if not (isinstance(part, type) and issubclass(part, Part)):
         return {}
     return {field.alias or name: field for name, field in part.model_fields.items()}
-
-
-def _types_in(annotation: Any) -> Iterator[Any]:
-    """The type itself, and those inside ``X | None``, ``tuple[X, ...]`` and ``dict[str, X]``."""
-    yield annotation
-    for inner in get_args(annotation):
-        yield from _types_in(inner)

@@ -24,6 +24,7 @@ from crf.actions import (
 from crf.lookup import StoredValues
 from crf.models import EntryQuerySet, EntryStatus, FormEntry, Query, QueryStatus, Visit
 from crf.participant_forms import form_for
+from crf.versions import definition_for
 from trialmgr.overview.rehearsal.answers import Inventor, Occasion
 from trialmgr.overview.rehearsal.diary import Diary
 from trialmgr.overview.rehearsal.persona import Persona
@@ -32,7 +33,7 @@ from trialmgr.participants.models import Participant
 from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
 from trialmgr.protocol.evaluation import SOFT_RANGE
-from trialmgr.protocol.model import Form, ItemType
+from trialmgr.protocol.model import Form, ItemType, StudyDefinition
 
 _NUMBERS = (ItemType.INTEGER, ItemType.DECIMAL)
 
@@ -57,14 +58,15 @@ class Paperwork:
         self, visit: Visit, form_key: str, *, given: Mapping[str, str] | None = None, row: bool = False
     ) -> FormEntry:
         """Fill in a form as people do, mostly at once and whole; what is to follow is planned. ``row``: a new row."""
-        form = self._form(form_key)
+        definition = definition_for(self.participant, visit.took_place_on)
+        form = form_for(self.participant, definition, form_key)
         self._filled[f"{visit.slug}/{form_key}"] += 1
         purpose = f"{visit.slug}/{form_key}/{self._filled[f'{visit.slug}/{form_key}']}"
         decisive = given is not None or (visit.key, form_key) in self.stage.decisive
         if not decisive and self._is_passed_over(form, purpose):
-            return self._mark_not_done(visit, form_key)
+            return self._mark_not_done(visit, form, definition)
         occasion = self._occasion(visit, purpose, complete=decisive)
-        answers = self._inventor.fill(form, occasion, StoredValues(self.participant), given)
+        answers = Inventor(definition, self.persona).fill(form, occasion, StoredValues(self.participant), given)
         values = dict(answers.values)
         if not decisive and not visit.definition.before_allocation:
             self._hold_back(form, values, purpose)
@@ -84,18 +86,15 @@ class Paperwork:
         """The last work on a participant who has ended: nothing incomplete, unsigned or open, then frozen."""
         for entry in self._entries().filter(status=EntryStatus.INCOMPLETE.value):
             self._complete(entry.pk)
-        for entry in self._entries():
+        signed = [form.key for form in self.stage.definition.forms if form.signed_by]
+        for entry in self._entries().filter(form_key__in=signed):
             self._sign(entry.pk)
         for query in Query.objects.filter(entry__visit__participant=self.participant).exclude(status="closed"):
             self._close(query.pk)
         freeze(by=self.who_may("entries.freeze"), participant=self.participant)
 
-    @property
-    def _inventor(self) -> Inventor:
-        return Inventor(self.stage.definition, self.persona)
-
-    def _form(self, key: str) -> Form:
-        return form_for(self.participant, self.stage.definition, key)
+    def _inventor_of(self, entry: FormEntry) -> Inventor:
+        return Inventor(entry.study_version.definition, self.persona)
 
     def _enterer(self, form: Form) -> User:
         return self.stage.cast.enterer(form, self.site)
@@ -110,10 +109,9 @@ class Paperwork:
         may_be = all(item.missing_allowed for item in form.items if item.required and not item.is_derived)
         return may_be and self.persona.happens(f"not done/{purpose}", self.persona.profile.form_not_done)
 
-    def _mark_not_done(self, visit: Visit, form_key: str) -> FormEntry:
-        code = self.stage.definition.missing_reasons.items[0].code
-        by = self._enterer(self._form(form_key))
-        return mark_not_done(by=by, visit=visit, form_key=form_key, code=code).entry
+    def _mark_not_done(self, visit: Visit, form: Form, definition: StudyDefinition) -> FormEntry:
+        code = definition.missing_reasons.items[0].code
+        return mark_not_done(by=self._enterer(form), visit=visit, form_key=form.key, code=code).entry
 
     def _hold_back(self, form: Form, values: dict[str, str], purpose: str) -> None:
         """Now and then one answer follows later."""
@@ -141,12 +139,13 @@ class Paperwork:
         return FormEntry.objects.filter(visit__participant=self.participant).standing()
 
     def _entry(self, pk: int) -> FormEntry:
-        entry: FormEntry = FormEntry.objects.select_related("visit__participant__site", "study_version").get(pk=pk)
+        rows = FormEntry.objects.select_related("visit__participant__site", "study_version")
+        entry: FormEntry = rows.defer("study_version__document").get(pk=pk)
         return entry
 
     def _query(self, pk: int) -> Query:
         related = ("entry__visit__participant__site", "entry__study_version")
-        query: Query = Query.objects.select_related(*related).get(pk=pk)
+        query: Query = Query.objects.select_related(*related).defer("entry__study_version__document").get(pk=pk)
         return query
 
     def _says(self, what: str, purpose: object) -> str:
@@ -170,7 +169,7 @@ class Paperwork:
         entry = self._entry(pk)
         if entry.status == EntryStatus.INCOMPLETE:
             occasion = self._occasion(entry.visit, f"{entry.name}/completed", complete=True)
-            answers = self._inventor.fill(entry.form, occasion, StoredValues(self.participant), entry.data)
+            answers = self._inventor_of(entry).fill(entry.form, occasion, StoredValues(self.participant), entry.data)
             self._change(entry, answers.values, self._says("completion", entry.name))
 
     def _correct(self, pk: int, purpose: str) -> None:
@@ -184,7 +183,7 @@ class Paperwork:
         """Another value in place of the first; left as it was where a hard check refuses it."""
         occasion = self._occasion(entry.visit, f"{entry.name}/{entry.revision}", complete=True)
         lookup = StoredValues(self.participant)
-        value = self._inventor.other(entry.form, entry.form.item(key), occasion, lookup, entry.data)
+        value = self._inventor_of(entry).other(entry.form, entry.form.item(key), occasion, lookup, entry.data)
         if value != entry.data[key]:
             with contextlib.suppress(EntryRefused):
                 self._change(entry, {key: value}, self._says("correction", entry.name))

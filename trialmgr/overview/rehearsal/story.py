@@ -188,7 +188,7 @@ class Story:
         return not owed and (visit.key, form_key) in self.stage.decisive
 
     def _reread_visits(self) -> QuerySet[Visit]:
-        return self.participant.visits.select_related("participant__site", "participant__study_version")
+        return self.participant.visits.select_related("participant__site")
 
     def _visits(self, phase: str) -> list[Visit]:
         return list(self._reread_visits().filter(phase=phase).order_by("target_on", "pk"))

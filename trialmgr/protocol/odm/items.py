@@ -142,8 +142,13 @@ class ItemReader:
     def _unit(self, definition: Element) -> str | None:
         references = list(definition.all("MeasurementUnitRef"))
         units = [self.definitions.unit(reference.get("MeasurementUnitOID")) for reference in references]
-        symbols = [self.texts.text(unit.first("Symbol"), unit.get("Name"))["en"] for unit in units if unit]
-        if len(references) > 1:
+        symbols = [self.texts.text(unit.first("Symbol"), unit.get("Name")).get("en", "") for unit in units if unit]
+        symbols = [symbol for symbol in symbols if symbol]
+        for reference, unit in zip(references, units, strict=True):
+            if unit is None:
+                oid = reference.get("MeasurementUnitOID")
+                self.notices.leave_out(f"MeasurementUnitRef to {oid}: the file has no such unit", reference.line)
+        if len(symbols) > 1:
             others = ", ".join(symbols[1:])
             self.notices.leave_out(
                 f"ItemDef {definition.get('OID')} may be in several units; {symbols[0]} is taken, not {others}",

@@ -76,7 +76,7 @@ class _Reading:
         protocol_name = words.get("ProtocolName") or name
         title = self.texts.text(self.protocol.first("Description") if self.protocol else None)
         return {
-            "id": self.study.get("OID").removeprefix("S.") if self.ours else plain_key(protocol_name) or "study",
+            "id": (self.study.get("OID").removeprefix("S.") if self.ours else plain_key(protocol_name)) or "study",
             "version": self.version.get("Name") or self.version.get("OID") or "1",
             "short_title": name,
             "title": title or self.texts.text(None, words.get("StudyDescription") or name),

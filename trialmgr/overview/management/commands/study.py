@@ -26,6 +26,9 @@ class Command(RoomCommand):
             "preview", "Write every form as a page, to look at.", previewing.preview, previewing.preview_arguments
         )
         yield Subcommand(
+            "schema", "Write the JSON Schemas for editors.", previewing.schema, previewing.schema_arguments
+        )
+        yield Subcommand(
             "publish",
             "Propose a study folder; from then on it is immutable.",
             versions.publish,
