@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -85,11 +86,14 @@ def _participants(table: Table, cut: Cut) -> Iterator[Row]:
     consents = {consent.participant_id: consent for consent in Consent.objects.order_by("given_on", "pk")}
     decisions = {each.participant_id: each for each in EligibilityDecision.objects.order_by("decided_at", "pk")}
     gates = {(each.participant_id, each.phase): each for each in GateDecision.objects.all()}
+    randomised = set(Allocation.objects.values_list("participant", flat=True))
+    in_error = set(RandomisedInError.objects.values_list("allocation__participant", flat=True))
     phases = [name.removesuffix("_opened") for name in table.header if name.endswith("_opened")]
     rows = Participant.objects.order_by("number").values_list("pk", *_OF_PARTICIPANT)
     for pk, *own in rows:
         values = [
             *own,
+            pk in in_error if pk in randomised else None,
             *_parts(consents.get(pk), "version", "given_on", "withdrawn_on"),
             *_parts(decisions.get(pk), "eligible", "decided_at", "criteria_version"),
             " ".join(decisions[pk].not_met) if pk in decisions else None,

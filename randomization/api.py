@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
@@ -12,7 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from randomization.actions import allocate
-from randomization.models import Allocation
+from randomization.models import Allocation, RandomisedInError
+from randomization.policies import levels_corrected
 from trialmgr.participants.api import ParticipantSerializer, ParticipantView
 from trialmgr.people.api import WRITING, check_signed_in_again, operation, person
 
@@ -23,8 +24,22 @@ class AllocationSerializer(serializers.Serializer[Allocation]):
     participant = serializers.CharField(source="participant.number")
     arm = serializers.CharField()
     strata = serializers.DictField(source="levels", child=serializers.CharField())
+    strata_corrected = serializers.SerializerMethodField()
     allocated_at = serializers.DateTimeField()
     allocated_by = serializers.CharField()
+    envelope_opened_at = serializers.DateTimeField(source="envelope.opened_at", default=None, allow_null=True)
+    in_error = serializers.SerializerMethodField()
+
+    def get_strata_corrected(self, allocation: Allocation) -> dict[str, str]:
+        """Factor -> level: as randomised, or as the newest correction has it."""
+        return levels_corrected(allocation)
+
+    def get_in_error(self, allocation: Allocation) -> Literal["no", "flagged", "countersigned"]:
+        """Whether the participant is flagged as randomised in error, and by two people."""
+        flag = RandomisedInError.objects.filter(allocation=allocation).first()
+        if flag is None:
+            return "no"
+        return "countersigned" if flag.countersigned_at else "flagged"
 
 
 class AllocationDetail(ParticipantView):

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, QuerySet
@@ -30,6 +31,7 @@ from randomization.verification import (
     rows_of,
     verify_allocations,
     verify_extension,
+    verify_levels,
     verify_log,
     verify_manifest,
     verify_sealed,
@@ -90,21 +92,27 @@ def list_findings(listed: RandomizationList) -> list[Finding]:
     imported = kept if listed.origin == ListOrigin.IMPORTED else None
     findings = [fault for manifest in manifests for fault in verify_manifest(manifest, secret, imported)]
     findings += [fault for before, after in pairwise(manifests) for fault in verify_extension(before, after)]
-    allocated = [Allocated(each.row.stratum.key, each.row.position, each.arm) for each in allocations_from(listed)]
-    in_force = manifest_in_force(listed)
     if listed.design["method"] == Minimisation.method:
-        log = [each.log for each in allocations_from(listed)]
-        rows: Listed = {UNSTRATIFIED: [Row(n, 0, str((line or {}).get("arm"))) for n, line in enumerate(log, start=1)]}
-        return (
-            findings
-            + verify_log(in_force, secret, log)
-            + verify_allocations(rows, allocated)
-            + verify_sealed(rows, kept)
-        )
-    rows = imported or rows_of(manifests[-1], secret)
+        return findings + _findings_of_log(listed, secret, kept)
+    rows = rows_of(manifests[-1], secret) if imported is None else imported
+    in_force = manifest_in_force(listed)
     usable = {key: rows.get(key, [])[: entry["rows"]] for key, entry in in_force["strata"].items()}
-    findings += verify_allocations(usable, allocated, reserved_in(in_force))
+    findings += verify_allocations(usable, _allocated(listed), reserved_in(in_force))
     return findings + verify_sealed(rows, kept)
+
+
+def _findings_of_log(listed: RandomizationList, secret: bytes, kept: Listed) -> list[Finding]:
+    """Minimisation: the log is replayed, and allocations and rows are what it says."""
+    allocations = list(allocations_from(listed))
+    log: list[Any] = [each.log for each in allocations]
+    rows = {UNSTRATIFIED: [Row(place, 0, str((line or {}).get("arm"))) for place, line in enumerate(log, start=1)]}
+    findings = verify_log(manifest_in_force(listed), secret, log)
+    findings += verify_levels(log, [each.levels for each in allocations])
+    return findings + verify_allocations(rows, _allocated(listed)) + verify_sealed(rows, kept)
+
+
+def _allocated(listed: RandomizationList) -> list[Allocated]:
+    return [Allocated(each.row.stratum.key, each.row.position, each.arm) for each in allocations_from(listed)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from randomization.designs import Minimisation, MinimisedAllocation, design_from, replay
 from randomization.findings import Finding, finding, gettext_noop
@@ -92,6 +92,12 @@ def verify_sealed(listed: Listed, opened: Listed) -> list[Finding]:
         wrong = [row.position for row, other in zip(rows, kept, strict=False) if row[::2] != other[::2]]
         findings += [finding(_SEALED, stratum=key, position=position) for position in wrong]
     return findings
+
+
+def verify_levels(log: Iterable[Mapping[str, Any] | None], randomised: Iterable[Mapping[str, str]]) -> list[Finding]:
+    """Whether each line of the log of minimisation looked at the levels that the participant was randomised with."""
+    pairs = enumerate(zip(log, randomised, strict=True), start=1)
+    return [finding(_LEVELS, position=place) for place, (line, levels) in pairs if (line or {}).get("levels") != levels]
 
 
 def verify_log(manifest: Manifest, secret: bytes, records: Iterable[MinimisedAllocation]) -> list[Finding]:
@@ -203,6 +209,7 @@ _LIST_HASH = gettext_noop("The hash of the whole list does not belong to the has
 _ROW_COUNT = gettext_noop("The number of rows is not the sum over the strata.")
 _KEPT = gettext_noop("Stratum %(stratum)s: %(kept)s rows are kept; the list has %(rows)s.")
 _SEALED = gettext_noop("Stratum %(stratum)s, position %(position)s: what is kept there is not what the list says.")
+_LEVELS = gettext_noop("Allocation %(position)s: the log has other levels than the participant was randomised with.")
 _NO_MINIMISATION = gettext_noop("The method %(method)s keeps no log of allocations.")
 _OTHER_BEFORE = gettext_noop("The extension does not follow on the manifest before it.")
 _OTHER_LIST = gettext_noop("The extension is of another list: commitment, trial or purpose differ.")

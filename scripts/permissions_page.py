@@ -27,6 +27,7 @@ MEANINGS = {
     "entries.view": "read forms, as far as the role sees them",
     "lists.activate": "put a randomisation list in force, made by somebody else",
     "lists.limit": "set caps, stop randomisation for a while and let it go on",
+    "entries.migrate": "move entries to a newer study version",
     "lists.make": "make a randomisation list",
     "lists.view": "see how a randomisation list stands",
     "overview.view": "see recruitment",
@@ -48,7 +49,8 @@ MEANINGS = {
     "releases.view": "see and download releases",
     "sites.manage": "make, open and close sites",
     "study.lock": "lock the study",
-    "study.publish": "put a study definition in force",
+    "study.approve": "approve a study version that somebody else proposed, and put it in force",
+    "study.publish": "propose a study version",
     "study.view": "read the study definition",
     "visits.plan": "set the day of a visit, add an unscheduled one, record one as not done",
 }

@@ -149,8 +149,8 @@ class TestDiff:
     def test_two_folders_are_compared_in_the_language_asked_for(self, amended: Path) -> None:
         found = called("study", "diff", "reset_trd", str(amended), "--language", "nl")
         assert found.code == 0
-        assert "+ Formulier vital_signs: Vraag height_cm “Lengte” is nieuw.\n" in found.out
-        assert "Ingevulde" not in found.out
+        assert "+ Formulier vital_signs: Item height_cm “Lengte” is nieuw.\n" in found.out
+        assert "Invoer" not in found.out
 
     def test_the_same_folder_changes_nothing(self) -> None:
         assert called("study", "diff", "reset_trd", "reset_trd").out == "Nothing changes.\n"

@@ -129,7 +129,7 @@ class TestGate:
         assert decision.opened
         assert decision.inputs == {"baseline.madrs.madrs_total": "30", "week_8.madrs.madrs_total": "12"}
         assert participant.phase == again(participant).phase == "follow_up"
-        assert participant.visits.filter(phase="follow_up").count() == 6
+        assert participant.visits.filter(phase="follow_up", reveals_allocation=False).count() == 6
         noted = newest_entries(length)[0]
         assert (noted.new, noted.detail["inputs"]) == ("yes", decision.inputs)
         assert str(decision) == f"{participant.number} follow_up True"
@@ -140,6 +140,26 @@ class TestGate:
         assert not decision.opened
         assert again(participant).phase == "treatment"
         assert not participant.visits.filter(phase="follow_up").exists()
+
+    def test_who_accepts_the_other_treatment_gets_its_sessions(self, cast: Cast) -> None:
+        participant = walk.at_week_8(cast, response=False)
+        investigator, week_8 = the(cast, Role.INVESTIGATOR), walk.visit_of(participant, "week_8")
+        decide_gate(by=investigator, participant=participant, phase="follow_up")
+        with pytest.raises(ActionRefused, match="co_offered"):
+            decide_gate(by=investigator, participant=participant, phase="cross_over")
+        walk.fill(cast, week_8, "cross_over_offer")
+        assert decide_gate(by=investigator, participant=participant, phase="cross_over").opened
+        had, gets = ("esk", "ect") if participant.visits.filter(key="session_esk").exists() else ("ect", "esk")
+        sessions = participant.visits.filter(key=f"session_{gets}_crossover")
+        assert sessions.count() == 16
+        assert not participant.visits.filter(key=f"session_{had}_crossover").exists()
+        first = sessions.get(ordinal=1).target_on
+        assert first == today() + datetime.timedelta(days=1), "counted from the day the phase opened"
+
+    def test_who_responded_is_not_offered_the_other_treatment(self, cast: Cast) -> None:
+        participant = walk.in_follow_up(cast)
+        with pytest.raises(ActionRefused, match="has opened another phase"):
+            decide_gate(by=the(cast, Role.INVESTIGATOR), participant=participant, phase="cross_over")
 
     def test_it_is_decided_once(self, cast: Cast) -> None:
         participant = walk.at_week_8(cast, response=False)

@@ -103,6 +103,12 @@ def test_the_decision_at_week_8_follows_the_rule(signed_in: SignedIn, cast: Cast
 def test_after_a_refused_follow_up_the_end_is_due(signed_in: SignedIn, cast: Cast) -> None:
     participant = walk.at_week_8(cast, response=False)
     decide_gate(by=cast.at("UMCG", Role.INVESTIGATOR), participant=participant, phase="follow_up")
+    page = Reader(signed_in, cast, Role.COORDINATOR).get(casebook_url(participant))
+    assert "Offer after week 8" in page, "the form that the next decision reads is due"
+    walk.fill(cast, walk.visit_of(participant, "week_8"), "cross_over_offer", given={"co_offered": "no"})
+    page = Reader(signed_in, cast, Role.INVESTIGATOR).get(casebook_url(participant))
+    assert "Cross-over after week 8" in page
+    decide_gate(by=cast.at("UMCG", Role.INVESTIGATOR), participant=participant, phase="cross_over")
     coordinator = cast.at("UMCG", Role.COORDINATOR)
     for visit in participant.visits.filter(took_place_on=None).exclude(key="log"):
         mark_visit_not_done(by=coordinator, visit=visit, reason="ended")

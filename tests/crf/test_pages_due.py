@@ -15,6 +15,8 @@ from trialmgr.protocol.loader import load_study
 from trialmgr.protocol.model import StudyDefinition
 
 DAY = datetime.date(2026, 3, 10)
+WEEKLY = ("madrs", "ids_sr", "cgi", "cssrs_since")
+RATED = ("madrs", "cgi", "cssrs_since")
 STUDY = load_study(Path(settings.TRIALMGR_STUDIES) / "reset_trd")
 
 
@@ -43,7 +45,7 @@ def test_nothing_is_due_of_who_has_ended(reset_trd: StudyDefinition) -> None:
 
 def test_a_visit_that_was_not_done_or_is_complete_is_passed_over(reset_trd: StudyDefinition) -> None:
     sight = sight_of(reset_trd, ["coordinator"])
-    facts = case(visit("week_1", not_done=True), visit("week_2", "madrs", "ids_sr"), visit("week_3", "madrs"))
+    facts = case(visit("week_1", not_done=True), visit("week_2", *WEEKLY), visit("week_3", "madrs"))
     due = next_due(reset_trd, sight, facts, DAY)
     assert due is not None
     assert (due.step, due.form, due.day) == (Step.FORM, "ids_sr", DAY)
@@ -59,7 +61,7 @@ def test_a_visit_is_late_the_day_after_its_window(reset_trd: StudyDefinition, da
 
 def test_a_blinded_rater_is_due_own_forms_alone(reset_trd: StudyDefinition) -> None:
     sight = sight_of(reset_trd, ["rater"])
-    assert next_due(reset_trd, sight, case(visit("week_1", "madrs"), status=Status.SCREENING), DAY) is None
+    assert next_due(reset_trd, sight, case(visit("week_1", *RATED), status=Status.SCREENING), DAY) is None
     due = next_due(reset_trd, sight, case(visit("week_2", "ids_sr")), DAY)
     assert due is not None
     assert due.form == "madrs"

@@ -162,4 +162,4 @@ def test_without_the_allocation_nothing_that_reveals_it_is_planned(reset_trd: St
 def test_a_study_without_a_randomisation_has_an_allocation_table_without_factors(reset_trd: StudyDefinition) -> None:
     document = reset_trd.model_dump(mode="json") | {"randomization": None}
     planned = tables([StudyDefinition.from_json(document)], with_allocation=True)
-    assert table(planned, "allocation.csv").header[-1] == "randomised_by"
+    assert table(planned, "allocation.csv").header[-1] == "in_error_countersigned_at"

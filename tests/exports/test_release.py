@@ -25,6 +25,7 @@ from exports.actions import hand_out, lock_study, make_release, unlock_study
 from exports.models import Release, ReleaseFile
 from exports.queries import as_text
 from exports.verification import verify_release
+from randomization.actions import correct_stratum, flag_in_error
 from randomization.models import Allocation
 from tests.exports.closed_trial import FORMULA, close_all, data_manager, locked
 from tests.walk import SITE
@@ -323,3 +324,26 @@ def test_a_file_is_handed_out_only_as_it_was_made(cast: Cast, lock: StudyLock, k
     (kept / "1/visits.csv").unlink()
     with override("en"), pytest.raises(ActionRefused, match="not kept here"):
         hand_out(by=statistician, file=file)
+
+
+def test_what_was_noted_of_an_allocation_stands_beside_it_and_the_participant_stays_in(
+    cast: Cast, tmp_path: Path
+) -> None:
+    close_all(cast)
+    allocation = Allocation.objects.select_related("participant__site").get()
+    coordinator, number = cast.at(SITE, Role.COORDINATOR), allocation.participant.number
+    correct_stratum(by=coordinator, allocation=allocation, factor="site", corrected="LUMC", reason="typed wrongly")
+    flag_in_error(by=coordinator, allocation=allocation, reason="had not consented")
+    lock_study(by=data_manager(cast), reason="the last visit is in")
+    make_release(by=data_manager(cast), out=tmp_path / "out")
+    (row,) = read(tmp_path / "out", "allocation.csv").to_dict("records")
+    assert (row["stratum_site"], row["corrected_site"]) == ("UMCG", "LUMC")
+    assert (row["in_error"], row["in_error_reason"], row["in_error_countersigned_at"]) == (
+        "yes",
+        "had not consented",
+        "",
+    )
+    assert row["envelope_opened_at"] == ""
+    people = {each["participant"]: each for each in read(tmp_path / "out", "participants.csv").to_dict("records")}
+    assert people[number]["in_error"] == "yes"
+    assert {each["in_error"] for each in people.values()} == {"yes", ""}

@@ -17,7 +17,8 @@ def test_the_follow_up_year_of_a_non_responder_does_not_open(
 ) -> None:
     number = one_day.prepare("not_responding")
     casebook = f"/participants/{number}/"
-    [gate] = [phase.gate for phase in reset_trd.phases if phase.gate]
+    gate = reset_trd.phase("follow_up").gate
+    assert gate is not None
     why = gate.if_false.nl
 
     investigator = hire(one_day, Role.INVESTIGATOR, language="nl")
@@ -39,6 +40,14 @@ def test_the_follow_up_year_of_a_non_responder_does_not_open(
 
     coordinator = hire(one_day, Role.COORDINATOR, language="nl")
     coordinator.sign_in()
+    coordinator.open(casebook)
+    offer = reset_trd.form("cross_over_offer")
+    coordinator.reads(offer.label.nl)
+    coordinator.open(f"{casebook}visits/week_8/forms/{offer.key}/")
+    coordinator.answer(offer, {"co_offered": "yes", "co_accepted": "no"})
+    coordinator.save_complete()
+    investigator.open(f"{casebook}phases/cross_over/")
+    investigator.sign_again("Dit besluit vastleggen")
     coordinator.open(casebook)
     coordinator.reads("Nu aan de beurt: Het einde van deelname invullen")
     coordinator.follow("Het einde van deelname invullen")

@@ -157,6 +157,10 @@ def test_the_decision_at_week_8_waits_until_it_is_taken_and_then_the_end(cast: C
     _skip_what_is_planned(cast, participant)
     assert duty(investigator, "ending").count == 0, "the decision comes first"
     decide_gate(by=investigator, participant=participant, phase="follow_up")
+    [offer] = duty(investigator, "decisions").tasks
+    assert offer.link.url.endswith("/phases/cross_over/"), "then the decision on the other treatment"
+    walk.fill(cast, walk.visit_of(participant, "week_8"), "cross_over_offer", given={"co_offered": "no"})
+    decide_gate(by=investigator, participant=participant, phase="cross_over")
     assert duty(investigator, "decisions").count == 0
     assert abouts(duty(investigator, "ending")) == [participant.number]
 

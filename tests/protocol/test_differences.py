@@ -66,7 +66,7 @@ def test_a_new_item_is_named_with_its_form(reset_trd: StudyDefinition) -> None:
     change = one(reset_trd, lambda document: form(document, "demographics")["sections"][0]["items"].append(NEW))
     assert said(change) == (
         "Form demographics: Item height “Height” is new.",
-        "Formulier demographics: Vraag height “Lengte” is nieuw.",
+        "Formulier demographics: Item height “Lengte” is nieuw.",
     )
     assert (change.kind, change.form, change.item, change.place) == (
         Kind.ADDED,
@@ -256,7 +256,7 @@ def test_a_decision_on_a_phase_comes_goes_and_changes(reset_trd: StudyDefinition
     bare = changed(reset_trd, without)
     (gone,), (come,) = differences(reset_trd, bare), differences(bare, reset_trd)
     assert (gone.kind, come.kind) == (Kind.REMOVED, Kind.ADDED)
-    assert gone.text("nl").endswith("heeft geen besluit meer.")
+    assert gone.text("nl").endswith("heeft geen fasebesluit meer.")
     assert "the rule changes from" in one(reset_trd, other_rule).text("en")
 
 

@@ -234,7 +234,9 @@ def test_two_failed_antidepressants_and_an_augmentation_are_treatment_resistance
 def test_suicidal_thoughts_with_intent_ask_for_contact_the_same_day() -> None:
     study = shipped()
     form = study.form("cssrs_since")
-    none = dict.fromkeys((item.key for item in form.items if item.type is ItemType.YES_NO and not item.is_derived), "no")
+    none = dict.fromkeys(
+        (item.key for item in form.items if item.type is ItemType.YES_NO and not item.is_derived), "no"
+    )
     calm = evaluate_entry(study, form, none, {}, nowhere)
     assert (calm.values["cs_ideation"], calm.values["cs_behaviour"], calm.warnings) == ("0", "no", ())
     assert {"cs_method", "cs_intent", "cs_plan", "cs_frequency", "cs_attempts"} <= calm.skipped

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from decimal import Decimal
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from trialmgr.protocol.scoring import FUNCTIONS, ScoreFunction
+from trialmgr.protocol.scoring import FUNCTIONS, ScoreFunction, described
 from trialmgr.protocol.scoring.bands import band
 
 
@@ -46,6 +47,8 @@ def test_one_ids_form_gives_both_totals(answers: list[int], ids: int, qids: int)
     assert score("qids_from_ids", *answers) == qids
 
 
+ENOUGH_FOR_TABLES = settings(max_examples=60)
+
 # The official table of equivalent totals; highest IDS-SR total for each QIDS total from 0 on (ids-qids.org).
 IDS_UP_TO = (3, 5, 6, 8, 11, 13, 16, 18, 21, 23, 25, 28, 30, 33, 36, 38, 40, 43, 45, 47, 48, 53, 55, 58, 61, 64, 67, 84)
 
@@ -54,6 +57,48 @@ IDS_UP_TO = (3, 5, 6, 8, 11, 13, 16, 18, 21, 23, 25, 28, 30, 33, 36, 38, 40, 43,
 def test_the_two_totals_lie_near_the_published_conversion(answers: list[int], ids: int, qids: int) -> None:
     converted = next(total for total, highest in enumerate(IDS_UP_TO) if ids <= highest)
     assert abs(converted - qids) <= 3
+
+
+# The same table for the HDRS-17: lowest and highest total beside each QIDS total (ids-qids.org).
+HRSD_BESIDE = (
+    *(
+        (0, 0),
+        (1, 2),
+        (3, 3),
+        (4, 4),
+        (5, 6),
+        (7, 7),
+        (8, 8),
+        (9, 10),
+        (11, 11),
+        (12, 12),
+        (13, 13),
+        (14, 15),
+        (16, 16),
+    ),
+    *((17, 17), (18, 19), (18, 19), (20, 20), (21, 22), (23, 23), (24, 24), (25, 25), (26, 27), (28, 28), (29, 29)),
+    *((30, 31), (32, 32), (33, 35), (36, 52)),
+)
+
+
+def test_the_conversion_table_is_whole() -> None:
+    assert len(IDS_UP_TO) == len(HRSD_BESIDE) == LIMITS["qids_from_ids"][1] + 1
+    assert list(IDS_UP_TO) == sorted(set(IDS_UP_TO))
+    assert (IDS_UP_TO[-1], HRSD_BESIDE[-1][1]) == (LIMITS["ids_sr_total"][1], LIMITS["hdrs17_total"][1])
+    assert all(low <= high for low, high in HRSD_BESIDE)
+    assert all(now <= then for (now, _), (then, _) in itertools.pairwise(HRSD_BESIDE))
+
+
+@ENOUGH_FOR_TABLES
+@given(worst=st.integers(0, 3), ids=st.lists(st.integers(0, 1), min_size=30, max_size=30))
+def test_both_totals_of_one_form_fall_in_bands_that_touch(worst: int, ids: list[int]) -> None:
+    """Somebody who answers evenly is told about the same by both scores: at most one band apart."""
+    even = [min(max(worst - step, 0), 3) for step in ids]
+    total, qids = score("ids_sr_total", *even), score("qids_from_ids", *even)
+    assert total is not None
+    assert qids is not None
+    names = ["none", "mild", "moderate", "severe", "very_severe"]
+    assert abs(names.index(band("ids_sr", total)) - names.index(band("qids_sr", qids))) <= 1
 
 
 def qids_items_as_ids(q: list[int]) -> list[int]:
@@ -211,7 +256,10 @@ LIMITS: dict[str, tuple[Decimal | int, Decimal | int]] = {
 
 # Here 0 stands for "not assessed", so a complete questionnaire begins at 1.
 FROM_ONE = {"cgi_rating", "bprs18_total", "bprs_psychosis"}
-ORDER_MATTERS_NOT = {"madrs_total", "cadss23_total", "audit_c_total", "bprs18_total", "whodas12_simple"}
+ORDER_MATTERS_NOT = {
+    *("madrs_total", "cadss23_total", "cadss6_total", "audit_total", "audit_c_total", "bprs18_total", "bprs_psychosis"),
+    "whodas12_simple",
+}
 
 
 def answers_of(function: ScoreFunction) -> st.SearchStrategy[list[int]]:
@@ -221,36 +269,71 @@ def answers_of(function: ScoreFunction) -> st.SearchStrategy[list[int]]:
     )
 
 
-@given(st.data())
-def test_a_complete_questionnaire_scores_within_its_limits(data: st.DataObject) -> None:
-    function = data.draw(st.sampled_from(list(FUNCTIONS.values())))
-    total = score(function.name, *data.draw(answers_of(function)))
-    lowest, highest = LIMITS[function.name]
+EVERY = sorted(FUNCTIONS)
+ENOUGH = settings(max_examples=40)
+
+
+def test_limits_are_known_of_every_function() -> None:
+    assert LIMITS.keys() == FUNCTIONS.keys()
+
+
+@pytest.mark.parametrize("name", EVERY)
+@ENOUGH
+@given(data=st.data())
+def test_a_complete_questionnaire_scores_within_its_limits(name: str, data: st.DataObject) -> None:
+    total = score(name, *data.draw(answers_of(FUNCTIONS[name])))
+    lowest, highest = LIMITS[name]
     assert total is not None
     assert lowest <= total <= highest
 
 
-@given(st.data())
-def test_a_worse_answer_never_gives_a_better_score(data: st.DataObject) -> None:
-    function = data.draw(st.sampled_from(list(FUNCTIONS.values())))
+@pytest.mark.parametrize("name", EVERY)
+@ENOUGH
+@given(data=st.data())
+def test_a_worse_answer_never_gives_a_better_score(name: str, data: st.DataObject) -> None:
+    function = FUNCTIONS[name]
     answers = data.draw(answers_of(function))
     place = data.draw(st.integers(0, len(answers) - 1))
     assume(answers[place] < function.bounds[place][1])
     # Code 3 of the weight item of the HDRS-17 is no grade but "not assessed".
-    assume(not (function.name == "hdrs17_total" and place == 15 and answers[place] == 2))
+    assume(not (name == "hdrs17_total" and place == 15 and answers[place] == 2))
     worse = [*answers[:place], answers[place] + 1, *answers[place + 1 :]]
-    before, after = score(function.name, *answers), score(function.name, *worse)
+    before, after = score(name, *answers), score(name, *worse)
     assert before is not None
     assert after is not None
-    falls = function.name == "eq5d5l_nl_index" or (function.name == "moca_total" and place == 1)
+    falls = name == "eq5d5l_nl_index" or (name == "moca_total" and place == 1)
     assert after <= before if falls else after >= before
 
 
-@given(st.data())
-def test_where_items_weigh_the_same_their_order_is_nothing(data: st.DataObject) -> None:
-    function = FUNCTIONS[data.draw(st.sampled_from(sorted(ORDER_MATTERS_NOT)))]
-    answers = data.draw(answers_of(function))
-    assert score(function.name, *data.draw(st.permutations(answers))) == score(function.name, *answers)
+@pytest.mark.parametrize("name", sorted(ORDER_MATTERS_NOT))
+@ENOUGH
+@given(data=st.data())
+def test_where_items_weigh_the_same_their_order_is_nothing(name: str, data: st.DataObject) -> None:
+    answers = data.draw(answers_of(FUNCTIONS[name]))
+    assert score(name, *data.draw(st.permutations(answers))) == score(name, *answers)
+
+
+# Rules under which a blank is no missing answer: one of a pair, a category not asked, one answer of a domain.
+BLANKS_ALLOWED = {"ids_sr_total", "qids_from_ids", "qids_sr16_total", "cssrs_ideation"} | {
+    name for name in FUNCTIONS if name.startswith("whodas") and name != "whodas12_simple"
+}
+
+
+@pytest.mark.parametrize("name", EVERY)
+@ENOUGH
+@given(data=st.data())
+def test_a_missing_answer_is_never_counted_as_zero(name: str, data: st.DataObject) -> None:
+    answers: list[int | None] = list(data.draw(answers_of(FUNCTIONS[name])))
+    answers[data.draw(st.integers(0, len(answers) - 1))] = None
+    if name not in BLANKS_ALLOWED:
+        assert score(name, *answers) is None
+    assert score(name, *[None] * len(answers)) is None
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_described_score_tells_its_version_and_source(name: str) -> None:
+    function = FUNCTIONS[name]
+    assert described(name) == f"{name} {function.version}: {function.source}"
 
 
 @pytest.mark.parametrize(
@@ -395,3 +478,16 @@ def test_a_total_falls_in_its_published_band(instrument: str, total: int, name: 
 def test_a_total_above_the_highest_has_no_band() -> None:
     with pytest.raises(ValueError, match="above the highest total"):
         band("madrs", Decimal(61))
+
+
+@pytest.mark.parametrize("state", ["".join(levels) for levels in itertools.product("135", repeat=5)])
+def test_the_index_of_any_state_is_the_sum_of_its_parts(state: str) -> None:
+    """One less the constant and what each dimension alone costs, as the states with one problem tell."""
+    index = score("eq5d5l_nl_index", *map(int, state))
+    constant = Decimal("0.047")
+    parts = [
+        score("eq5d5l_nl_index", *[int(level) if place == at else 1 for at in range(5)])
+        for place, level in enumerate(state)
+    ]
+    lost = sum((1 - part - constant for part in parts if part is not None and part != 1), Decimal(0))
+    assert index == (1 if state == "11111" else 1 - constant - lost)

@@ -1,4 +1,4 @@
-"""Looks for what is to come in a list, in anything that is stored or told: in clear, spelt in signs, or as its secret."""
+"""Looks for what is to come in a list, in anything stored or told: in clear, spelt in signs, or as its secret."""
 
 from __future__ import annotations
 
@@ -80,11 +80,12 @@ class Searcher:
     def arms_named(self, text: str) -> set[str]:
         return {arm for arm, names in self.truth.names.items() if any(name in text for name in names)}
 
-    def in_row(self, row: Row, allocated: Mapping[str, str]) -> list[str]:
-        """One arm alone may be named about a participant who has it (``allocated``); all, where no arm is preferred."""
+    def in_row(self, row: Row, allocated: Mapping[str, str], ids: Mapping[int, str]) -> list[str]:
+        """One arm alone may be named of a participant who has it: ``allocated`` by number, ``ids`` by row."""
         text = as_text(row)
         named = self.arms_named(text)
         about = {arm for number, arm in allocated.items() if number in text}
+        about |= {ids[key] for key in [row.cells.get("participant_id")] if key in ids}
         found = self.in_bytes(text.encode())
         if len(named) == 1 and named != about:
             found.append(f"{named} in clear, not of a participant who has it")

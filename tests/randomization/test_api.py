@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from randomization.actions import correct_stratum, countersign_in_error, flag_in_error
 from randomization.models import Allocation
 from tests.api_caller import Caller
 from tests.walk import baseline_done, randomised, registered
@@ -70,3 +71,22 @@ def test_a_blinded_rater_gets_the_same_answer_before_and_after(cast: Cast) -> No
     answers = [rater.get(f"participants/{one.number}/allocation/") for one in (before, after)]
     assert answers[0] == answers[1]
     assert answers[0][0] == 403
+
+
+def test_what_was_noted_of_an_allocation_is_read_with_it(cast: Cast, coordinator: Caller) -> None:
+    participant = randomised(cast)
+    place, by = f"participants/{participant.number}/allocation/", cast.at("UMCG", Role.COORDINATOR)
+    before = coordinator.get(place)[1]
+    assert (before["strata_corrected"], before["in_error"], before["envelope_opened_at"]) == (
+        {"site": "UMCG"},
+        "no",
+        None,
+    )
+    allocation = Allocation.objects.select_related("participant__site").get()
+    correct_stratum(by=by, allocation=allocation, factor="site", corrected="LUMC", reason="typed wrongly")
+    flag = flag_in_error(by=by, allocation=allocation, reason="had not consented")
+    flagged = coordinator.get(place)[1]
+    assert (flagged["strata"], flagged["strata_corrected"]) == ({"site": "UMCG"}, {"site": "LUMC"})
+    assert flagged["in_error"] == "flagged"
+    countersign_in_error(by=cast.at("UMCG", Role.INVESTIGATOR), flag=flag)
+    assert coordinator.get(place)[1]["in_error"] == "countersigned"

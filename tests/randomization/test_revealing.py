@@ -183,7 +183,7 @@ def test_an_extended_list_is_revealed_with_every_manifest(cast: Cast, tmp_path: 
     assert verify(out, "--list", "list.csv", "--commitment", listed.commitment)[0] == 0
     assert json.loads((out / "manifest-1.json").read_text()) == listed.manifest
     readme = (out / "README.txt").read_text()
-    assert LedgerEntry.objects.get(action="list.extended").new in readme
+    assert str(LedgerEntry.objects.get(action="list.extended").new) in readme
 
 
 def test_before_the_lock_nothing_is_revealed(cast: Cast, tmp_path: Path) -> None:

@@ -190,7 +190,7 @@ def test_the_commitment_of_an_imported_list_binds_every_row() -> None:
 def test_neither_file_nor_rows_of_an_imported_list_have_a_hash_that_can_be_tried_out() -> None:
     said = str(brought(rows()))
     assert hashlib.sha256(b"a file").hexdigest() not in said
-    assert len({brought(rows())["file"], file_hash(b"a file", **{**STREAM, "secret": OTHER_SECRET})}) == 2
+    assert len({brought(rows())["file"], file_hash(b"a file", secret=OTHER_SECRET, trial_id="T", purpose="live")}) == 2
 
 
 # --- extensions

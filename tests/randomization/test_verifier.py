@@ -35,6 +35,7 @@ from randomization.words import Words, chunks
 VERIFIER = Path(__file__).parents[2] / "randomization" / "verifier" / "verify_list.py"
 SECRET = bytes(range(32))
 STREAM = Stream(secret=SECRET, trial_id="RESET-TRD", purpose="live")
+OTHER_STREAM = Stream(secret=bytes(32), trial_id="RESET-TRD", purpose="live")
 MADE_AT = datetime(2027, 3, 1, tzinfo=UTC)
 EQUAL = {"a": 1, "b": 1}
 FACTORS = {"site": ["S1", "S2", "S3"], "age": ["old", "young"]}
@@ -229,7 +230,7 @@ def test_the_revealed_rows_are_held_against_the_secret(tmp_path: Path, verify: A
 @pytest.fixture
 def imported(tmp_path: Path) -> list[str]:
     """The files of a list that came from elsewhere, and its own file."""
-    made = generated_rows(LISTED[0], dict.fromkeys(STRATA, 60), **{**STREAM, "secret": bytes(32)})
+    made = generated_rows(LISTED[0], dict.fromkeys(STRATA, 60), **OTHER_STREAM)
     listed = {key: [Row(row.position, 0, row.arm) for row in rows] for key, rows in made.items()}
     manifest = imported_manifest(
         listed, ratio={"a": 2, "b": 1}, file=b"as handed over", made_by="Ada", made_at=MADE_AT, **STREAM

@@ -19,7 +19,6 @@ from crf.actions.entries import ReasonWanted
 from randomization.sealing import KeyUnusable, SealBroken
 from trialmgr.studies.queries import NoStudyPublished
 
-
 NotReady = (NoStudyPublished, KeyUnusable, SealBroken)
 
 

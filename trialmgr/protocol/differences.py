@@ -87,7 +87,7 @@ _CODE = _Sort("code", Text(nl="code", en="code"), "code")
 _CODELIST = _Sort("codelist", Text(nl="codelijst", en="code list"), apart=("items",))
 _FORM = _Sort("form", Text(nl="formulier", en="form"), apart=("sections", "checks"))
 _SECTION = _Sort("section", Text(nl="onderdeel", en="section"), apart=("items",))
-_ITEM = _Sort("item", Text(nl="vraag", en="item"))
+_ITEM = _Sort("item", Text(nl="item", en="item"))
 _CHECK = _Sort("check", Text(nl="controle", en="check"))
 
 
@@ -199,9 +199,9 @@ _FIELDS: dict[str, Text] = {
     "severity": Text(nl="hard of zacht", en="hard or soft"),
     "fires_if": Text(nl="de regel", en="the rule"),
     "rule": Text(nl="de regel", en="the rule"),
-    "items": Text(nl="de vragen waar het om gaat", en="the items it is about"),
+    "items": Text(nl="de items waar het om gaat", en="the items it is about"),
     "day": Text(nl="de dag", en="the day"),
-    "window": Text(nl="de speling in dagen", en="the window in days"),
+    "window": Text(nl="het venster in dagen", en="the window in days"),
     "repeat": Text(nl="de herhaling", en="the repetition"),
     "anchor": Text(nl="het ankerpunt", en="the anchor"),
     "arms": Text(nl="de armen", en="the arms"),
@@ -289,7 +289,7 @@ def _of_phases(old: StudyDefinition, new: StudyDefinition) -> Iterator[Change]:
         place = f"phases.{after.key}"
         yield from _fields(_PHASE, place, before, after)
         if before.gate and after.gate:
-            gate = _Sort("phase", Text(nl="besluit over fase", en="decision on phase"), "visit")
+            gate = _Sort("phase", Text(nl="fasebesluit", en="gate"), "visit")
             yield from _fields(gate, f"{place}.gate", before.gate, after.gate)
         elif before.gate or after.gate:
             yield _gate_came(place, after)
@@ -298,8 +298,8 @@ def _of_phases(old: StudyDefinition, new: StudyDefinition) -> Iterator[Change]:
 def _gate_came(place: str, phase: Any) -> Change:
     kind = Kind.ADDED if phase.gate else Kind.REMOVED
     words = {
-        Kind.ADDED: ("krijgt een besluit", "gets a decision"),
-        Kind.REMOVED: ("heeft geen besluit meer", "has no decision any more"),
+        Kind.ADDED: ("krijgt een fasebesluit", "gets a gate"),
+        Kind.REMOVED: ("heeft geen fasebesluit meer", "has no gate any more"),
     }[kind]
     text = Text(nl=f"{_name(_PHASE, phase, 'nl')} {words[0]}.", en=f"{_name(_PHASE, phase, 'en')} {words[1]}.")
     return Change(kind, "phase", f"{place}.gate", text)
@@ -466,7 +466,7 @@ def _of_item(
         yield _refused(named, why) if why else named
 
 
-_FOR_LIFE = Text(nl="geef de vraag een nieuwe sleutel", en="give the item a new key")
+_FOR_LIFE = Text(nl="geef het item een nieuwe sleutel", en="give the item a new key")
 
 
 def _forbids(old: StudyDefinition, new: StudyDefinition, field: str, before: Item, after: Item) -> Text | None:

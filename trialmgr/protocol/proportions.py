@@ -82,7 +82,7 @@ def newcombe(first: Proportion, second: Proportion, confidence: float = 0.95) ->
 
 
 def wald_non_inferiority(first: Proportion, second: Proportion, margin: float) -> tuple[float, float]:
-    """z and one-sided p of the test that first less second lies above ``margin`` (such as -0.10); inf without spread."""
+    """z and one-sided p of the test that first less second lies above ``margin`` (as -0.10); inf without spread."""
     spread = _wald_spread(first, second)
     above = first.share - second.share - margin
     z = above / spread if spread else math.copysign(math.inf, above)

@@ -112,10 +112,10 @@ _WORDS = {
         "recomputed": "Stored entries of which a derived item would come out otherwise: {}",
     },
     "nl": {
-        "entries": "Ingevulde formulieren die veranderen, per formulier en centrum:",
+        "entries": "Invoer op formulieren die veranderen, per formulier en centrum:",
         "visits": "Bezoeken die nog komen en die veranderen, per bezoek en centrum:",
-        "firing": "Ingevulde formulieren waarop een controle zou afgaan die nu niet afgaat: {}",
-        "recomputed": "Ingevulde formulieren waarvan een berekende vraag anders zou uitkomen: {}",
+        "firing": "Invoer waarop een controle zou afgaan die nu niet afgaat: {}",
+        "recomputed": "Invoer waarvan een afgeleid item anders zou uitkomen: {}",
     },
 }
 

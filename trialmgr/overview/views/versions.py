@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
 from crf.impact import entries_on
+from randomization.comparing_form import Boxes
 from trialmgr.overview.changes import changes_for
 from trialmgr.people.forms import ActForm, DayField, bound, status_of
 from trialmgr.people.guards import permitted, person, signed_in_again
@@ -42,7 +43,7 @@ class ApproveForm(ActForm):
     sites = forms.MultipleChoiceField(
         label=gettext_lazy("Sites"),
         required=False,
-        widget=forms.CheckboxSelectMultiple,
+        widget=Boxes,
         help_text=gettext_lazy("Choose none for every site."),
     )
     reason = forms.CharField(
@@ -120,8 +121,8 @@ def _about(found: StudyVersion) -> Rows:
         {"key": _("Status"), "value": text, "kind": kind},
         {"key": _("Proposed"), "value": _said(found.proposed_at, found.proposed_by)},
         {"key": _("Reason"), "value": found.reason},
-        {"key": _("Approved"), "value": _said(approval.approved_at, approval.approved_by) if approval else ""},
-        {"key": _("In force"), "value": "\n".join(_spans(found))},
+        {"key": _("Approved"), "value": _said(approval.approved_at, approval.approved_by) if approval else "–"},
+        {"key": _("In force"), "value": "\n".join(_spans(found)) or "–"},
         {"key": "SHA-256", "value": found.sha256},
     ]
 

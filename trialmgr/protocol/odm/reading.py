@@ -99,8 +99,9 @@ class _Reading:
 
     def _site(self, location: Element, codes: Keys) -> dict[str, Any]:
         bare = re.sub(r"^(?:L|LOC|Location\.OID)[._-]", "", location.get("OID"), flags=re.IGNORECASE)
-        suggestion = re.sub(r"[^a-z0-9]", "", plain_key(bare))[:6] or "site"
-        code = codes.take(suggestion if len(suggestion) > 1 else f"site{suggestion}").replace("_", "").upper()[:8]
+        suggestion = re.sub(r"[^a-z0-9]", "", bare.casefold())[:6]
+        whole = len(suggestion) > 1 and suggestion[0].isalpha()
+        code = codes.take(suggestion if whole else f"site{suggestion}"[:6]).replace("_", "").upper()[:8]
         site: dict[str, Any] = {"code": code, "name": location.get("Name") or code}
         return site if self.ours else site | {"confirm_with_protocol": True}
 

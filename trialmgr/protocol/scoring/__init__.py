@@ -11,4 +11,11 @@ FUNCTIONS: dict[str, ScoreFunction] = {
     function.name: function for function in (*mood.FUNCTIONS, *functioning.FUNCTIONS, *other.FUNCTIONS)
 }
 
-__all__ = ["FUNCTIONS", "Answers", "ScoreFunction"]
+
+def described(name: str) -> str:
+    """Name, version and source of a scoring function, as the codebook of a release prints them."""
+    function = FUNCTIONS[name]
+    return f"{name} {function.version}: {function.source}"
+
+
+__all__ = ["FUNCTIONS", "Answers", "ScoreFunction", "described"]
