@@ -41,7 +41,7 @@ class VisitFacts:
 
 @dataclass(frozen=True, slots=True)
 class CaseFacts:
-    """``verdict``: eligible or not, None while not judged. ``decided``: phases whose gate is not to be asked any more."""
+    """``verdict``: eligible or not, None while not judged. ``decided``: phases whose gate is not asked any more."""
 
     status: Status
     consented: bool

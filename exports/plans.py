@@ -78,7 +78,8 @@ def tables(definitions: Sequence[StudyDefinition], *, with_allocation: bool) -> 
     factors = dict.fromkeys(
         factor.key for version in definitions if version.randomization for factor in version.randomization.factors
     )
-    planned = [_participants(gates), _allocation(factors), *_PLAIN_TABLES, *form_tables(definitions)]
+    allocated = [_allocation(factors)] if any(version.is_randomised for version in definitions) else []
+    planned = [_participants(gates), *allocated, *_PLAIN_TABLES, *form_tables(definitions)]
     planned.append(_audit_trail(with_allocation))
     return tuple(planned) if with_allocation else tuple(_blinded(table) for table in planned if not table.reveals)
 

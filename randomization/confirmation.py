@@ -13,6 +13,7 @@ from typing import Any
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from audit.models import LedgerEntry
 from randomization.models import Allocation
@@ -77,7 +78,14 @@ def ledger_entry(allocation: Allocation) -> LedgerEntry:
 
 def confirmation_paper(allocation: Allocation, definition: StudyDefinition, language: Language) -> bytes:
     """The PDF; the same allocation gives the same bytes, whenever it is printed."""
-    paper = {
+    with override(language):
+        title = _("Allocation of participant %(number)s") % {"number": allocation.participant.number}
+        paper = _paper(allocation, definition, language)
+    return typeset("confirmation.typ", paper, title=title, language=language, at=allocation.allocated_at)
+
+
+def _paper(allocation: Allocation, definition: StudyDefinition, language: Language) -> dict[str, Any]:
+    return {
         "study": definition.short_title,
         "kind": _("Confidential: shows the arm"),
         "made": _("Randomised at %(moment)s") % {"moment": _moment(allocation)},
@@ -85,14 +93,12 @@ def confirmation_paper(allocation: Allocation, definition: StudyDefinition, lang
         "proof": _("Proof"),
         "explained": _(
             "The commitment was published before the first participant. After the trial the secret of the list is "
-            "revealed: by it anyone can make the commitment and the hash of the place again. The hash of the entry ties "
-            "it into the chain of the audit trail."
+            "revealed: by it anyone can make the commitment and the hash of the place again. The hash of the entry "
+            "ties it into the chain of the audit trail."
         ),
         "proofs": proofs(allocation),
         "warning": _("Never show or tell this to a blinded rater. Keep it in the investigator's site file."),
     }
-    title = _("Allocation of participant %(number)s") % {"number": allocation.participant.number}
-    return typeset("confirmation.typ", paper, title=title, language=language, at=allocation.allocated_at)
 
 
 def _moment(allocation: Allocation) -> str:

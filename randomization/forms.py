@@ -117,6 +117,7 @@ class ImportForm(RefusableForm):
         label=_("File"),
         help_text=_("CSV with a column for each factor, position, arm and, where there are blocks, block."),
         widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
+        error_messages={"required": _("Choose the file. After signing in again it has to be chosen anew.")},
     )
 
     def clean_file(self) -> bytes:

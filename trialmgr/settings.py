@@ -8,7 +8,7 @@ ALLOWED_HOSTS           comma-separated
 TRIALMGR_DEMO           1: rehearsed participants, banner on every page, second factor may be off
 TRIALMGR_SECOND_FACTOR  0: sign in by password alone (demo only)
 TRIALMGR_HTTPS          0: no TLS in front (demo only)
-TRIALMGR_MAIL_*         the mail server for letters, see docs/settings.md
+TRIALMGR_MAIL_HOST      the mail server for letters; more about it in docs/settings.md
 """
 
 import os

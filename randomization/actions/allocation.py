@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.utils import timezone
@@ -97,7 +97,8 @@ def _draw(aim: Aim) -> Drawn:
     if policies.is_minimised(aim.listed):
         drawn = _minimised(aim, stratum)
     else:
-        drawn = opened(ListRow.objects.get(stratum=stratum, position=policies.next_position(stratum)))
+        position = cast(int, policies.next_position(stratum))  # there is one: that was checked
+        drawn = opened(ListRow.objects.get(stratum=stratum, position=position))
     stratum.used = drawn.row.position
     stratum.save()
     return drawn

@@ -96,7 +96,7 @@ class MinimisedWalk:
         if self.given is not None:
             yield from self.given
             return
-        counted = [Counter(levels) for levels in hidden]
+        counted: list[Counter[Counts]] = [Counter(levels) for levels in hidden]
         for margins in product(*counted):
             chosen = tuple(levels.index(margin) for levels, margin in zip(hidden, margins, strict=True))
             yield chosen, prod(counts[margin] for counts, margin in zip(counted, margins, strict=True))

@@ -94,7 +94,7 @@ def _heading(part: str) -> str:
 def _columns(found: Balance, definition: StudyDefinition, language: Language) -> Rows:
     arms = [definition.arm(arm).label(language) for arm in found.arms]
     numbers = (*arms, _("Imbalance"), _("Expected, mean"), _("Expected, 95% at most"))
-    return [{"label": ""}, *({"label": label, "numeric": True} for label in numbers), {"label": _("Judgement")}]
+    return [{"label": _("Part")}, *({"label": label, "numeric": True} for label in numbers), {"label": _("Judgement")}]
 
 
 def _cells(name: str, line: Line, language: Language) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from randomization.forms import ActForm, ExtendForm, ImportForm, PackForm
 from randomization.models import ListExtension, RandomizationList
 from randomization.views.frames import Rows, act_page, acted, list_crumbs, moment
 from trialmgr.people.forms import bound
-from trialmgr.people.guards import permitted, person, signed_in_again
+from trialmgr.people.guards import permitted, person, signed_in_again, signed_in_again_first
 from trialmgr.people.models import User
 from trialmgr.studies.queries import current_definition
 
@@ -79,7 +79,7 @@ def _about(extension: ListExtension) -> Rows:
 
 
 @permitted("lists.make")
-@signed_in_again
+@signed_in_again_first
 def bring(request: HttpRequest) -> HttpResponse:
     """The list of an independent statistician: checked, sealed, and its file kept nowhere."""
     user = person(request)

@@ -420,7 +420,10 @@ def _release_downloaded(cast: Cast) -> Act:
 
 
 def allocation_of(cast: Cast) -> Allocation:
-    return Allocation.objects.select_related("participant__site").get(participant=walk.randomised(cast))
+    allocation: Allocation = Allocation.objects.select_related("participant__site").get(
+        participant=walk.randomised(cast)
+    )
+    return allocation
 
 
 def _cap_set(cast: Cast) -> Act:

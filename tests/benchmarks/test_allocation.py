@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from tests.installation import installation
 
@@ -28,3 +29,13 @@ def test_sixty_participants_get_sixty_slots_and_the_rate_is_told_beside_the_near
     print(f"\ntrialmgr: {len(slots)} slots for {PARTICIPANTS} participants, {rate:.0f} allocations a second")
     print(CLINICEDC)
     assert len(slots) == PARTICIPANTS
+
+
+def test_an_allocation_is_told_as_a_share_of_what_the_database_asks_for_the_same_rows(tmp_path: Path) -> None:
+    with installation(tmp_path) as site:
+        took = site.ask("-m", "tests.benchmarks.committing", "measure", "60")
+    made, bare, processor = (took[name] * 1000 for name in ("allocation", "bare", "processor"))
+    print(f"\n{connection.vendor}: an allocation takes {made:.1f} ms, {processor:.1f} of the processor", end="; ")
+    print(f"its {took['statements']} writing statements and their commit, sent bare, {bare:.1f} ms", end=" = ")
+    print(f"{bare / made:.0%} of it; the allocation is {made / bare:.1f} x the database's own part")
+    assert bare < made

@@ -159,6 +159,12 @@ def test_without_the_allocation_nothing_that_reveals_it_is_planned(reset_trd: St
     assert "laterality" not in {name for name, *_rest in code_rows(planned, versions)}
 
 
+def test_a_study_without_arms_has_no_allocation_table(reset_trd: StudyDefinition) -> None:
+    document = reset_trd.model_dump(mode="json") | {"randomization": None, "arms": []}
+    planned = tables([StudyDefinition.from_json(document)], with_allocation=True)
+    assert "allocation.csv" not in {each.name for each in planned}
+
+
 def test_a_study_without_a_randomisation_has_an_allocation_table_without_factors(reset_trd: StudyDefinition) -> None:
     document = reset_trd.model_dump(mode="json") | {"randomization": None}
     planned = tables([StudyDefinition.from_json(document)], with_allocation=True)

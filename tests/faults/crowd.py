@@ -14,6 +14,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -53,7 +54,7 @@ def prepare(count: str, processes: str) -> dict[str, Any]:
     """Participants of the quick study, ready to be randomised, spread over its strata."""
     cast = set_up(load_study(STUDY), password=None, seed=None)
     shares = [range(slot, int(count), int(processes)) for slot in range(int(processes))]
-    children = [forked(lambda share=share: make_all_ready(cast, share)) for share in shares]
+    children = [forked(partial(make_all_ready, cast, share)) for share in shares]
     assert [os.waitpid(child, 0)[1] for child in children] == [0] * len(children)
     return {"ready": Participant.objects.count()}
 

@@ -98,11 +98,12 @@ def _takes_a_lock(sql: str) -> bool:
 @contextmanager
 def in_steps(request: Request) -> Iterator[Request]:
     """Every statement and every commit inside are steps of this request."""
-    committing = connection._commit
-    connection._commit = lambda: request.commit(committing)
+    database: Any = connection  # its commit has no public name
+    committing = database._commit
+    database._commit = lambda: request.commit(committing)
     try:
         with connection.execute_wrapper(request.execute):
             yield request
     finally:
-        connection._commit = committing
+        database._commit = committing
     request.board.write(request.slot, Place(IDLE, 0, request.answered + 1))

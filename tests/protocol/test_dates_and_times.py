@@ -74,6 +74,7 @@ def value(text: str) -> Value:
         ("if(end < begin, 'later', 'earlier')", "earlier"),
         ("if(absent > 1, 'later', 'earlier')", None),
         ("if(absent > 1, 3, 3)", Decimal(3)),
+        ("max(weeks) + min(half)", Decimal("6.5")),
     ],
 )
 def test_what_an_expression_of_dates_and_times_gives(text: str, expected: Value) -> None:

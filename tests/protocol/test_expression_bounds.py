@@ -58,7 +58,8 @@ class Many:
     """A lookup in which everything is there and every group is full."""
 
     def __call__(self, path: tuple[str, ...]) -> Value:
-        return {"a": Decimal(7), "b": dt.date(2026, 1, 1), "x": True}.get(path[-1][0], Decimal("9e999998"))
+        known: dict[str, Value] = {"a": Decimal(7), "b": dt.date(2026, 1, 1), "x": True}
+        return known.get(path[-1][0], Decimal("9e999998"))
 
     def rows(self, path: tuple[str, ...]) -> list[Many]:
         return [self] * MOST_ROWS
@@ -126,7 +127,7 @@ def built(chance: random.Random, depth: int) -> str:
     if kind == 0:
         return f"({one} {chance.choice('+-*/')} {two})"
     if kind == 1:
-        return f"max({one}, {two}, -{one})"
+        return f"max({one}, min({two}), -{one})"
     if kind == 2:
         return f"if({one} {chance.choice(['<', '>=', '=', '!='])} {two}, {one}, {two})"
     return f"percent_fall({one}, {two})"
@@ -135,7 +136,7 @@ def built(chance: random.Random, depth: int) -> str:
 def test_expressions_that_can_be_read_are_worked_out_within_bounds() -> None:
     chance = random.Random(7)  # noqa: S311  # chooses texts, no secret
     read = [judged(built(chance, chance.randint(1, 4))) for _ in range(150)]
-    assert sum(expression is not None for expression in read) > 120
+    assert sum(expression is not None for expression in read) > 90
 
 
 def hostile() -> Iterator[str]:

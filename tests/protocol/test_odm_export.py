@@ -19,7 +19,6 @@ from tests.protocol.odm_files import draft, imported, told
 from tests.protocol.small_study import write
 from trialmgr.protocol import studies
 from trialmgr.protocol.drafting import ImportRefused, in_both
-from trialmgr.protocol.importing import import_study
 from trialmgr.protocol.loader import load_study
 from trialmgr.protocol.model import StudyDefinition
 from trialmgr.protocol.odm.writing import definition_of, odm_of
@@ -230,7 +229,7 @@ def definitions(draw: st.DrawFn) -> StudyDefinition:
             "schema_version": 1,
             "id": draw(KEYS),
             **draw(
-                st.fixed_dictionaries({name: WORDS for name in ("version", "short_title", "registration", "sponsor")})
+                st.fixed_dictionaries(dict.fromkeys(("version", "short_title", "registration", "sponsor"), WORDS))
             ),
             **draw(st.fixed_dictionaries({"title": TEXTS, "public_title": TEXTS})),
             "target_participants": draw(st.integers(1, 99)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -99,8 +100,7 @@ def test_the_registry_has_a_rhythm_for_each_phase() -> None:
 
 
 def _pairs(visit: str) -> list[tuple[int, int]]:
-    found = days("nasal_spray_registry", visit)
-    return list(zip(found, found[1:], strict=False))
+    return list(pairwise(days("nasal_spray_registry", visit)))
 
 
 def test_infusions_come_to_a_decision_after_the_sixth_and_then_every_two_weeks() -> None:

@@ -76,7 +76,14 @@ checks:
 FILES: dict[str, str | bytes | None] = {
     "study.yaml": STUDY.replace(
         "forms: [body, judgement], before", "forms: [body, history, judgement], before"
-    ).replace("rule: start.body.weight >= 40", "rule: count_where(start.history.trials.weeks >= 4) >= 2"),
+    ).replace(
+        "rule: start.body.weight >= 40",
+        "rule: count_where(start.history.trials.weeks >= 4) >= 2\n"
+        "        examples:\n"
+        "          - {given: {start.history.trials.1.weeks: 4, start.history.trials.2.weeks: 5}, gives: true}\n"
+        "          - {given: {start.history.trials.1.weeks: 4}, gives: false}\n"
+        "          - {given: {judged_on: 2026-01-01}, gives: null}",
+    ),
     "forms/history.yaml": HISTORY,
 }
 
@@ -230,10 +237,18 @@ def test_an_item_whose_question_hangs_on_one_not_asked_is_passed_over_too(tmp_pa
     assert outcome.values["enough"] == "0"
 
 
+def test_a_rule_in_a_row_may_reckon_over_the_rows_of_an_earlier_visit(tmp_path: Path) -> None:
+    text = HISTORY.replace("derive: weeks >= 4\n", "derive: weeks > max(start.history.trials.weeks)\n").replace(
+        '          - {given: {weeks: 4}, gives: "yes"}\n          - {given: {trials.1.weeks: 3}, gives: "no"}\n',
+        '          - {given: {weeks: 4, start.history.trials.1.weeks: 3}, gives: "yes"}\n',
+    )
+    assert check_study(small_study.write(tmp_path, {**FILES, "forms/history.yaml": text})).failures == ()
+
+
 def test_the_examples_of_rules_over_rows_are_run(tmp_path: Path) -> None:
     report = check_study(small_study.write(tmp_path, FILES))
     assert report.failures == ()
-    assert report.examples_run == 4 + 6
+    assert report.examples_run == 4 + 6 + 3
 
 
 def test_the_form_knows_its_rows(study: StudyDefinition) -> None:
@@ -278,7 +293,7 @@ def test_the_form_knows_its_rows(study: StudyDefinition) -> None:
         ("derive: max(trials.weeks)", "derive: 'count(trials, 2)'", "count takes 1 value, not 2"),
         ("derive: max(trials.weeks)", "derive: max(trials.weeks, 2)", "a comma begins a new key: put the text before"),
         ("{min: 1, max: 4,", "{min: 5, max: 4,", "the group owes more rows than it may have"),
-        ("{min: 1, max: 4,", "{min: 1, max: 400,", "this should be less than or equal to 99"),
+        ("{min: 1, max: 4,", "{min: 1, max: 400,", "`400` is too high — write 99 or less"),
         (
             "entered_by: [nurse]",
             "entered_by: [nurse]\nrepeating: true",

@@ -100,7 +100,7 @@ def test_a_pack_that_words_every_question_covers_the_form(tmp_path: Path) -> Non
         ("en: Measuring", "en: PRO", "blinded roles would read `pro`"),
         ("en: How heavy, ", "", "the key `en` is missing"),
         ("    items:", "    itens:", "this key is not known — did you mean `items`?"),
-        ("licence:", "\tlicence:", "this is not valid YAML"),
+        ("licence:", "\tlicence:", "a tab stands where spaces indent"),
     ],
 )
 def test_a_fault_of_a_pack_is_told_with_its_line(

@@ -85,7 +85,7 @@ class Searcher:
         text = as_text(row)
         named = self.arms_named(text)
         about = {arm for number, arm in allocated.items() if number in text}
-        about |= {ids[key] for key in [row.cells.get("participant_id")] if key in ids}
+        about |= {ids[key] for key in [row.cells.get("participant_id", 0)] if key in ids}
         found = self.in_bytes(text.encode())
         if len(named) == 1 and named != about:
             found.append(f"{named} in clear, not of a participant who has it")

@@ -34,7 +34,7 @@ EACH_STRATUM = 5
 PAGES = (
     "/", "/audit/", "/recruitment/", "/randomization/", "/randomization/1/", "/randomization/balance/", "/study/",
     "/randomization/description/", "/participants/AA-001/", "/participants/AA-001/allocation/", "/code-breaks/",
-    "/api/allocations/", "/api/participants/",
+    "/api/v1/participants/", "/api/v1/participants/AA-001/", "/api/v1/participants/AA-001/allocation/",
 )  # fmt: skip
 
 
@@ -48,12 +48,15 @@ def listen(log: str, sql_log: str) -> None:
     connection.force_debug_cursor = True
 
 
+def made_ready(cast: Cast, site: str, thirsty: str) -> Participant:
+    make_ready(cast, site, thirsty)
+    return Participant.objects.latest("pk")
+
+
 def randomise_some(cast: Cast) -> None:
     """So many in each stratum that blocks are begun and not ended; a request asked again; one refused."""
     for turn, (site, thirsty) in enumerate(list(product(SITES, ANSWERS)) * EACH_STRATUM):
-        make_ready(cast, site, thirsty)
-        participant = Participant.objects.order_by("pk").last()
-        assert participant is not None
+        participant = made_ready(cast, site, thirsty)
         TELLING.debug("ALLOCATION OF %s", participant.number)
         for _ in range(1 + turn % 2):
             allocate(by=cast.at(site, Role.COORDINATOR), participant=participant, idempotency_key=f"key {turn}")

@@ -128,7 +128,7 @@ class TestPlaces:
         first = data.draw(st.integers(1, length))
         last = data.draw(st.integers(first, length))
         stratum = Stratum(length=length, used=0, reserved_from=first, reserved_to=last)
-        come_to = []
+        come_to: list[int] = []
         while (position := next_position(stratum)) is not None:
             assert places_left(stratum) == length - (last - first + 1) - len(come_to)
             stratum.used = position

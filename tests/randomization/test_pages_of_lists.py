@@ -99,6 +99,16 @@ def test_a_list_is_imported_on_a_page(enter: Enter, reset_trd: StudyDefinition) 
     assert client.get("/randomization/2/").status_code == 200
 
 
+def test_a_file_cannot_wait_so_the_page_comes_after_the_sign_in(enter: Enter, reset_trd: StudyDefinition) -> None:
+    client = enter(Role.UNBLINDED_STATISTICIAN, again=False)
+    asked = client.get("/randomization/import/")
+    assert asked["Location"].startswith("/account/reauthenticate/")
+    late = upload(client, csv_of(lines(reset_trd)))
+    resumed = client.post(late["Location"], {"password": PASSWORD})
+    assert (resumed.status_code, "has to be chosen anew" in page_of(resumed)) == (422, True)
+    assert upload(client, csv_of(lines(reset_trd)))["Location"] == "/randomization/"
+
+
 @pytest.mark.parametrize("fault", [*FAULTS, "not text"])
 def test_every_fault_stands_on_the_page_with_its_row(enter: Enter, reset_trd: StudyDefinition, fault: str) -> None:
     content, said = wrong(reset_trd)[fault]

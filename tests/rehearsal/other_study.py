@@ -1,4 +1,4 @@
-"""One participant through every phase of a study, and its pages, by itself: ``python -m tests.rehearsal.other_study``."""
+"""One participant through every phase of a study, and its pages: ``python -m tests.rehearsal.other_study NAME``."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _addresses(number: str) -> list[str]:
 
 
 def _words(reader: User, url: str) -> list[str]:
-    client = Client(headers={"accept-language": "en"})
+    client = Client(SERVER_NAME="localhost", headers={"accept-language": "en"})
     client.force_login(reader, backend=SIGN_IN)
     page = client.get(url)
     assert page.status_code in (200, 403, 404), (url, page.status_code)

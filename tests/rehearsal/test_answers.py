@@ -20,6 +20,7 @@ from trialmgr.protocol.model import (
     Item,
     ItemType,
     Range,
+    Rows,
     Section,
     StudyDefinition,
     Text,
@@ -64,13 +65,58 @@ def filled(
 
 
 def test_every_type_of_item_gets_an_answer_that_its_form_accepts(reset_trd: StudyDefinition) -> None:
-    types = [kind for kind in ItemType if kind not in (ItemType.CHOICE, ItemType.MULTI_CHOICE)]
+    listed_or_kept_elsewhere = (ItemType.CHOICE, ItemType.MULTI_CHOICE, ItemType.FILE)
+    types = [kind for kind in ItemType if kind not in listed_or_kept_elsewhere]
     lists = [item("one", ItemType.CHOICE, codelist="fruit"), item("many", ItemType.MULTI_CHOICE, codelist="fruit")]
     form = form_of(*(item(kind.value, kind) for kind in types), *lists, item("later", ItemType.PARTIAL_DATE))
     for number in range(1, 30):
         answers = filled(reset_trd, form, Profile(item_missing=0), number=number)
         assert set(answers.values) == {each.key for each in form.items}
         assert answers.values["partial_date"][:7] <= answers.values["later"][:7] <= DAY.isoformat()[:7]
+
+
+def test_no_file_is_invented(reset_trd: StudyDefinition) -> None:
+    form = form_of(item("letter", ItemType.FILE), item("scan", ItemType.FILE, required=False))
+    answers = filled(reset_trd, form, Profile(), complete=True)
+    assert (answers.values, answers.missing) == ({}, {"letter": "not_done"})
+
+
+MEALS = Section(
+    key="meals",
+    label=WORDS,
+    repeats=Rows(min=1, max=4, row=WORDS),
+    items=(
+        item("hot", ItemType.YES_NO),
+        item("size", range=between(0, 9), ask_if="hot"),
+        item("double", derive="size * 2"),
+    ),
+)
+
+
+def test_a_group_gets_as_many_rows_as_is_usual_each_by_its_own_rules(reset_trd: StudyDefinition) -> None:
+    form = form_of(item("name", ItemType.TEXT)).model_copy(update={"sections": (MEALS,)})
+    seen = set()
+    for number in range(1, 20):
+        answers = filled(reset_trd, form, Profile(group_rows={"meals": (2, 9)}), number=number, complete=True)
+        rows = MEALS.rows(answers.values)
+        assert rows == tuple(range(1, len(rows) + 1))
+        for row in rows:
+            assert (f"meals.{row}.size" in answers.values) is (answers.values[f"meals.{row}.hot"] == "yes")
+        seen.add(len(rows))
+    assert seen <= {2, 3, 4}
+    assert len(seen) > 1
+    fewest = filled(reset_trd, form, Profile(group_rows={"meals": (0, 0)}), complete=True)
+    assert MEALS.rows(fewest.values) == (1,), "as few as the form allows"
+
+
+def test_rows_that_are_given_stand(reset_trd: StudyDefinition) -> None:
+    form = form_of(item("name", ItemType.TEXT)).model_copy(update={"sections": (MEALS,)})
+    inventor = Inventor(reset_trd.model_copy(update={"forms": (form,)}), Persona(1, 1, Profile()))
+    given = {"meals.3.hot": "yes"}
+    answers = inventor.fill(form, Occasion("test", DAY, complete=True), nothing, given)
+    assert MEALS.rows(answers.values) == (3,)
+    assert answers.values["meals.3.hot"] == "yes"
+    assert "meals.3.size" in answers.values
 
 
 @pytest.mark.parametrize(

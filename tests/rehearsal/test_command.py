@@ -107,7 +107,11 @@ def test_the_first_start_rehearses_and_the_second_uses_it_again(
     called("trial", "demo", "--port", "0")
     assert "rehearsed before" in capsys.readouterr().out
     called("trial", "demo", "--port", "0", "--fresh")
-    assert len(asked) == 2
+    assert [each["study"] for each in asked] == [None, None]
+    called("trial", "demo", "--port", "0", "--study", "iv_maintenance")
+    assert asked[-1]["study"] == "iv_maintenance", "another study begins anew"
+    called("trial", "demo", "--port", "0")
+    assert len(asked) == 3
     assert started[0][:4] == [sys.executable, "-m", "gunicorn", "trialmgr.wsgi:application"]
 
 

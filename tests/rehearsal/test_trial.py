@@ -17,7 +17,14 @@ from randomization.queries import list_findings
 from trialmgr.overview.rehearsal import trial
 from trialmgr.overview.rehearsal.likeness import fingerprint
 from trialmgr.overview.rehearsal.profile import load_profile
-from trialmgr.overview.rehearsal.trial import DEFAULT_STUDY, Progress, check_may_rehearse, counts, rehearse
+from trialmgr.overview.rehearsal.trial import (
+    DEFAULT_STUDY,
+    Progress,
+    check_may_rehearse,
+    counts,
+    rehearse,
+    study_folder,
+)
 from trialmgr.participants.models import Participant
 from trialmgr.studies.clock import today
 from trialmgr.studies.models import StudyVersion
@@ -62,6 +69,15 @@ def test_a_second_rehearsal_in_the_same_place_is_refused() -> None:
     rehearse(participants=1, seed=1, ongoing=True)
     with pytest.raises(ActionRefused, match="participants already"):
         check_may_rehearse()
+
+
+@pytest.mark.usefixtures("demo")
+def test_a_study_that_is_not_there_or_not_in_force_is_not_rehearsed() -> None:
+    with pytest.raises(ActionRefused, match=r"Name a folder, or one of: .*iv_maintenance"):
+        rehearse(participants=1, seed=1, study="no_such")
+    with pytest.raises(ActionRefused, match="The study in force here is reset_trd: rehearse iv_maintenance in a new"):
+        rehearse(participants=1, seed=1, study="iv_maintenance")
+    assert study_folder(str(configured.TRIALMGR_STUDIES / DEFAULT_STUDY)).name == DEFAULT_STUDY
 
 
 def test_a_real_installation_is_never_rehearsed_in(db: None) -> None:

@@ -16,7 +16,7 @@ from audit.models import LedgerEntry
 from trialmgr.overview.definition import definition_in_sight
 from trialmgr.overview.trail import readable
 from trialmgr.people.api import ApiView, operation, person
-from trialmgr.studies.queries import current_definition
+from trialmgr.studies.queries import current_definition, current_version
 
 
 class LedgerEntrySerializer(serializers.Serializer[LedgerEntry]):
@@ -119,5 +119,5 @@ class Study(ApiView):
         may=("study.view", "entries.view"),
     )
     def get(self, request: Request) -> Response:
-        definition = current_definition()
+        definition = current_version().definition
         return Response(StudySerializer(definition_in_sight(definition, person(request).sight(definition))).data)

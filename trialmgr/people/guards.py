@@ -43,3 +43,8 @@ def person(request: HttpRequest) -> User:
 def signed_in_again(view: View[P]) -> View[P]:
     """An act that counts as a signature: the page may be read, its POST waits until the person has signed in again."""
     return cast(View[P], reauthentication_required(view, allow_get=True))
+
+
+def signed_in_again_first(view: View[P]) -> View[P]:
+    """The same for an act with a file, which cannot wait meanwhile: the page itself comes after the sign-in."""
+    return cast(View[P], reauthentication_required(view))

@@ -29,6 +29,7 @@ LONGEST_KEY = 40
 UNKNOWN_DATE = "2000-01-01"
 
 _WORD = re.compile(r"[^a-z0-9]+")
+_OUR_KEY = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _OUR_CODE = re.compile(r"[A-Za-z0-9_.\-]{1,40}")
 _SIGNS = {"%": " pct ", "+": " plus ", "<": " lt ", ">": " gt ", "=": " eq "}
 _CODE = re.compile(r"[^A-Za-z0-9_.\-]+")
@@ -106,7 +107,7 @@ class Keys:
         self._fallback = fallback
 
     def take(self, name: str) -> str:
-        plain = plain_key(name) or self._fallback
+        plain = name if _OUR_KEY.fullmatch(name) else plain_key(name) or self._fallback
         key, number = plain, 1
         while key in self._taken or key in RESERVED:
             number += 1
@@ -285,7 +286,7 @@ def _refuse_form_names(forms: list[dict[str, Any]]) -> None:
     """A form's key becomes the name of its file."""
     keys = [str(form["key"]) for form in forms]
     for key in keys:
-        if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", key) or keys.count(key) > 1:
+        if not _OUR_KEY.fullmatch(key) or keys.count(key) > 1:
             raise ImportRefused(f"the form key {key[:60]!r} is no key of small letters, digits and _, or stands twice")
 
 

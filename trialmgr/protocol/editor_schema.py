@@ -50,9 +50,7 @@ def _describe(part: str, piece: Schema) -> None:
     piece.pop("title", None)
     for key, described in piece.get("properties", {}).items():
         described.pop("title", None)
-        meaning = MEANINGS.get(f"{part}.{key}") or MEANINGS.get(key)
-        if meaning:
-            described["description"] = meaning
+        described["description"] = MEANINGS.get(f"{part}.{key}") or MEANINGS.get(key, "")
     if part == "Score":
         piece["properties"]["function"]["enum"] = sorted(FUNCTIONS)
 

@@ -4,6 +4,7 @@ wanted, and where a blinded role meets it, reads nothing that tells the arm (ICH
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -101,11 +102,8 @@ def _of_item(path: DocumentPath, form: Form, item: Item) -> Iterator[Written]:
 
 
 def _groups_before(form: Form, item: Item) -> Iterator[str]:
-    for section in form.sections:
-        if item in section.items:
-            return
-        if section.repeats is not None:
-            yield section.key
+    earlier = itertools.takewhile(lambda section: item not in section.items, form.sections)
+    return (section.key for section in earlier if section.repeats is not None)
 
 
 def _of_check(path: DocumentPath, form: Form, check: Check) -> Written:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -61,14 +62,9 @@ def items_of(path: DocumentPath, form: Form) -> Iterator[tuple[DocumentPath, Ite
 
 def keys_before(form: Form, item: Item) -> list[str]:
     """Keys that a rule of an item may name alone: earlier items of the form, of a group only those of its own."""
-    keys: list[str] = []
     own = form.group_of(item.key)
-    for other in form.items:
-        if other.key == item.key:
-            return keys
-        if form.group_of(other.key) in (None, own):
-            keys.append(other.key)
-    raise ValueError(f"{item.key} is no item of {form.key}")
+    earlier = itertools.takewhile(lambda other: other.key != item.key, form.items)
+    return [other.key for other in earlier if form.group_of(other.key) in (None, own)]
 
 
 def hides(form: Form, item: Item) -> bool:

@@ -101,8 +101,8 @@ def unit_kind(unit: Unit) -> Kind:
 
 FUNCTIONS: dict[str, Function] = {
     "abs": Function(_number_function(CONTEXT.abs), (_NUMBER,), Kind.NUMBER, 1, 1),
-    "min": Function(_number_function(min), (_NUMBER,), Kind.NUMBER, 1, 50),
-    "max": Function(_number_function(max), (_NUMBER,), Kind.NUMBER, 1, 50),
+    "min": Function(_number_function(lambda *numbers: min(numbers)), (_NUMBER,), Kind.NUMBER, 1, 50),
+    "max": Function(_number_function(lambda *numbers: max(numbers)), (_NUMBER,), Kind.NUMBER, 1, 50),
     "percent_fall": Function(_number_function(_percent_fall), (_NUMBER,), Kind.NUMBER, 2, 2),
     "days_between": Function(_days_between, (_DATE,), Kind.NUMBER, 2, 2),
     "months_between": Function(_months_between, (_DATE,), Kind.NUMBER, 2, 2),

@@ -97,8 +97,8 @@ def chi_squared(first: Proportion, second: Proportion, *, continuity: bool = Fal
     total, counted = first.total + second.total, first.count + second.count
     if counted in (0, total):
         raise ValueError("nobody or everybody is counted")
-    apart = abs(first.count * second.total - second.count * first.total)
-    apart = max(apart - total / 2, 0) if continuity else apart
+    apart = float(abs(first.count * second.total - second.count * first.total))
+    apart = max(apart - total / 2, 0.0) if continuity else apart
     statistic = total * apart**2 / (first.total * second.total * counted * (total - counted))
     return statistic, math.erfc(math.sqrt(statistic / 2))
 

@@ -7,8 +7,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from crf.models import EntryStatus, FormEntry, Freeze, GateDecision, Visit
-from crf.versions import Stretch, stretches
 from crf.policies import reasons_not_enterable
+from crf.versions import Stretch, stretches
 from randomization.queries import ready_to_randomise
 from trialmgr.overview.duties.desk import Desk, Duty, Link, Task, said_of, within
 from trialmgr.participants.models import Consent, Participant, ParticipantQuerySet
@@ -78,7 +78,7 @@ def enrol(desk: Desk) -> Duty:
 
 
 def randomise(desk: Desk) -> Duty:
-    where = desk.sites_with("participants.randomise")
+    where = desk.sites_with("participants.randomise") if desk.definition.is_randomised else frozenset()
     ready = ready_to_randomise(desk.screening) if where else []
     waiting = [each for each in ready if None in where or each.site in where]
     tasks = [

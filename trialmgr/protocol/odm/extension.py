@@ -48,7 +48,8 @@ def _mapping(text: str) -> dict[str, Any]:
         kept = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    return kept if isinstance(kept, dict) and _depth(kept) <= DEEPEST else {}
+    sound = isinstance(kept, dict) and _depth(kept) <= DEEPEST and isinstance(kept.get("key", ""), str)
+    return kept if sound else {}
 
 
 def _depth(value: Any) -> int:
@@ -75,7 +76,11 @@ def damaged(alias: Element) -> bool:
 def kept_list(kept: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     """The parts with a key that the Alias keeps under a name; whatever else stands there does not count."""
     parts = kept.get(name)
-    return [part for part in parts if isinstance(part, dict) and "key" in part] if isinstance(parts, list) else []
+    return (
+        [part for part in parts if isinstance(part, dict) and isinstance(part.get("key"), str)]
+        if isinstance(parts, list)
+        else []
+    )
 
 
 def difference(whole: Mapping[str, Any], standard: Mapping[str, Any]) -> dict[str, Any]:

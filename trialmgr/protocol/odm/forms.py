@@ -95,7 +95,7 @@ class FormReader:
 def _finished(form: dict[str, Any], kept: dict[str, Any], notes: list[str]) -> dict[str, Any]:
     """The form with what our Alias kept of it; of its checks the Alias keeps the order and what ODM cannot say."""
     standard = {check["key"]: check for check in form["checks"]}
-    checks = [standard.get(str(rest["key"]), {}) | rest for rest in kept_list(kept, "checks")] or form["checks"]
+    checks = [standard.get(rest["key"], {}) | rest for rest in kept_list(kept, "checks")] or form["checks"]
     whole = restored(form, {**kept, "checks": [check for check in checks if "fires_if" in check] or None})
     return Noted(in_order_of(Form, whole), *notes)
 

@@ -20,6 +20,7 @@ from trialmgr.protocol.model import (
 )
 from trialmgr.protocol.odm.elements import Element
 from trialmgr.protocol.odm.extension import CONTEXT, SYSTEM, written
+from trialmgr.protocol.odm.xml_text import name_of
 from trialmgr.protocol.values import DEFAULT_DECIMALS, DEFAULT_LENGTH, DEFAULT_LONG_LENGTH
 
 NAMESPACE = "http://www.cdisc.org/ns/odm/v1.3"
@@ -103,9 +104,9 @@ class DocumentWriter:
     def _study(self) -> Element:
         study = self.definition
         variables = [
-            _leaf("StudyName", study.short_title),
+            _leaf("StudyName", name_of(study.short_title, study.id)),
             _leaf("StudyDescription", study.title.en),
-            _leaf("ProtocolName", study.registration or study.short_title or study.id),
+            _leaf("ProtocolName", name_of(study.registration, study.short_title, study.id)),
         ]
         units = [
             Element(
@@ -132,7 +133,7 @@ class DocumentWriter:
             *(_condition(form, item, item.ask_if) for form, _section, item in forms if item.ask_if is not None),
             *(_method(form, item) for form, _section, item in forms if item.is_derived),
         ]
-        return Element("MetaDataVersion", {"OID": self.version_oid, "Name": study.version or "1"}, children=children)
+        return Element("MetaDataVersion", {"OID": self.version_oid, "Name": name_of(study.version, "1")}, children=children)
 
     def _protocol(self) -> Element:
         references = [
@@ -150,7 +151,7 @@ class DocumentWriter:
     def _event(self, visit: VisitDefinition) -> Element:
         kinds = {"scheduled": "Scheduled", "log": "Common", "unscheduled": "Unscheduled"}
         oid, returns = f"SE.{visit.key}", visit.repeat is not None or visit.kind == "unscheduled"
-        attributes = {"OID": oid, "Name": visit.label.en or visit.key, "Repeating": _yes(returns)}
+        attributes = {"OID": oid, "Name": name_of(visit.label.en, visit.key), "Repeating": _yes(returns)}
         attributes |= {"Type": kinds[visit.kind], "Category": visit.phase}
         references = [
             Element(
@@ -180,7 +181,7 @@ class DocumentWriter:
         ]
         return Element(
             "FormDef",
-            {"OID": oid, "Name": form.label.en or form.key, "Repeating": _yes(form.repeating)},
+            {"OID": oid, "Name": name_of(form.label.en, form.key), "Repeating": _yes(form.repeating)},
             children=[_texts("Description", form.label), *references, *self._alias(oid)],
         )
 
@@ -188,7 +189,7 @@ class DocumentWriter:
         oid = section_oid(form.key, section.key)
         attributes = {
             "OID": oid,
-            "Name": section.label.en or section.key,
+            "Name": name_of(section.label.en, section.key),
             "Repeating": _yes(section.repeats is not None),
         }
         if form.domain:
@@ -251,8 +252,8 @@ class DocumentWriter:
 
     def _administration(self) -> Element:
         study = self.definition
-        places = [self._location(f"L.{site.code}", site.name or site.code, "Site") for site in study.sites]
-        places.append(self._location("SPONSOR", study.sponsor or "not known", "Sponsor"))
+        places = [self._location(f"L.{site.code}", name_of(site.name, site.code), "Site") for site in study.sites]
+        places.append(self._location("SPONSOR", name_of(study.sponsor, "not known"), "Sponsor"))
         signing = dict.fromkeys(form.signed_by for form in study.forms if form.signed_by)
         signatures = [
             Element(

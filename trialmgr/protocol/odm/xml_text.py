@@ -28,6 +28,11 @@ def _lines(element: Element, indent: str) -> Iterator[str]:
         yield f"{start}/>"
 
 
+def name_of(*candidates: str) -> str:
+    """The first that still says something as XML."""
+    return next(text for text in candidates if _escaped(text, {}).strip())
+
+
 def _escaped(text: str, signs: dict[str, str]) -> str:
     return "".join(signs.get(sign, sign) for sign in text if _is_xml(ord(sign)))
 
