@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from django.db import models
+from simple_history.manager import HistoryManager
 
 from audit.acts import Actor, acting, current_act
 
@@ -16,6 +18,15 @@ class HistoryRow(models.Model):
 
     class Meta:
         abstract = True
+
+
+class HistoryRowManager(HistoryManager):  # type: ignore[misc]  # the library has no types
+    """Its class is made once; the library makes it anew at every access, which shows in each save."""
+
+    @classmethod
+    @cache
+    def from_queryset(cls, queryset_class: type[models.QuerySet[Any]], class_name: str | None = None) -> Any:
+        return super().from_queryset(queryset_class, class_name)
 
 
 def acting_user(instance: models.Model, **_kwargs: Any) -> Actor | None:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from audit.acts import current_act
-from audit.history import HistoryRow, acting_user, store_user, stored_user
+from audit.history import HistoryRow, HistoryRowManager, acting_user, store_user, stored_user
 
 M = TypeVar("M", bound=models.Model, covariant=True)
 
@@ -31,6 +31,7 @@ class TrackedModel(models.Model):
     history = HistoricalRecords(
         inherit=True,
         bases=[HistoryRow],
+        history_manager=HistoryRowManager,
         get_user=acting_user,
         history_user_id_field=models.CharField(max_length=40, null=True),
         history_user_getter=stored_user,

@@ -16,7 +16,7 @@ def form_for(participant: Participant, definition: StudyDefinition, form_key: st
     form = definition.form(form_key)
     if form.eligibility:
         form = eligibility_form(definition, criteria_for(participant, definition))
-    return form if timeline().only else _guarded(form)
+    return form if timeline().only or not current_definition().has_form(form_key) else _guarded(form)
 
 
 def _guarded(form: Form) -> Form:

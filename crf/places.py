@@ -163,7 +163,7 @@ def form_place(user: User, number: str, slug: str, form_key: str) -> FormPlace:
 def _version_begun(visit: Visit, form_key: str) -> StudyDefinition:
     """The version of an entry of a form that the visit no longer holds; 404 where there is none."""
     rows = FormEntry.objects.select_related("study_version").defer("study_version__document")
-    begun = rows.filter(visit=visit, form_key=form_key).first()
+    begun: FormEntry | None = rows.filter(visit=visit, form_key=form_key).first()
     if begun is None:
         raise Http404
     return begun.study_version.definition

@@ -7,6 +7,7 @@ from typing import Any
 
 from exports.plans import Column, Table, Variant
 from trialmgr.protocol.model import CodeList, Item, Range, StudyDefinition, Text
+from trialmgr.protocol.scoring import described
 
 COLUMNS = (
     "file",
@@ -175,9 +176,9 @@ def _item_row(
 
 
 def derived_by(item: Item) -> str:
-    """The expression, or the scoring function with the items it reads; "" for an item that a person enters."""
+    """The expression, or the scoring function, the items it reads, its version and source; "" for what is entered."""
     if item.score is not None:
-        return f"{item.score.function}({', '.join(item.score.items)})"
+        return f"{item.score.function}({', '.join(item.score.items)}), {described(item.score.function)}"
     return item.derive or ""
 
 

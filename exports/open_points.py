@@ -17,6 +17,8 @@ from django.utils.translation import gettext as _
 from crf.models import EligibilityDecision, EntryStatus, FormEntry, Query, QueryStatus, Signature, Visit
 from crf.queries import with_definitions
 from exports.queries import published_definitions
+from randomization.corrections import strata_that_differ
+from randomization.models import Allocation, RandomisedInError
 from trialmgr.participants.models import Participant
 from trialmgr.participants.states import STATUS_LABELS, Status
 from trialmgr.people.models import User
@@ -35,6 +37,7 @@ class Kind(enum.StrEnum):
     PARTICIPANT_ACTIVE = "participant_active"
     SIGNATURE_WANTING = "signature_wanting"
     ELIGIBILITY_LAPSED = "eligibility_lapsed"
+    ALLOCATION_UNSETTLED = "allocation_unsettled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,9 @@ def summary(kind: Kind, count: int) -> str:
         Kind.ELIGIBILITY_LAPSED: ngettext(
             "%(n)d judgement of eligibility has lapsed.", "%(n)d judgements of eligibility have lapsed.", count
         ),
+        Kind.ALLOCATION_UNSETTLED: ngettext(
+            "%(n)d point about an allocation is not settled.", "%(n)d points about allocations are not settled.", count
+        ),
     }[kind] % {"n": count}
 
 
@@ -87,7 +93,21 @@ def summaries(points: Iterable[OpenPoint]) -> list[str]:
 
 def open_points() -> list[OpenPoint]:
     """Every open point of the study as it stands, kind by kind, participant by participant."""
-    return list(_Casebooks(published_definitions()).points())
+    return [*_Casebooks(published_definitions()).points(), *_of_allocations()]
+
+
+def _of_allocations() -> Iterator[OpenPoint]:
+    """Flags without their second signature, and strata that the casebook has otherwise. Neither tells an arm."""
+    for flag in RandomisedInError.objects.filter(countersigned_at=None).select_related("allocation__participant"):
+        said = _("Flagged as randomised in error; not countersigned.")
+        yield OpenPoint(Kind.ALLOCATION_UNSETTLED, flag.allocation.participant.number, said)
+    for one in strata_that_differ(Allocation.objects.all()):
+        said = _("%(factor)s: %(held)s at the allocation, in the casebook %(now)s.") % {
+            "factor": one.factor,
+            "held": one.held,
+            "now": one.now or _("no value"),
+        }
+        yield OpenPoint(Kind.ALLOCATION_UNSETTLED, one.allocation.participant.number, said)
 
 
 def points_for(user: User) -> list[OpenPoint]:

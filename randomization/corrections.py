@@ -33,7 +33,9 @@ def _of(allocation: Allocation, values: dict[str, str]) -> Iterator[Difference]:
     for factor, source in allocation.row.stratum.list.factors.items():
         held = corrected.get(factor, allocation.levels.get(factor, ""))
         now = allocation.participant.site.code if source == "site" else values.get(source, "")
-        if held != now:
+        # A participant never moves to another number, so a corrected site is the last word.
+        is_settled = source == "site" and factor in corrected
+        if held != now and not is_settled:
             yield Difference(allocation, factor, held, now)
 
 

@@ -44,7 +44,7 @@ def amended(
 ) -> StudyDefinition:
     """The definition with each named form changed by a function on its plain data; None takes the form out."""
     document = definition.model_dump(mode="json") | {"version": version}
-    changed = [forms.get(form["key"], lambda same: same)(form) for form in document["forms"]]
+    changed = [forms[form["key"]](form) if form["key"] in forms else form for form in document["forms"]]
     document["forms"] = [form for form in changed if form is not None]
     return StudyDefinition.from_json(document)
 

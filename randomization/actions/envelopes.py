@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import uuid
 
 from django.utils import timezone
 
@@ -36,7 +37,7 @@ def enter_envelope(
         row=row,
         arm=drawn.arm,
         levels=policies.levels_in(row.stratum),
-        idempotency_key=f"envelope {row.pk}",
+        idempotency_key=uuid.uuid4().hex,
         allocated_at=opened_at,
         allocated_by=opened_by,
     )

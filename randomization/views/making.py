@@ -58,6 +58,7 @@ def lists(request: HttpRequest) -> HttpResponse:
         "lists": [_list_view(user, one) for one in listed],
         "may_make": user.may("lists.make"),
         "may_view": user.may("lists.view"),
+        "may_limit": user.may("lists.limit") or user.may("lists.view"),
     }
     return render(request, "randomization/lists.html", page)
 

@@ -23,6 +23,12 @@ WEIGHT = """\
         label: {nl: Lengte, en: Height}
         unit: cm
         required: false
+      - key: double_pulse
+        type: integer
+        label: {nl: Dubbele polsslag, en: Twice the pulse}
+        derive: pulse * 2
+        examples:
+          - {given: {pulse: 60}, gives: "120"}
 checks:
   - key: pulse_high
     severity: soft
@@ -175,19 +181,17 @@ class TestDiff:
         assert [line["participant"] for line in told["impact"]["firing"]] == [entry.visit.participant.number]
 
     def test_visits_and_derived_values_are_told_too(self, cast: Cast, amended: Path) -> None:
-        walk.screened(cast)
+        entry = vital_signs(cast)
+        number, pulse = entry.visit.participant.number, int(entry.data["pulse"])
         study = amended / "study.yaml"
         lines = study.read_text("utf-8").splitlines(keepends=True)
-        at = next(n for n, line in enumerate(lines) if line.strip() == "- key: week_8")
-        day = next(n for n in range(at, at + 12) if lines[n].strip().startswith("window:"))
-        lines[day] = "    window: {before: 1, after: 1}\n"
+        at = next(n for n, line in enumerate(lines) if line.strip() == "- key: baseline")
+        label = next(n for n in range(at, at + 12) if lines[n].strip().startswith("label:"))
+        lines[label] = "    label: {nl: Nulmeting, en: Base}\n"
         study.write_text("".join(lines), "utf-8")
-        form = amended / "forms" / "madrs.yaml"
-        text = form.read_text("utf-8")
-        assert "        score:" in text
         found = called("study", "diff", "1", str(amended), "--as", "data_manager")
-        assert "Visit week_8" in found.out
-        assert "derived item would come out otherwise: 0" in found.out
+        assert "  baseline UMCG: 1\n" in found.out
+        assert f"  {number} screening vital_signs: double_pulse – → {2 * pulse}\n" in found.out
 
 
 class TestTry:
@@ -232,6 +236,7 @@ class TestMigrate:
             "1 of 1 entries would move to version 2 (9.9.9).",
             f"{entry.visit.participant.number} screening vital_signs: moves (was on 0.1.0)",
             "    kept: 4",
+            f"    comes out otherwise: double_pulse – → {2 * int(entry.data['pulse'])}",
             "    would ask: The pulse is high.",
         ]
         assert FormEntry.objects.get(pk=entry.pk).study_version.number == 1
@@ -280,3 +285,9 @@ class TestPreview:
     def test_a_broken_folder_is_refused(self, amended: Path, tmp_path: Path) -> None:
         (amended / "study.yaml").write_text("[", "utf-8")
         assert called("study", "preview", str(amended), "--out", str(tmp_path / "pages")).code == 1
+
+
+def test_the_schemas_for_editors_are_written(tmp_path: Path) -> None:
+    found = called("study", "schema", "--out", str(tmp_path / "schemas"), "--json")
+    assert found.code == 0
+    assert "study.schema.json" in {Path(path).name for path in found.answer["schemas"]}

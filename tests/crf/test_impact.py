@@ -87,6 +87,16 @@ class TestImpact:
         (told,) = found.as_json("en")["recomputed"]
         assert told["items"] == [["madrs_total", "30", "3"]]
 
+    def test_several_entries_of_one_participant_are_held_against_their_own_version(
+        self, cast: Cast, manager: User, reset_trd: StudyDefinition
+    ) -> None:
+        walk.screened(cast)
+        new = amended(reset_trd, vital_signs=narrower, madrs=lambda form: form | {"citation": "Another paper."})
+        found = impact(manager, reset_trd, new, differences(reset_trd, new))
+        assert found.entries == {("madrs", "UMCG"): 1, ("vital_signs", "UMCG"): 1}
+        assert [outcome.entry.form_key for outcome in found.firing] == ["vital_signs"]
+        assert found.recomputed == ()
+
     def test_a_form_is_touched_by_a_code_list_it_uses(self, reset_trd: StudyDefinition) -> None:
         lists = tuple(
             each.model_copy(update={"items": tuple(reversed(each.items))}) if each.key == "sex" else each
@@ -116,6 +126,15 @@ class TestRuleOnTrial:
         walk.fill(cast, entries[1].visit, "vital_signs", given={"pulse": ""}, reason="typing")
         assert self.outcomes(manager, reset_trd, "pulse > 1") == [True, None]
         assert self.outcomes(manager, reset_trd, "systolic < 1") == [False, False]
+
+    def test_rows_of_one_participant_are_each_asked(
+        self, cast: Cast, manager: User, reset_trd: StudyDefinition
+    ) -> None:
+        log = walk.visit_of(walk.consented(cast), "log")
+        for _row in range(2):
+            walk.fill(cast, log, "concomitant_medication", occurrence=None)
+        item = reset_trd.form("concomitant_medication").items[0].key
+        assert self.outcomes(manager, reset_trd, f"{item} is present", "concomitant_medication") == [True, True]
 
     def test_other_visits_can_be_asked(
         self, cast: Cast, manager: User, entries: list[FormEntry], reset_trd: StudyDefinition

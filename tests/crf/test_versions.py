@@ -151,6 +151,23 @@ class TestWhatAVersionDrops:
         assert answer.status_code == 404
 
 
+class TestBlinding:
+    def test_an_item_that_is_found_to_reveal_is_hidden_in_entries_of_before_too(
+        self, cast: Cast, begun: Visit, reset_trd: StudyDefinition, signed_in: SignedIn
+    ) -> None:
+        rater = the(cast, Role.RATER)
+        label = reset_trd.form("madrs").item("madrs_9").label("nl")
+        assert label in signed_in(rater).get(form_url(begun, "madrs")).content.decode()
+
+        def revealing(form: dict[str, Any]) -> dict[str, Any]:
+            (item,) = (item for section in form["sections"] for item in section["items"] if item["key"] == "madrs_9")
+            item["reveals_allocation"] = True
+            return form
+
+        put_in_force(amended(reset_trd, madrs=revealing))
+        assert label not in signed_in(rater).get(form_url(begun, "madrs")).content.decode()
+
+
 class TestPages:
     def test_an_old_entry_opens_on_its_version_and_a_new_one_on_the_new(
         self, cast: Cast, begun: Visit, today_visit: Visit, second: StudyVersion, signed_in: SignedIn

@@ -23,9 +23,10 @@ from crf.models import FormEntry, Query, QueryMessage, Signature, Visit
 from exports import actions
 from exports.actions import hand_out, lock_study, make_release, unlock_study
 from exports.models import Release, ReleaseFile
+from exports.open_points import Kind, open_points
 from exports.queries import as_text
 from exports.verification import verify_release
-from randomization.actions import correct_stratum, flag_in_error
+from randomization.actions import correct_stratum, countersign_in_error, flag_in_error
 from randomization.models import Allocation
 from tests.exports.closed_trial import FORMULA, close_all, data_manager, locked
 from tests.walk import SITE
@@ -333,7 +334,12 @@ def test_what_was_noted_of_an_allocation_stands_beside_it_and_the_participant_st
     allocation = Allocation.objects.select_related("participant__site").get()
     coordinator, number = cast.at(SITE, Role.COORDINATOR), allocation.participant.number
     correct_stratum(by=coordinator, allocation=allocation, factor="site", corrected="LUMC", reason="typed wrongly")
-    flag_in_error(by=coordinator, allocation=allocation, reason="had not consented")
+    flag = flag_in_error(by=coordinator, allocation=allocation, reason="had not consented")
+    waiting = [point for point in open_points() if point.kind is Kind.ALLOCATION_UNSETTLED]
+    assert [point.participant for point in waiting] == [number]
+    with pytest.raises(ActionRefused):
+        lock_study(by=data_manager(cast), reason="too early")
+    countersign_in_error(by=cast.at(SITE, Role.INVESTIGATOR), flag=flag)
     lock_study(by=data_manager(cast), reason="the last visit is in")
     make_release(by=data_manager(cast), out=tmp_path / "out")
     (row,) = read(tmp_path / "out", "allocation.csv").to_dict("records")

@@ -297,6 +297,7 @@ def test_the_design_is_restricted(reset_trd: StudyDefinition) -> None:
     assert one(reset_trd, edit).restricted
     without = changed(reset_trd, lambda document: document.update(randomization=None))
     (gone,), (come,) = differences(reset_trd, without), differences(without, reset_trd)
+    assert differences(without, without) == ()
     assert (gone.text("en"), come.text("en")) == (
         "There is no randomisation any more.",
         "There is a randomisation now.",

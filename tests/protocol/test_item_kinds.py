@@ -109,6 +109,14 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> StudyDefinition:
     return small_study.definition(tmp_path_factory.mktemp("kinds"), FILES)
 
 
+@pytest.mark.parametrize(("version", "faulty"), [("1", False), ("2", True)])
+def test_a_study_may_name_the_version_of_a_score(tmp_path: Path, version: str, faulty: bool) -> None:
+    named = f'function: cadss6_total, version: "{version}"'
+    found = faults(tmp_path, broken("forms/diary.yaml", "function: cadss6_total", named))
+    told = "score.version: cadss6_total has version 1, not 2 — look at what changed in the function"
+    assert [told in line for line in found] == ([True] if faulty else [])
+
+
 @pytest.mark.parametrize(("weight", "band"), [("101", "high"), ("61", "middle"), ("60", "low"), ("", None)])
 def test_a_choice_may_be_derived(study: StudyDefinition, weight: str, band: str | None) -> None:
     values = evaluate_entry(study, study.form("body"), {"weight": weight}, {}, lambda *path: None).values

@@ -10,7 +10,7 @@ from typing import Any
 import odmlib
 import pytest
 import xmlschema
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from odmlib import loader, odm_loader
 from odmlib.oid_generator import create_oid_checker
@@ -19,6 +19,7 @@ from tests.protocol.odm_files import draft, imported, told
 from tests.protocol.small_study import write
 from trialmgr.protocol import studies
 from trialmgr.protocol.drafting import ImportRefused, in_both
+from trialmgr.protocol.expressions import RESERVED
 from trialmgr.protocol.loader import load_study
 from trialmgr.protocol.model import StudyDefinition
 from trialmgr.protocol.odm.writing import definition_of, odm_of
@@ -134,7 +135,7 @@ def test_a_form_key_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
 
 # --- studies made by chance ------------------------------------------------------------------------------------------
 
-KEYS = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
+KEYS = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True).filter(lambda key: key not in RESERVED)
 WORDS = st.text(max_size=30)
 TEXTS = st.fixed_dictionaries({"nl": WORDS, "en": WORDS})
 FLAGS = st.fixed_dictionaries({}, optional={"confirm_with_protocol": st.booleans()})
@@ -213,6 +214,7 @@ def definitions(draw: st.DrawFn) -> StudyDefinition:
     )
     lists = _keyed(draw, st.fixed_dictionaries({"items": entries}), 2, 0)
     made = _keyed(draw, forms([entry["key"] for entry in lists]), 3)
+    made[0]["eligibility"] = True
     held = st.lists(st.sampled_from([form["key"] for form in made]), unique=True)
     visit = st.fixed_dictionaries(
         {"label": TEXTS, "phase": st.just("p"), "forms": held},
@@ -223,6 +225,8 @@ def definitions(draw: st.DrawFn) -> StudyDefinition:
             "required_forms": held,
         },
     )
+    visits = _keyed(draw, visit, 3)
+    visits[0]["forms"] = [form["key"] for form in made]
     role = {"key": "nurse", "label": in_both("Nurse"), "blinded": False}
     return StudyDefinition.model_validate(
         {
@@ -246,7 +250,7 @@ def definitions(draw: st.DrawFn) -> StudyDefinition:
                 }
             ],
             "phases": [{"key": "p", "label": draw(TEXTS), "opens": "registration"}],
-            "visits": _keyed(draw, visit, 3),
+            "visits": visits,
             "missing_reasons": {"key": "missing_reasons", "items": draw(entries)},
             "codelists": lists,
             "forms": made,
@@ -254,7 +258,7 @@ def definitions(draw: st.DrawFn) -> StudyDefinition:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None, phases=(Phase.explicit, Phase.generate))
 @given(definitions())
 def test_any_definition_is_valid_odm_and_comes_back_whole(definition: StudyDefinition) -> None:
     document = odm_of(definition)

@@ -310,6 +310,17 @@ def test_a_fault_of_rows_is_told(tmp_path: Path, old: str, new: str, told: str) 
     assert any(told in line for line in found) if told else found == []
 
 
+def test_the_number_of_rows_that_reveal_the_allocation_is_not_counted_in_the_open(tmp_path: Path) -> None:
+    revealing = HISTORY.replace("ask_if: tried_any}", "ask_if: tried_any, reveals_allocation: true}")
+    found = faults(tmp_path, {**FILES, "forms/history.yaml": revealing})
+    assert any("sections[2].items[0].derive: `trials` reveals the allocation" in line for line in found), found
+    elsewhere = dict(FILES)
+    elsewhere["study.yaml"] = str(FILES["study.yaml"]).replace(CRITERION, "count(start.history.trials) > 1")
+    elsewhere["forms/history.yaml"] = revealing
+    found = faults(tmp_path / "elsewhere", elsewhere)
+    assert any("`start.history.trials` reveals the allocation" in line for line in found), found
+
+
 DERIVED_ROWS = """\
   - key: extra
     label: {nl: Extra, en: Extra}

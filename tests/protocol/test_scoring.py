@@ -333,7 +333,7 @@ def test_a_missing_answer_is_never_counted_as_zero(name: str, data: st.DataObjec
 @pytest.mark.parametrize("name", EVERY)
 def test_a_described_score_tells_its_version_and_source(name: str) -> None:
     function = FUNCTIONS[name]
-    assert described(name) == f"{name} {function.version}: {function.source}"
+    assert described(name) == f"version {function.version}, {function.source}"
 
 
 @pytest.mark.parametrize(

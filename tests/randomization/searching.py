@@ -53,28 +53,28 @@ class Searcher:
     truth: Truth
     _secret: re.Pattern[bytes] = field(init=False)
     _spelt: frozenset[bytes] = field(init=False)
+    _lengths: frozenset[int] = field(init=False)
+    _candidate: re.Pattern[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
         spellings = {spelling for secret in self.truth.secrets() for spelling in _spellings(secret)}
         self._secret = re.compile(b"|".join(map(re.escape, sorted(spellings))), re.IGNORECASE)
         self._spelt = frozenset(text.encode() for text in self.truth.spelt())
+        self._lengths = frozenset(map(len, self._spelt))
+        signs = {sign for pairs in (SIGNS, self.truth.names.values()) for pair in pairs for sign in pair}
+        one, between = ("|".join(sorted(map(re.escape, each), key=len, reverse=True)) for each in (signs, set(BETWEEN)))
+        self._candidate = re.compile(f"(?:(?:{one})(?:{between})){{{WINDOW - 1},}}(?:{one})".encode())
 
     def in_bytes(self, text: bytes) -> list[str]:
         """Secrets, and stretches of rows to come."""
         found = [f"a secret: {match[0][:8]!r}" for match in self._secret.finditer(text)]
-        lengths = {len(each) for each in self._spelt}
-        return found + [f"rows to come: {each[:24]!r}" for each in self._stretches(text, lengths)]
+        return found + [f"rows to come: {each[:24]!r}" for each in self._stretches(text)]
 
-    def _stretches(self, text: bytes, lengths: set[int]) -> Iterator[bytes]:
+    def _stretches(self, text: bytes) -> Iterator[bytes]:
         """Only texts of one sign, or one name, after the other can spell an arm: few places have to be compared."""
-        names = [name for names in self.truth.names.values() for name in names]
-        signs = {sign for pair in SIGNS for sign in pair} | set(names)
-        one = "|".join(sorted(map(re.escape, signs), key=len, reverse=True))
-        between = "|".join(sorted(map(re.escape, BETWEEN), key=len, reverse=True))
-        candidates = re.compile(f"(?:(?:{one})(?:{between})){{{WINDOW - 1},}}(?:{one})".encode())
-        for match in candidates.finditer(text):
+        for match in self._candidate.finditer(text):
             held = match[0]
-            places = ((begin, length) for length in lengths for begin in range(len(held) - length + 1))
+            places = ((begin, length) for length in self._lengths for begin in range(len(held) - length + 1))
             yield from (held[a : a + b] for a, b in places if held[a : a + b] in self._spelt)
 
     def arms_named(self, text: str) -> set[str]:

@@ -10,6 +10,7 @@ from django.test import Client
 
 from audit.acts import ActionRefused
 from audit.models import LedgerEntry
+from exports.open_points import Kind, open_points
 from randomization import actions
 from randomization.corrections import strata_that_differ
 from randomization.models import Allocation, RandomisedInError, StratumCorrection
@@ -118,6 +119,21 @@ class TestStrata:
         assert found.now == ""
         (task,) = duty(cast.at("", Role.DATA_MANAGER), "strata").tasks
         assert allocation.levels["sex"] in task.status
+
+    def test_a_difference_is_open_before_the_lock(self, cast: Cast, allocation: Allocation) -> None:
+        visit = walk.visit_of(allocation.participant, "screening")
+        walk.fill(cast, visit, "demographics", given={"sex": other_sex(allocation)}, reason="typed wrongly")
+        (point,) = [point for point in open_points() if point.kind is Kind.ALLOCATION_UNSETTLED]
+        assert point.participant == allocation.participant.number
+        assert allocation.levels["sex"] in point.message
+
+    def test_a_site_that_was_wrong_is_settled_by_its_correction(
+        self, coordinator: User, allocation: Allocation
+    ) -> None:
+        actions.correct_stratum(
+            by=coordinator, allocation=allocation, factor="site", corrected="LUMC", reason="seen there"
+        )
+        assert strata_that_differ(Allocation.objects.all()) == []
 
     def test_the_number_of_queries_does_not_grow_with_the_participants(
         self, cast: Cast, allocation: Allocation, django_assert_num_queries: Callable[..., object]

@@ -17,6 +17,7 @@ from audit.acts import ActionRefused
 from audit.models import LedgerEntry
 from crf.actions import judge_eligibility
 from randomization import actions
+from randomization.corrections import strata_that_differ
 from randomization.envelopes import envelope_name, envelope_row, letters, number_of
 from randomization.models import Allocation, EnvelopeUse, RandomizationList, Stratum
 from randomization.policies import levels_in, next_position, places_left
@@ -189,6 +190,7 @@ class TestEntry:
         )
         allocation = entered(cast, participant, envelope_name(stratum.list, stratum, 6))
         assert allocation.levels == levels_in(stratum)
+        assert [one.factor for one in strata_that_differ(Allocation.objects.all())] == ["site"]
         wanting = LedgerEntry.objects.get(action="envelope.entered", new="allocated").detail["wanting"]
         assert len(wanting) == 2
         assert "LUMC" in wanting[0]

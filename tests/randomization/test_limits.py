@@ -142,6 +142,7 @@ class TestPages:
 
     def test_a_cap_is_set_and_read_back(self, cast: Cast, desk: Reader) -> None:
         walk.randomised(cast)
+        assert "/randomization/limits/" in desk.get("/randomization/")
         page = desk.get("/randomization/limits/")
         assert "The whole trial" in page
         assert cast.sites["UMCG"].name in page

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
+from functools import cached_property
 from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ class Scene:
     log: str
     sql_log: str
 
-    @property
+    @cached_property
     def searcher(self) -> Searcher:
         return Searcher(self.truth)
 

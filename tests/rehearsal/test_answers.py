@@ -65,10 +65,11 @@ def filled(
 
 
 def test_every_type_of_item_gets_an_answer_that_its_form_accepts(reset_trd: StudyDefinition) -> None:
-    listed_or_kept_elsewhere = (ItemType.CHOICE, ItemType.MULTI_CHOICE, ItemType.FILE)
-    types = [kind for kind in ItemType if kind not in listed_or_kept_elsewhere]
+    special = (ItemType.CHOICE, ItemType.MULTI_CHOICE, ItemType.SCALE, ItemType.FILE)
+    types = [kind for kind in ItemType if kind not in special]
     lists = [item("one", ItemType.CHOICE, codelist="fruit"), item("many", ItemType.MULTI_CHOICE, codelist="fruit")]
-    form = form_of(*(item(kind.value, kind) for kind in types), *lists, item("later", ItemType.PARTIAL_DATE))
+    lists += [item("scale", ItemType.SCALE, range=between(0, 10)), item("later", ItemType.PARTIAL_DATE)]
+    form = form_of(*(item(kind.value, kind) for kind in types), *lists)
     for number in range(1, 30):
         answers = filled(reset_trd, form, Profile(item_missing=0), number=number)
         assert set(answers.values) == {each.key for each in form.items}

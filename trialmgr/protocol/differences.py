@@ -403,13 +403,13 @@ def _of_form(old: StudyDefinition, new: StudyDefinition, before: Form, after: Fo
     place = f"forms.{after.key}"
     for change in _fields(_FORM, place, before, after):
         yield _refused(change, _ROWS) if change.field == "repeating" else change
-    for change, first, second in _matched(_SECTION, place, before.sections, after.sections):
-        yield from [change] if change else _fields(_SECTION, f"{place}.{second.key}", first, second)
-    for change, first, second in _matched(_ITEM, place, before.items, after.items):
-        yield from _of_item(old, new, after, change, first, second)
+    for came, first, second in _matched(_SECTION, place, before.sections, after.sections):
+        yield from [came] if came else _fields(_SECTION, f"{place}.{second.key}", first, second)
+    for came, first, second in _matched(_ITEM, place, before.items, after.items):
+        yield from _of_item(old, new, after, came, first, second)
     yield from _regrouped(place, before, after)
-    for change, first, second in _matched(_CHECK, f"{place}.checks", before.checks, after.checks):
-        yield from _of_check((before, after), change, first, second)
+    for came, first, second in _matched(_CHECK, f"{place}.checks", before.checks, after.checks):
+        yield from _of_check((before, after), came, first, second)
     if _layout(before, after) != _layout(after, before):
         yield Change(Kind.CHANGED, "form", place, _reordered(_FORM, after), "sections")
 

@@ -135,7 +135,9 @@ def _reference_faults(study: StudyDefinition, written: Written, expression: Expr
     for aggregate in expression.aggregates():
         counted = aggregate.group if aggregate.name == "count" else None
         fault = _group_fault(study, written, counted) if counted else None
-        if counted is not None and fault is not None:
+        if counted and fault is None and blinding and written.open and _group_reveals(study, written.form, counted):
+            fault = Fault("reveals the allocation, and blinded roles meet this expression", "count something else")
+        if counted and fault is not None:
             yield _told(written, counted, fault, aggregate.part.column)
 
 
@@ -295,6 +297,12 @@ def _reveals(study: StudyDefinition, form: Form | None, path: Path) -> bool:
     found = _item_at(study, form, path)
     visit = visit_at(study, path[0]) if len(path) > 2 else None
     return (found is not None and hides(*found)) or (visit is not None and visit[0].reveals_allocation)
+
+
+def _group_reveals(study: StudyDefinition, form: Form | None, path: Path) -> bool:
+    """Whether the number of rows may tell the arm: somewhere in them stands what reveals it."""
+    home = study.form(path[1]) if len(path) > 1 else form
+    return home is not None and any(hides(home, item) for item in home.groups[path[-1]].items)
 
 
 # --- kinds -----------------------------------------------------------------------------------------------------------

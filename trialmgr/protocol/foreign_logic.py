@@ -175,6 +175,8 @@ class _Maker(Transformer[Token, Any]):
         return _Piece("", "literal", literal=str(token)[1:-1])
 
     def named(self, token: Token) -> _Piece:
+        if token.casefold() in ("true", "false"):
+            return _Piece("", "literal", literal=token.casefold())
         return self._item(str(token), "", "")
 
     def bracketed(self, token: Token) -> _Piece:
@@ -191,8 +193,10 @@ class _Maker(Transformer[Token, Any]):
             known, code = self.resolve(f"{name}___{code}", event), ""
         if known is None:
             raise CannotTranslate(f"{f'[{event}]' if event else ''}[{name}] cannot be reached from here")
-        if (kind := ITEM_KINDS.get(ItemType(known.type))) is not None:
-            self.kinds[tuple(known.path.split("."))] = kind
+        kind = ITEM_KINDS.get(ItemType(known.type))
+        if kind is None:
+            raise CannotTranslate(f"[{name}] is a file")
+        self.kinds[tuple(known.path.split("."))] = kind
         if not code:
             return _Piece(known.path, "item", known)
         if known.type != "multi_choice" or code not in known.codes:
@@ -224,7 +228,8 @@ class _Maker(Transformer[Token, Any]):
             ours = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}.get(ours, ours)
             left, right = right, left
         text = _compared(left, ours, right)
-        if ours == "!=" and self.blank_differs and left.known and right.literal != "":
+        blank_counts = self.blank_differs and left.sort == "item" and right.literal != ""
+        if ours == "!=" and blank_counts and left.known:
             text = f"({text} or {left.known.path} is missing)"
         return _Piece(text, "truth")
 

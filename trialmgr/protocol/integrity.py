@@ -364,10 +364,18 @@ def _scores(study: StudyDefinition) -> Findings:
     for path, form, item in _all_items(study):
         if item.score is not None:
             yield from _absent((*path, "score", "function"), item.score.function, FUNCTIONS, "scoring function")
+            yield from _score_version((*path, "score", "version"), item.score)
             earlier = keys_before(form, item)
             yield from _all_absent((*path, "score", "items"), item.score.items, earlier, "earlier item")
             if item.score.function in FUNCTIONS and set(item.score.items) <= set(earlier):
                 yield from _score_bounds((*path, "score", "items"), form, item.score)
+
+
+def _score_version(path: DocumentPath, score: Score) -> Findings:
+    function = FUNCTIONS.get(score.function)
+    if function is not None and score.version not in (None, function.version):
+        message = f"{function.name} has version {function.version}, not {score.version}"
+        yield Finding(path, message, "look at what changed in the function, then write its version")
 
 
 def _score_bounds(path: DocumentPath, form: Form, score: Score) -> Findings:

@@ -110,6 +110,7 @@ MEANINGS: dict[str, str] = {
     "derive": "Expression that gives the value; nobody enters it.",
     "score": "Scoring function that gives the value; nobody enters it.",
     "function": "Name of the scoring function.",
+    "Score.version": "Version of the function that the study was written for; another one is then a fault.",
     "Score.items": "The items it scores, in the instrument's own order.",
     "variable": "SDTM or CDASH variable.",
     # checks and examples

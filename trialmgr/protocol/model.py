@@ -263,9 +263,13 @@ class Anchors(Part):
 
 
 class Score(Part):
-    """A scoring function of ``scoring.FUNCTIONS`` and the items it reads, in the function's own order."""
+    """A scoring function of ``scoring.FUNCTIONS`` and the items it reads, in the function's own order.
+
+    ``version``: the one that the study was written for; another one in the program is then a fault.
+    """
 
     function: str
+    version: str | None = later()
     items: tuple[Key, ...]
 
 

@@ -60,6 +60,10 @@ def _listed(entry: Any, indent: str) -> Iterator[str]:
         first, *others = _mapping(entry, indent + "  ")
         yield f"{indent}- {first.lstrip()}"
         yield from others
+    elif isinstance(entry, list | tuple):
+        yield f"{indent}-"
+        for inner in entry:
+            yield from _listed(inner, indent + "  ")
     else:
         yield f"{indent}- {_scalar(entry)}"
 

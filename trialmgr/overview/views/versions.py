@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
@@ -52,9 +52,7 @@ class ApproveForm(ActForm):
 
     def __init__(self, *args: Any, sites: Sequence[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        boxes = self.fields["sites"]
-        if isinstance(boxes, forms.MultipleChoiceField):
-            boxes.choices = sites
+        cast(forms.MultipleChoiceField, self.fields["sites"]).choices = sites
 
 
 @permitted("study.view")

@@ -233,7 +233,7 @@ class DocumentWriter:
 
     # --- code lists --------------------------------------------------------------------------------------------------
 
-    def _codelist(self, oid: str, codelist: CodeList, *aliases: Element) -> Element:
+    def _codelist(self, oid: str, codelist: CodeList) -> Element:
         items = [
             Element(
                 "CodeListItem", {"CodedValue": entry.code, "OrderNumber": str(number)}, children=[_decode(entry.label)]
@@ -241,12 +241,15 @@ class DocumentWriter:
             for number, entry in enumerate(codelist.items, start=1)
         ]
         attributes = {"OID": oid, "Name": codelist.key, "DataType": "text"}
-        return Element("CodeList", attributes, children=[*items, *aliases])
+        return Element("CodeList", attributes, children=[*items, *self._alias(oid)])
 
     def _missing_reasons(self) -> Element:
         reasons = self.definition.missing_reasons
-        mark = Element("Alias", {"Context": CONTEXT, "Name": written({"missing_reasons": True})})
-        return self._codelist(f"MR.{reasons.key}", reasons, mark)
+        oid = f"MR.{reasons.key}"
+        element = self._codelist(oid, reasons)
+        mark = {"missing_reasons": True, **self.kept.get(oid, {})}
+        aliases = [Element("Alias", {"Context": CONTEXT, "Name": written(mark)})]
+        return Element(element.tag, element.attributes, children=[*element.all("CodeListItem"), *aliases])
 
     # --- places and signatures ---------------------------------------------------------------------------------------
 

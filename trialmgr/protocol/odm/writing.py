@@ -69,6 +69,10 @@ def _kept(whole: dict[str, Any], draft: Draft) -> dict[str, dict[str, Any]]:
     kept[OF_THE_STUDY] |= {name: whole[name] for name in _NEVER_IN_ODM}
     read = {visit["key"]: visit for visit in draft.study["visits"]}
     kept |= {f"SE.{visit['key']}": _difference(visit, read[visit["key"]]) for visit in whole["visits"]}
+    lists = {codelist["key"]: codelist for codelist in draft.codelists}
+    kept |= {f"CL.{one['key']}": _difference(one, lists[one["key"]]) for one in whole.get("codelists", [])}
+    reasons = whole["missing_reasons"]
+    kept[f"MR.{reasons['key']}"] = _difference(reasons, draft.study["missing_reasons"])
     forms = {form["key"]: form for form in draft.forms}
     for form in whole["forms"]:
         kept |= _kept_of_form(form, forms[form["key"]])
@@ -105,7 +109,7 @@ def _difference(
     )
 
 
-_SORTS = {"SE": "visits", "F": "forms", "IG": "sections", "I": "items"}
+_SORTS = {"CL": "code lists", "MR": "missing reasons", "SE": "visits", "F": "forms", "IG": "sections", "I": "items"}
 
 
 def _told(kept: Mapping[str, dict[str, Any]]) -> Iterator[str]:

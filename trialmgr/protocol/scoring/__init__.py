@@ -13,9 +13,8 @@ FUNCTIONS: dict[str, ScoreFunction] = {
 
 
 def described(name: str) -> str:
-    """Name, version and source of a scoring function, as the codebook of a release prints them."""
-    function = FUNCTIONS[name]
-    return f"{name} {function.version}: {function.source}"
+    """Version and source of a scoring function, as the codebook of a release prints them; KeyError if unknown."""
+    return f"version {FUNCTIONS[name].version}, {FUNCTIONS[name].source}"
 
 
 __all__ = ["FUNCTIONS", "Answers", "ScoreFunction", "described"]

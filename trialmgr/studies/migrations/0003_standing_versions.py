@@ -1,11 +1,14 @@
 """Versions that were in force before approvals existed stay in force: as part of the act that published them."""
 
+from typing import Any
+
+from django.apps.registry import Apps
 from django.db import migrations
 
 BEFORE = "before approvals"
 
 
-def approve(apps, _schema_editor):
+def approve(apps: Apps, _schema_editor: Any) -> None:
     version_history = apps.get_model("studies", "HistoricalStudyVersion")
     for version in apps.get_model("studies", "StudyVersion").objects.order_by("number"):
         was = version_history.objects.filter(id=version.pk, history_type="+").order_by("history_id").first()
@@ -31,7 +34,7 @@ def approve(apps, _schema_editor):
         )
 
 
-def _write(apps, name, was, **values):
+def _write(apps: Apps, name: str, was: Any, **values: Any) -> Any:
     """The row, and its history in the act of ``was``, by which ``audit verify`` holds it."""
     row = apps.get_model("studies", name).objects.create(**values)
     apps.get_model("studies", f"Historical{name}").objects.create(
