@@ -20,7 +20,7 @@ class HistoryRow(models.Model):
         abstract = True
 
 
-class HistoryRowManager(HistoryManager):  # type: ignore[misc]  # the library has no types
+class HistoryRowManager(HistoryManager):
     """Its class is made once; the library makes it anew at every access, which shows in each save."""
 
     @classmethod

@@ -81,7 +81,7 @@ def _outcome(entry: FormEntry, definition: StudyDefinition, stored: StoredValues
     )
     before = _evaluated(entry.study_version.definition, here, _entered(here, entry.data), entry.missing, entry, stored)
     entered = _entered(here, entry.data)
-    names = {key: _new_name(entry.form_key, key, mapped) for key in (*entered, *entry.missing)}
+    names = {key: _new_name(entry.form_key, key, mapped) for key in (*entered, *_in_order(here, entry.missing))}
     values = {names[key]: value for key, value in entered.items() if there and there.holds(names[key])}
     reasons = {names[key]: code for key, code in entry.missing.items() if there and there.holds(names[key])}
     after = _evaluated(definition, there, values, reasons, entry, stored)
@@ -118,7 +118,13 @@ def _evaluated(
 
 
 def _entered(form: Form, data: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in data.items() if not form.item(key).is_derived}
+    return {key: data[key] for key in _in_order(form, data) if not form.item(key).is_derived}
+
+
+def _in_order(form: Form, keys: Iterable[str]) -> list[str]:
+    """As the form asks them; a database may give the keys of a document in any order."""
+    places = {item.key: place for place, item in enumerate(form.items)}
+    return sorted(keys, key=lambda key: (places[form.item(key).key], key))
 
 
 def _new_name(form: str, key: str, mapped: Mapped) -> str:

@@ -5,6 +5,7 @@ from crf.actions.entries import EntryRefused, Saved, mark_not_done, remove_row, 
 from crf.actions.files import store_file
 from crf.actions.migration import migrate_entries, plan_migration
 from crf.actions.queries import answer_query, close_query, raise_query, reopen_query
+from crf.actions.replanning import plan_added_visits, visits_to_plan
 from crf.actions.review import freeze, sign_entry, thaw, verify_items
 from crf.actions.visits import (
     add_unscheduled_visit,
@@ -27,6 +28,7 @@ __all__ = [
     "mark_visit_not_done",
     "migrate_entries",
     "open_visits",
+    "plan_added_visits",
     "plan_migration",
     "raise_query",
     "register_participant",
@@ -38,4 +40,5 @@ __all__ = [
     "store_file",
     "thaw",
     "verify_items",
+    "visits_to_plan",
 ]

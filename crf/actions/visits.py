@@ -31,7 +31,7 @@ def open_visits(*, participant: Participant, phase: str, arm: str | None = None)
     """Within an act: plan every visit of a phase for one arm."""
     definition = definition_for(participant, None)
     planned = [
-        _planned(participant, visit, ordinal, day)
+        planned_visit(participant, visit, ordinal, day)
         for visit in definition.visits_of(phase=phase, arm=arm)
         if visit.kind != "unscheduled"
         for ordinal, day in enumerate(visit.occurrences(), start=1)
@@ -42,7 +42,7 @@ def open_visits(*, participant: Participant, phase: str, arm: str | None = None)
     return planned
 
 
-def _planned(participant: Participant, definition: VisitDefinition, ordinal: int, day: int) -> Visit:
+def planned_visit(participant: Participant, definition: VisitDefinition, ordinal: int, day: int) -> Visit:
     visit = Visit(
         participant=participant,
         key=definition.key,
@@ -73,7 +73,7 @@ def add_unscheduled_visit(*, by: User, participant: Participant, key: str, on: d
         raise ActionRefused(_("There is no unscheduled visit “%(key)s”.") % {"key": key})
     _check_day(participant, on)
     last = Visit.objects.filter(participant=participant, key=key).aggregate(last=Max("ordinal"))["last"]
-    visit = _planned(participant, definition.visit(key), (last or 0) + 1, 0)
+    visit = planned_visit(participant, definition.visit(key), (last or 0) + 1, 0)
     visit.took_place_on = on
     visit.save()
     note_visit(visit, item="took_place_on", new=on.isoformat())

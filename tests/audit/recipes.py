@@ -390,6 +390,14 @@ def _visit_not_done(cast: Cast) -> Act:
     return lambda: crf.mark_visit_not_done(by=the(cast, Role.COORDINATOR), visit=again(visit), reason="ill")
 
 
+def _replanned(cast: Cast) -> Act:
+    walk.registered(cast)
+    definition = current_definition()
+    visits = (*definition.visits, definition.visit("log").model_copy(update={"key": "second_log"}))
+    version = put_in_force(definition.model_copy(update={"version": "0.2.0", "visits": visits}))
+    return lambda: crf.plan_added_visits(by=the(cast, Role.DATA_MANAGER), version=again(version), reason="amendment")
+
+
 def _locked(cast: Cast) -> Act:
     return lambda: exports.lock_study(by=the(cast, Role.DATA_MANAGER), reason="end of the trial")
 
@@ -603,4 +611,5 @@ RECIPES: dict[str, Recipe] = {
     "visit.added": _visit_added,
     "visit.day_set": _visit_day_set,
     "visit.not_done": _visit_not_done,
+    "visits.replanned": _replanned,
 }

@@ -103,6 +103,7 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "visit.added": frozenset({C, INV, R, T}),
     "visit.day_set": frozenset({C, INV, R, T}),
     "visit.not_done": frozenset({C, INV, R, T}),
+    "visits.replanned": frozenset({D}),
 }
 
 WORK_WHEN_LOCKED = {

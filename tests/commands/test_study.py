@@ -266,6 +266,25 @@ class TestMigrate:
             called("study", "migrate", "2", "--as", "data_manager", "--map", "weight=mass")
 
 
+class TestPlanVisits:
+    def test_a_dry_run_tells_and_the_act_plans(self, cast: Cast, amended: Path) -> None:
+        participant = walk.registered(cast)
+        study = amended / "study.yaml"
+        text = study.read_text("utf-8")
+        at = text.index("  - key: log\n")
+        end = text.find("\n  - key: ", at + 1)
+        copy = text[at : end if end > 0 else len(text)].replace("key: log", "key: second_log")
+        study.write_text(f"{text[:at]}{copy}\n{text[at:]}", "utf-8")
+        approved(amended)
+        own = ("study", "plan-visits", "2", "--site", "UMCG", "--as", "data_manager")
+        assert called(*own, "--dry-run").out.splitlines() == [
+            "1 visits would be planned.",
+            f"  {participant.number} second_log",
+        ]
+        done = called(*own, "--reason", "amendment 9", "--json").answer
+        assert done["visits"] == [{"participant": participant.number, "visit": "second_log", "target_on": ""}]
+
+
 class TestPreview:
     def test_every_form_is_a_page_in_both_languages(self, tmp_path: Path) -> None:
         found = called("study", "preview", "reset_trd", "--out", str(tmp_path / "pages"), "--json")

@@ -8,8 +8,19 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.timezone import localdate
 
-from crf.actions import add_unscheduled_visit, mark_not_done, remove_row, save_entry, set_visit_day
+from audit.acts import ActionRefused
+from crf.actions import (
+    add_unscheduled_visit,
+    freeze,
+    mark_not_done,
+    plan_added_visits,
+    remove_row,
+    save_entry,
+    set_visit_day,
+    visits_to_plan,
+)
 from crf.models import FormEntry, Visit
 from crf.policies import open_forms_before_allocation
 from crf.versions import stretches, version_for
@@ -20,7 +31,7 @@ from tests.crf.pages import form_url
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
-from trialmgr.protocol.model import StudyDefinition
+from trialmgr.protocol.model import StudyDefinition, Window
 from trialmgr.studies.clock import today
 from trialmgr.studies.models import StudyVersion
 
@@ -238,3 +249,60 @@ class TestStretches:
         assert found["0.1.0", None, day, True] == ("LUMC",)
         everywhere = Visit.objects.count()
         assert sum(Visit.objects.filter(stretch.of_visits).count() for stretch in stretches()) == everywhere
+
+
+class TestAddedVisits:
+    """A new version brings a visit in month 2, counted from randomisation or from the decision, and a second log."""
+
+    @pytest.fixture
+    def wider(self, reset_trd: StudyDefinition) -> StudyDefinition:
+        week = reset_trd.visit("week_8")
+        extra = week.model_copy(update={"key": "extra", "day": 400})
+        past = week.model_copy(update={"key": "past", "day": 1, "window": Window()})
+        log = reset_trd.visit("log").model_copy(update={"key": "second_log"})
+        of_phase = extra.model_copy(update={"key": "of_phase", "phase": "follow_up", "anchor": "phase", "day": 390})
+        of_arms = extra.model_copy(update={"key": "of_arms", "anchor": "phase", "day": 400})
+        visits = (*reset_trd.visits, extra, past, log, of_phase, of_arms)
+        return reset_trd.model_copy(update={"version": "0.2.0", "visits": visits})
+
+    def test_who_is_in_the_phase_gets_what_has_not_passed(self, cast: Cast, wider: StudyDefinition) -> None:
+        participant = walk.randomised(cast)
+        walk.registered(cast, "LUMC")
+        version, manager = put_in_force(wider, sites=["UMCG"]), the(cast, Role.DATA_MANAGER)
+        told = {(visit.participant, visit.slug) for visit in visits_to_plan(by=manager, version=version)}
+        assert told == {(participant, "second_log"), (participant, "extra"), (participant, "of_arms")}
+        assert not Visit.objects.filter(key="extra").exists()
+        plan_added_visits(by=manager, version=version, sites=["UMCG"], reason="amendment 1")
+        assert participant.enrolled_on is not None
+        planned = Visit.objects.get(key="extra")
+        assert planned.target_on == participant.enrolled_on + datetime.timedelta(days=400)
+        with pytest.raises(ActionRefused):
+            plan_added_visits(by=manager, version=version, reason="again")
+
+    def test_a_visit_that_counts_from_its_phase_counts_from_the_decision(
+        self, cast: Cast, wider: StudyDefinition
+    ) -> None:
+        participant = walk.in_follow_up(cast)
+        version = put_in_force(wider)
+        found = {visit.key: visit for visit in visits_to_plan(by=the(cast, Role.DATA_MANAGER), version=version)}
+        decided = participant.gate_decisions.get(phase="follow_up").decided_at
+        assert found["of_phase"].target_on == localdate(decided) + datetime.timedelta(days=390)
+        assert participant.enrolled_on is not None
+        assert found["of_arms"].target_on == participant.enrolled_on + datetime.timedelta(days=400)
+
+    def test_a_frozen_casebook_gets_none_and_a_reason_is_owed(self, cast: Cast, wider: StudyDefinition) -> None:
+        manager = the(cast, Role.DATA_MANAGER)
+        freeze(by=manager, participant=walk.registered(cast))
+        version = put_in_force(wider)
+        assert visits_to_plan(by=manager, version=version) == []
+        with pytest.raises(ActionRefused):
+            plan_added_visits(by=manager, version=version, reason=" ")
+
+    def test_one_that_counts_from_the_first_phase_counts_from_registration(
+        self, cast: Cast, reset_trd: StudyDefinition
+    ) -> None:
+        participant = walk.registered(cast)
+        late = reset_trd.visit("screening").model_copy(update={"key": "late", "anchor": "phase", "day": 900})
+        version = put_in_force(reset_trd.model_copy(update={"version": "2", "visits": (*reset_trd.visits, late)}))
+        (visit,) = visits_to_plan(by=the(cast, Role.DATA_MANAGER), version=version)
+        assert visit.target_on == participant.registered_on + datetime.timedelta(days=900)

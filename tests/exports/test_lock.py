@@ -14,8 +14,10 @@ from crf.actions import raise_query
 from crf.models import EligibilityDecision, FormEntry, GateDecision, Query, QueryMessage, Signature, Visit
 from exports import lock_triggers
 from exports.actions import lock_study, unlock_study
-from randomization.models import Allocation
+from randomization.actions import correct_stratum, countersign_in_error, flag_in_error
+from randomization.models import Allocation, EnvelopeUse
 from tests import walk
+from tests.audit.staging import deed
 from tests.exports.closed_trial import data_manager, locked
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.models import Consent, Participant
@@ -75,6 +77,9 @@ def test_an_unlocked_study_is_not_unlocked_again(cast: Cast) -> None:
 
 def test_plain_sql_is_refused_on_every_data_table(cast: Cast) -> None:
     locked(cast)
+    unlock_study(by=data_manager(cast), reason="something about the allocation was forgotten")
+    _note_what_can_happen(cast)
+    lock_study(by=data_manager(cast), reason="now everything is in")
     assert [table for table in lock_triggers.TABLES if _rows(table) == 0] == []
     statements = ("INSERT INTO {0} SELECT * FROM {0}", "UPDATE {0} SET id = id", "DELETE FROM {0}")
     for table in lock_triggers.TABLES:
@@ -82,6 +87,18 @@ def test_plain_sql_is_refused_on_every_data_table(cast: Cast) -> None:
             refused = pytest.raises(IntegrityError, match=lock_triggers.MESSAGE)
             with refused, transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute(statement.format(table))
+
+
+def _note_what_can_happen(cast: Cast) -> None:
+    """A row in each table about an allocation."""
+    allocation = Allocation.objects.select_related("participant__site").get()
+    coordinator = cast.at(allocation.participant.site.code, Role.COORDINATOR)
+    correct_stratum(by=coordinator, allocation=allocation, factor="site", corrected="LUMC", reason="seen there")
+    flag = flag_in_error(by=coordinator, allocation=allocation, reason="had not consented")
+    countersign_in_error(by=data_manager(cast), flag=flag)
+    # No list of this trial reserves places, so no envelope can be entered: the row alone is wanted.
+    use = EnvelopeUse(allocation=allocation, opened_at=allocation.allocated_at, opened_by="nurse", reason="down")
+    deed(use.save)
 
 
 def _rows(table: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from hypothesis import given, settings
@@ -69,7 +70,7 @@ def test_the_columns_of_all_versions_are_there_and_stand_in_the_order_of_their_c
     asked = {item.key for version in versions for item in version.form("vital_signs").items}
     headers = [columns(versions[:length]) for length in range(1, len(versions) + 1)]
     assert asked <= set(headers[-1])
-    for shorter, longer in zip(headers, headers[1:], strict=False):
+    for shorter, longer in itertools.pairwise(headers):
         assert longer[: len(shorter)] == shorter
 
 

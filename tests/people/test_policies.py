@@ -134,3 +134,9 @@ def test_only_people_at_a_site_write_what_a_site_writes() -> None:
 def test_no_blinded_role_reads_the_allocation_or_the_audit_trail() -> None:
     for role in (Role.RATER, Role.STATISTICIAN, Role.ADMINISTRATOR):
         assert not PERMISSIONS[role] & {"allocation.view", "audit.view", "lists.view"}
+
+
+def test_a_role_held_since_before_the_first_version_of_the_study_unblinds_nobody(cast: Cast) -> None:
+    held = grant(cast, Role.RATER, since=datetime.date(2000, 1, 1))
+    grant_role(by=SYSTEM, user=held.user, role=Role.RATER, site=cast.sites["LUMC"])
+    assert Membership.objects.filter(user=held.user).count() == 2

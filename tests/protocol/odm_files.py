@@ -24,7 +24,8 @@ def odm(content: str, *, around: str = "", attributes: str = "", version: str = 
     """A document; ``around`` stands after the study."""
     return (
         f'<ODM xmlns="{NAMESPACE}" ODMVersion="{version}" FileType="Snapshot" FileOID="f" {attributes}>'
-        f'<Study OID="S.1"><GlobalVariables><StudyName>Study</StudyName></GlobalVariables>{content}</Study>{around}</ODM>'
+        f'<Study OID="S.1"><GlobalVariables><StudyName>Study</StudyName></GlobalVariables>{content}</Study>'
+        f"{around}</ODM>"
     )
 
 

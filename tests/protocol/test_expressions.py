@@ -231,6 +231,29 @@ def test_a_fault_names_its_column_and_a_mend(text: str, column: int, message: st
     assert str(fault.value).startswith(f"column {column}: ")
 
 
+@pytest.mark.parametrize(
+    ("text", "mend"),
+    [
+        ("a == b", "write one = for equal, != for unequal"),
+        ("a => b", "write >="),
+        ("a =< b", "write <="),
+        ("a <> b", "write !="),
+        ("a AND b", "write and in small letters"),
+        ("a && b", "write and"),
+        ("a || b", "write or"),
+        ("!a", "write not, or != for unequal"),
+        ('a = "x"', "put a text in single quotes"),
+        ("a ^ 2", "there are no powers: multiply"),
+        ("a b", "write for example: weight_kg > 40 and sex = 'f'"),
+        (")", "write for example: weight_kg > 40 and sex = 'f'"),
+    ],
+)
+def test_habits_of_other_languages_are_told_the_way_here(text: str, mend: str) -> None:
+    with pytest.raises(ExpressionError) as fault:
+        parse(text)
+    assert fault.value.mend == mend
+
+
 def test_kinds_that_do_not_fit_are_found_before_there_are_values() -> None:
     kinds: dict[tuple[str, ...], Kind] = {("day",): Kind.DATE, ("number",): Kind.NUMBER, ("codes",): Kind.CODES}
     assert parse("day > date('2026-01-01')").kind(kinds.get) is Kind.TRUTH

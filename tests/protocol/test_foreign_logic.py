@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trialmgr.protocol.expressions import parse
+from trialmgr.protocol.expressions import Path, parse
 from trialmgr.protocol.foreign_logic import CannotTranslate, Known, calculation, condition, negated
+from trialmgr.protocol.values import Value
 
 CODES = {"1": "1", "2": "2", "10": "10"}
 ITEMS = {
@@ -139,6 +140,12 @@ def test_calculations(formula: str, ours: str, decimals: int | None) -> None:
     assert (found.text, found.decimals) == (ours, decimals)
 
 
+def test_a_list_of_very_many_codes_is_no_number() -> None:
+    many = Known("many", "choice", {str(number): str(number) for number in range(100)})
+    with pytest.raises(CannotTranslate, match="nested"):
+        calculation("[many]", lambda name, event: many)
+
+
 @pytest.mark.parametrize(
     "formula",
     [
@@ -183,11 +190,11 @@ EXPRESSIONS = st.recursive(
 @given(EXPRESSIONS)
 def test_what_is_negated_says_the_opposite(text: str) -> None:
     for truth in (True, False, None):
-        values = {("a",): truth, ("b",): "x(y", ("c",): None}
-        outcome = parse(text).evaluate(values.get)
+        values: dict[Path, Value] = {("a",): truth, ("b",): "x(y", ("c",): None}
+        outcome = parse(text).evaluate(values.__getitem__)
         opposite = None if outcome is None else not outcome
-        assert parse(negated(text)).evaluate(values.get) == opposite
-        assert parse(negated(negated(text))).evaluate(values.get) == outcome
+        assert parse(negated(text)).evaluate(values.__getitem__) == opposite
+        assert parse(negated(negated(text))).evaluate(values.__getitem__) == outcome
 
 
 @given(st.text(alphabet="[]()'\"<>=!&|+-*/^., 0123age yn sex if sum", max_size=60))
@@ -195,5 +202,5 @@ def test_no_formula_breaks_the_translator(text: str) -> None:
     for translate in (condition, calculation):
         try:
             parse(translate(text, known).text)
-        except CannotTranslate as refused:
-            assert str(refused)
+        except CannotTranslate:
+            continue

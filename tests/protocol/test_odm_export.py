@@ -113,12 +113,16 @@ def test_a_damaged_alias_is_refused_or_told_never_worse(damage: str, tmp_path: P
         else line
         for line in lines
     ]
+    lines_told = _outcome("\n".join(changed), tmp_path)
+    assert "which is damaged" in lines_told or len(lines_told.splitlines()) == 1
+
+
+def _outcome(text: str, folder: Path) -> str:
+    """What an import leaves out, or why it is refused."""
     try:
-        report = imported("\n".join(changed), tmp_path)
+        return told(imported(text, folder).left_out)
     except ImportRefused as refused:
-        assert "\n" not in str(refused)
-    else:
-        assert "which is damaged" in told(report.left_out)
+        return str(refused)
 
 
 def test_a_form_key_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
@@ -131,6 +135,14 @@ def test_a_form_key_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
     with pytest.raises(ImportRefused, match="is no key"):
         imported(bare[:start] + form + alias + text[place:], tmp_path)
     assert not (tmp_path / "out.yaml").exists()
+
+
+def test_what_would_not_come_back_is_said(tmp_path: Path) -> None:
+    """A form that no visit holds is no sound definition; reading would make a visit for it."""
+    definition = load_study(write(tmp_path))
+    visits = tuple(visit.model_copy(update={"forms": ()}) for visit in definition.visits)
+    lost = odm_of(definition.model_copy(update={"visits": visits})).lost
+    assert any(line.startswith("visits: ") for line in lost)
 
 
 # --- studies made by chance ------------------------------------------------------------------------------------------
@@ -210,7 +222,10 @@ def forms(draw: st.DrawFn, lists: list[str]) -> dict[str, Any]:
 def definitions(draw: st.DrawFn) -> StudyDefinition:
     code = st.from_regex(r"[A-Za-z0-9_.\-]{1,5}", fullmatch=True)
     entries = st.lists(
-        st.fixed_dictionaries({"code": code, "label": TEXTS}), min_size=1, max_size=3, unique_by=lambda e: e["code"]
+        st.fixed_dictionaries({"code": code, "label": TEXTS}),
+        min_size=1,
+        max_size=3,
+        unique_by=lambda entry: str(entry["code"]),
     )
     lists = _keyed(draw, st.fixed_dictionaries({"items": entries}), 2, 0)
     made = _keyed(draw, forms([entry["key"] for entry in lists]), 3)
@@ -232,9 +247,7 @@ def definitions(draw: st.DrawFn) -> StudyDefinition:
         {
             "schema_version": 1,
             "id": draw(KEYS),
-            **draw(
-                st.fixed_dictionaries(dict.fromkeys(("version", "short_title", "registration", "sponsor"), WORDS))
-            ),
+            **draw(st.fixed_dictionaries(dict.fromkeys(("version", "short_title", "registration", "sponsor"), WORDS))),
             **draw(st.fixed_dictionaries({"title": TEXTS, "public_title": TEXTS})),
             "target_participants": draw(st.integers(1, 99)),
             "valid_from": draw(st.dates()).isoformat(),

@@ -1,4 +1,4 @@
-"""ODM files of other systems become study folders that ``study check`` passes; nothing of them is dropped in silence."""
+"""ODM files of other systems become study folders that ``study check`` passes; nothing is dropped in silence."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tests.protocol.odm_files import SHIPPED, draft, imported, items_of, metadat
 from trialmgr.protocol.check import check_study
 from trialmgr.protocol.drafting import REPORT_FILE, ImportRefused, ImportReport
 from trialmgr.protocol.importing import import_study
+from trialmgr.protocol.odm.source import read_source
 
 FILES = sorted(path.name for path in SHIPPED.glob("*.xml"))
 
@@ -87,6 +88,27 @@ def test_a_library_without_events_gets_a_visit_for_its_forms(made: Made) -> None
     assert item.hint is not None
 
 
+def test_the_shape_of_data_widens_with_every_value() -> None:
+    def form(oid: str, *values: str) -> str:
+        items = "".join(f'<ItemData ItemOID="I.{n}" Value="{value}"/>' for n, value in enumerate(values))
+        typed = '<ItemDataDate ItemOID="I.d">2020-01-02</ItemDataDate>'
+        return f'<FormData FormOID="{oid}"><ItemGroupData ItemGroupOID="G">{items}{typed}</ItemGroupData></FormData>'
+
+    def subject(*forms: str) -> str:
+        event = f'<StudyEventData StudyEventOID="E">{"".join(forms)}</StudyEventData>'
+        return f'<SubjectData SubjectKey="1">{event}</SubjectData>'
+
+    data = subject(form("A", "1", "", "2020", "x" * 300), form("A", "1", "2.5", "2020-02-03", "10:00")) + subject(
+        form("B", "1", "a", "2021-01", "y")
+    )
+    around = f'<ClinicalData StudyOID="S">{data}</ClinicalData>'
+    text = f'<ODM xmlns="http://www.cdisc.org/ns/odm/v1.3" ODMVersion="1.3.2">{around}</ODM>'
+    made = draft(text)
+    assert [item["type"] for item in items_of(made)] == ["integer", "long_text", "partial_date", "text", "date"]
+    assert "repeats" in made.forms[0]["sections"][0]
+    assert items_of(made)[3]["max_length"] >= 300
+
+
 # --- versions --------------------------------------------------------------------------------------------------------
 
 _FORM = '<FormDef OID="F.{0}" Name="{0}" Repeating="No"><ItemGroupRef ItemGroupOID="G" Mandatory="No"/></FormDef>'
@@ -156,7 +178,8 @@ _EVENT = (
 
 
 def _visits(*events: str, form_repeats: str = "No", protocol: str = "", group_repeats: str = "No") -> str:
-    form = f'<FormDef OID="F.1" Name="F" Repeating="{form_repeats}"><ItemGroupRef ItemGroupOID="G" Mandatory="No"/></FormDef>'
+    group = '<ItemGroupRef ItemGroupOID="G" Mandatory="No"/>'
+    form = f'<FormDef OID="F.1" Name="F" Repeating="{form_repeats}">{group}</FormDef>'
     rest = _REST.replace('Name="G" Repeating="No"', f'Name="G" Repeating="{group_repeats}"')
     return metadata(protocol + "".join(events) + form + rest)
 
@@ -316,7 +339,7 @@ def test_what_other_systems_add_is_counted_and_told() -> None:
     text = one_form(
         '<ItemDef OID="I.a" Name="A" DataType="text" v:Extra="1" Origin="CRF"><v:More/></ItemDef>',
         "I.a",
-        attributes='xmlns:v="urn:vendor" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="x y"',
+        attributes='xmlns:v="urn:v" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="x y"',
     )
     left_out = told(draft(text).notices.left_out)
     assert "@v:Extra of another system: 1 times" in left_out
@@ -370,6 +393,8 @@ def test_a_very_large_file_is_refused_unread(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ImportRefused, match="cannot be read"):
+        read_source(tmp_path / "absent.xml")
     with pytest.raises(ImportRefused, match="cannot be read"):
         import_study(tmp_path / "absent.xml", tmp_path / "study")
 

@@ -138,7 +138,8 @@ def _list(content: str, before: str = "") -> str:
 
 def test_code_lists_keep_their_order_and_labels() -> None:
     entries = (
-        '<CodeListItem CodedValue="2" OrderNumber="2"><Decode><TranslatedText>Two</TranslatedText></Decode></CodeListItem>'
+        '<CodeListItem CodedValue="2" OrderNumber="2"><Decode><TranslatedText>Two</TranslatedText></Decode>'
+        "</CodeListItem>"
         '<CodeListItem CodedValue="1" OrderNumber="1"/>'
     )
     made = _item(_LISTED, after=_list(entries))
@@ -186,7 +187,7 @@ def _range(comparator: str, *values: str, hard: str = "Hard", message: str = "")
 def _bounds(content: str, data_type: str = "integer") -> tuple[dict[str, Any], list[str]]:
     made = _item(content, data_type=data_type)
     item = items_of(made)[0]
-    bounds = {key: item[key] for key in ("range", "soft_range") if key in item}
+    bounds: dict[str, Any] = {key: item[key] for key in ("range", "soft_range") if key in item}
     return bounds, [check["fires_if"] for check in made.forms[0].get("checks", [])]
 
 
@@ -301,7 +302,8 @@ def test_what_stood_under_a_lost_condition_is_not_required(condition: str) -> No
 
 
 def test_a_condition_in_words_only_is_told_in_words() -> None:
-    only_words = '<ConditionDef OID="C.1" Name="C"><Description><TranslatedText>When ill</TranslatedText></Description></ConditionDef>'
+    words = "<Description><TranslatedText>When ill</TranslatedText></Description>"
+    only_words = f'<ConditionDef OID="C.1" Name="C">{words}</ConditionDef>'
     made = draft(metadata(_GROUP.format("", _WHEN) + _TWO.format("date") + only_words))
     assert "the condition C.1 of I.b: When ill" in told(made.notices.left_out)
 
@@ -366,8 +368,8 @@ def test_lists_of_openclinica_of_which_several_may_be_chosen() -> None:
         '<ItemDef OID="I_X_SIDE" Name="side" DataType="text">'
         '<OpenClinica:MultiSelectListRef MultiSelectListID="MSL_1"/></ItemDef>'
         '<OpenClinica:MultiSelectList ID="MSL_1" Name="side" DataType="text">'
-        '<OpenClinica:Other/><OpenClinica:MultiSelectListItem OpenClinica:CodedOptionValue="1"><Decode><TranslatedText>Left'
-        "</TranslatedText></Decode><Alias/></OpenClinica:MultiSelectListItem></OpenClinica:MultiSelectList>"
+        '<OpenClinica:Other/><OpenClinica:MultiSelectListItem OpenClinica:CodedOptionValue="1"><Decode>'
+        "<TranslatedText>Left</TranslatedText></Decode><Alias/></OpenClinica:MultiSelectListItem></OpenClinica:MultiSelectList>"
     )
     made = draft(one_form(item, "I_X_SIDE", attributes=space))
     assert items_of(made)[0]["type"] == "multi_choice"

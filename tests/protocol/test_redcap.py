@@ -203,10 +203,12 @@ def test_events_named_by_formulas_become_visits(tmp_path: Path) -> None:
         'b,g,,calc,B,"round([base_arm_1][a] + [week_4_arm_1][a], 0)",,,,,,[base_arm_1][a] = 1,,,,,,',
         "c,g,,text,C,,,,,,,[a] = 1,,,,,,",
         "d,g,,calc,D,,,,,,,,,,,,,",
+        "e,g,,text,E,,,,,,,[nowhere] = 1,,,,,,",
     )
     made = draft(tmp_path, *rows)
     assert [visit["key"] for visit in made.study["visits"]] == ["eligibility", "base", "week_4"]
-    b, c, d = items_of(made, 1)
+    b, c, d, e = items_of(made, 1)
+    assert "ask_if" not in e
     assert (b["type"], b["derive"]) == ("integer", "if(base.f.a, 1, 0) + if(week_4.f.a, 1, 0)")
     assert b["ask_if"] == "base.f.a = true"
     assert "ask_if" not in c
@@ -268,6 +270,11 @@ def test_a_very_large_dictionary_is_refused(tmp_path: Path) -> None:
         handle.truncate(30_000_000)
     with pytest.raises(ImportRefused, match="larger than 20 MB"):
         import_study(file, tmp_path / "study")
+
+
+def test_a_row_has_the_columns_of_a_dictionary_only(tmp_path: Path) -> None:
+    row = read_rows(DICTIONARY)[0]
+    assert (row.name, row.annotation, hasattr(row, "colour")) == ("record_id", "", False)
 
 
 def test_a_dictionary_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def test_a_serious_event_has_clocks_and_a_planned_admission_none(
 
 def tried(**rows: tuple[str, ...]) -> dict[str, str]:
     """Rows of the treatment history: outcome, weeks, dose in DDD, and whether it was an addition."""
-    values = {}
+    values: dict[str, str] = {}
     for number, (outcome, weeks, ddd, added) in enumerate(rows.values(), start=1):
         answers = {"th_drug": "x", "th_atc": "N06A", "th_dose": ddd, "th_ddd": "1", "th_weeks": weeks}
         answers |= {"th_augmentation": added, "th_outcome": outcome}

@@ -23,6 +23,27 @@ def test_madrs_total_adds_ten_items() -> None:
     assert score("madrs_total", 4, 4, 3, 2, 2, 3, 4, 3, 3, 2) == 30
 
 
+@pytest.mark.parametrize(
+    ("name", "items", "missing", "total"),
+    [
+        ("madrs_total_prorated", 10, 1, 30),
+        ("madrs_total_prorated", 10, 2, None),
+        ("madrs_total_prorated", 10, 10, None),
+        ("ids_sr_total_prorated", 30, 5, 84),
+        ("ids_sr_total_prorated", 30, 6, None),
+    ],
+)
+def test_a_prorated_total_takes_few_missing_answers_as_the_mean(
+    name: str, items: int, missing: int, total: int | None
+) -> None:
+    assert score(name, *[3] * (items - missing), *[None] * missing) == total
+
+
+def test_a_prorated_total_is_whole_and_that_of_a_complete_questionnaire_is_the_sum() -> None:
+    assert score("madrs_total_prorated", None, 4, 3, 2, 2, 3, 4, 3, 3, 2) == 29
+    assert score("madrs_total_prorated", 4, 4, 3, 2, 2, 3, 4, 3, 3, 2) == 30
+
+
 HDRS_HIGHEST = [4, 4, 4, 2, 2, 2, 4, 4, 4, 4, 4, 2, 2, 2, 4, 2, 2]
 
 
@@ -231,6 +252,8 @@ PERCENTAGES: dict[str, tuple[Decimal | int, Decimal | int]] = {
 LIMITS: dict[str, tuple[Decimal | int, Decimal | int]] = {
     **PERCENTAGES,
     "madrs_total": (0, 60),
+    "madrs_total_prorated": (0, 60),
+    "ids_sr_total_prorated": (0, 84),
     "hdrs17_total": (0, 52),
     "ids_sr_total": (0, 84),
     "qids_sr16_total": (0, 27),
@@ -314,9 +337,14 @@ def test_where_items_weigh_the_same_their_order_is_nothing(name: str, data: st.D
 
 
 # Rules under which a blank is no missing answer: one of a pair, a category not asked, one answer of a domain.
-BLANKS_ALLOWED = {"ids_sr_total", "qids_from_ids", "qids_sr16_total", "cssrs_ideation"} | {
-    name for name in FUNCTIONS if name.startswith("whodas") and name != "whodas12_simple"
-}
+BLANKS_ALLOWED = {
+    "madrs_total_prorated",
+    "ids_sr_total_prorated",
+    "ids_sr_total",
+    "qids_from_ids",
+    "qids_sr16_total",
+    "cssrs_ideation",
+} | {name for name in FUNCTIONS if name.startswith("whodas") and name != "whodas12_simple"}
 
 
 @pytest.mark.parametrize("name", EVERY)

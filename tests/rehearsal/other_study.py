@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import django
 
@@ -36,8 +37,8 @@ def walked(study: str) -> dict[str, object]:
     """What became of one participant who goes on wherever a gate asks, and what the pages say of it."""
     usual = load_profile(Path(settings.TRIALMGR_STUDIES) / study)
     goes_on = {"ev_wish": 1.0, "ev_advice": 1.0} | {key: share for key, share in usual.yes.items() if key[:3] != "ev_"}
-    trial.load_profile = lambda _folder: usual.model_copy(update=ALWAYS | {"yes": goes_on})
-    trial.rehearse(participants=1, seed=1, study=study)
+    with patch.object(trial, "load_profile", return_value=usual.model_copy(update=ALWAYS | {"yes": goes_on})):
+        trial.rehearse(participants=1, seed=1, study=study)
     [participant] = Participant.objects.all()
     return {
         "status": participant.status,

@@ -84,6 +84,7 @@ ACT_LABELS: dict[str, str | Promise] = {
     "visit.day_set": _("Day of the visit recorded"),
     "visit.not_done": _("Visit marked as not done"),
     "visits.opened": _("Visits planned"),
+    "visits.replanned": _("Visits of a new study version planned"),
 }
 
 

@@ -275,9 +275,7 @@ def refuse_used_folder(folder: Path) -> None:
 def _write(draft: Draft, folder: Path, source: str) -> ImportReport:
     _refuse_form_names(draft.forms)
     (folder / "forms").mkdir(parents=True)
-    report = ImportReport(
-        _checked(draft, folder), source, tuple(draft.notices.warnings), tuple(draft.notices.left_out)
-    )
+    report = ImportReport(_checked(draft, folder), source, tuple(draft.notices.warnings), tuple(draft.notices.left_out))
     (folder / REPORT_FILE).write_text("\n".join(report.lines()) + "\n", "utf-8")
     return report
 

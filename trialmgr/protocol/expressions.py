@@ -158,7 +158,10 @@ def _parser() -> Lark:
 
 _EXAMPLE = "write for example: weight_kg > 40 and sex = 'f'"
 _HABITS = {
-    "=": "write one = for equal, != for unequal",
+    "==": "write one = for equal, != for unequal",
+    "=>": "write >=",
+    "=<": "write <=",
+    "<>": "write !=",
     "&": "write and",
     "|": "write or",
     "!": "write not, or != for unequal",
@@ -177,8 +180,9 @@ def _syntax_error(text: str, problem: UnexpectedInput) -> ExpressionError:
     token = problem.token if isinstance(problem, UnexpectedToken) else None
     if token is None or token.type == "$END":
         return ExpressionError("the expression stops too early", column=max(len(text), 1), mend=_EXAMPLE)
-    word = str(token).lower()
-    mend = f"write {word} in small letters" if word in RESERVED - {str(token)} else _HABITS.get(word, _EXAMPLE)
+    word, place = str(token).lower(), problem.pos_in_stream or 0
+    habit = _HABITS.get(text[max(place - 1, 0) : place + 1], _EXAMPLE)
+    mend = f"write {word} in small letters" if word in RESERVED - {str(token)} else habit
     return ExpressionError(f"{str(token)[:40]!r} cannot stand here", column=_at(problem), mend=mend)
 
 

@@ -101,7 +101,7 @@ class _Piece:
 def condition(text: str, resolve: Resolver, *, blank_differs: bool = True) -> Translated:
     """The formula as an expression that is true or false; CannotTranslate otherwise."""
     maker = _Maker(resolve, blank_differs)
-    return maker.checked(Translated(_truth(maker.read(text)), tuple(maker.remarks)), Kind.TRUTH)
+    return maker.checked(Translated(_truth(maker.read(text)), tuple(maker.remarks)))
 
 
 def calculation(text: str, resolve: Resolver) -> Translated:
@@ -109,7 +109,7 @@ def calculation(text: str, resolve: Resolver) -> Translated:
     maker = _Maker(resolve, blank_differs=True)
     piece = maker.read(text)
     ours = piece.text if piece.sort == "rounded" else _number(piece)
-    return maker.checked(Translated(ours, tuple(maker.remarks), piece.decimals), Kind.NUMBER)
+    return maker.checked(Translated(ours, tuple(maker.remarks), piece.decimals))
 
 
 def negated(expression: str) -> str:
@@ -145,14 +145,12 @@ class _Maker(Transformer[Token, Any]):
         self.remarks: list[str] = []
         self.kinds: dict[Path, Kind] = {}
 
-    def checked(self, translated: Translated, wanted: Kind) -> Translated:
-        """The translation, if our own language reads it as what is wanted."""
+    def checked(self, translated: Translated) -> Translated:
+        """The translation, if our own language reads it."""
         try:
-            kind = parse(translated.text).kind(self.kinds.get)
+            parse(translated.text).kind(self.kinds.get)
         except ExpressionError as fault:
             raise CannotTranslate(fault.message) from None
-        if kind is not wanted:
-            raise CannotTranslate(f"it gives {kind or 'nothing'}, not {wanted}")
         return translated
 
     def read(self, text: str) -> _Piece:

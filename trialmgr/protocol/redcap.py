@@ -426,7 +426,7 @@ class _Dictionary:
         self.visits = {event: keys.take(plain_key(re.sub(r"_arm_[0-9]+$", "", event))) for event in events}
         if events:
             self.notices.warn(
-                f"a dictionary does not hold its events; visits are made of those its formulas name: {', '.join(events)}"
+                f"a dictionary holds no events; visits are made of those its formulas name: {', '.join(events)}"
             )
         else:
             self.visits = {"": ONLY_VISIT}

@@ -37,5 +37,7 @@ def start_study(folder: Path, title: str) -> ImportReport:
         "public_title": in_both(title),
         "visits": [visit("screening", {"nl": "Screening", "en": "Screening"}, ["eligibility"])],
     }
-    forms = [Noted(dict(eligibility_form("eligibility")), "The criteria stand in study.yaml, under eligibility.")]
+    forms: list[dict[str, Any]] = [
+        Noted(dict(eligibility_form("eligibility")), "The criteria stand in study.yaml, under eligibility.")
+    ]
     return save(Draft(study, [], forms, Notices()), folder, title)

@@ -89,8 +89,6 @@ def _flow(value: Any) -> str | None:
 
 
 def _flow_part(value: Any) -> str | None:
-    if isinstance(value, Noted) and value.notes:
-        return None
     if isinstance(value, Mapping) and not all(_is_scalar(inner) for inner in value.values()):
         return None
     return _flow(value)

@@ -25,6 +25,12 @@ WHOLE_TRIAL = ""
 class NoStudyPublished(Exception):
     """No study definition is in force: ``study publish DIR`` proposes one, ``study approve`` puts it in force."""
 
+    def __str__(self) -> str:
+        return (
+            "No study is in force yet: python manage.py study publish DIR --as USERNAME, "
+            "then study approve NUMBER --as SOMEBODY_ELSE."
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class InForce:

@@ -8,6 +8,7 @@ from typing import Any
 
 from audit.commands import Answer, WrongUsage, acting_user
 from crf.actions.migration import Move, migrate_entries, plan_migration
+from crf.actions.replanning import plan_added_visits, visits_to_plan
 from crf.impact import Impact, impact, place_of
 from crf.outcomes import Outcome
 from crf.rules import Tried, check_named, in_sight, rule_as_check, try_rule
@@ -61,6 +62,13 @@ def migrate_arguments(parser: ArgumentParser) -> None:
         help="the item that takes the value of one that is gone",
     )
     parser.add_argument("--dry-run", action="store_true", help="tell what would happen to each entry; change nothing")
+    parser.add_argument("--reason", default="", help="why, for the audit trail")
+
+
+def planning_arguments(parser: ArgumentParser) -> None:
+    number_argument(parser)
+    parser.add_argument("--site", action="append", default=[], dest="sites", metavar="S", help="only this site")
+    parser.add_argument("--dry-run", action="store_true", help="tell which visits would be planned; change nothing")
     parser.add_argument("--reason", default="", help="why, for the audit trail")
 
 
@@ -230,3 +238,23 @@ def _moved(move: Move) -> dict[str, Any]:
         "refuses": [problem.message("en") for problem in outcome.refuses],
         "signatures": list(outcome.signers),
     }
+
+
+def plan_visits(*, number: int, sites: list[str], dry_run: bool, reason: str, by: User) -> Answer:
+    by.check_may("entries.migrate")
+    version = version_numbered(number)
+    if dry_run:
+        visits = visits_to_plan(by=by, version=version, sites=sites)
+    else:
+        visits = plan_added_visits(by=by, version=version, sites=sites, reason=reason)
+    planned = [
+        {
+            "participant": visit.participant.number,
+            "visit": visit.slug,
+            "target_on": visit.target_on.isoformat() if visit.target_on else "",
+        }
+        for visit in visits
+    ]
+    lines = [f"{len(planned)} visits {'would be' if dry_run else 'are'} planned."]
+    lines += [f"  {one['participant']} {one['visit']} {one['target_on']}".rstrip() for one in planned]
+    return Answer(tuple(lines), {"version": number, "dry_run": dry_run, "visits": planned})

@@ -16,7 +16,7 @@ from trialmgr.protocol.loader import load_study
 from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies.actions import approve_version, propose_version, put_in_force
 from trialmgr.studies.models import StudyApproval, StudyVersion
-from trialmgr.studies.queries import NoStudyPublished, current_version, spans_of
+from trialmgr.studies.queries import current_version, spans_of
 
 
 def folder_argument(parser: ArgumentParser) -> None:
@@ -115,12 +115,7 @@ def _said(span: dict[str, str]) -> str:
 
 
 def show() -> Answer:
-    try:
-        version = current_version()
-    except NoStudyPublished:
-        raise NoStudyPublished(
-            "No study is in force yet: study publish DIR --as USERNAME proposes one, study approve puts it in force."
-        ) from None
+    version = current_version()
     facts = _facts(version.definition) | _of_version(version)
     shown = facts | {"in_force": "; ".join(_said(span) for span in _spans(version))}
     return Answer(tuple(f"{name.replace('_', ' ')}: {value}" for name, value in shown.items()), facts)

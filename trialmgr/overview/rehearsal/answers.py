@@ -82,7 +82,10 @@ class _Filling:
     values: dict[str, str] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     earliest: datetime.date | None = None
-    here: Scope | RowScope | None = None  # where the item at hand stands: the form, or a row of a group
+    here: Scope | RowScope = field(init=False)  # where the item at hand stands: the form, or a row of a group
+
+    def __post_init__(self) -> None:
+        self.here = self.scope
 
     def done(self) -> Answers:
         for section in self.form.sections:
@@ -171,7 +174,7 @@ class _Filling:
     def _usual(self, item: Item) -> float:
         profile, form = self.inventor.persona.profile, self.form.key
         if (rule := chosen(profile.follows, form, item.key)) is not None:
-            value = expressions.parse(rule).evaluate(self.here or self.scope)
+            value = expressions.parse(rule).evaluate(self.here)
             if isinstance(value, Decimal):
                 return float(value)
         if (rise := chosen(profile.rises, form, item.key)) is not None:

@@ -84,7 +84,7 @@ class ItemReader:
         if self.confirm:
             item["confirm_with_protocol"] = True
         self._remember(definition, item, codes, place)
-        items = [Noted(in_order_of(Item, restored(item, kept)), *notes)]
+        items: list[dict[str, Any]] = [Noted(in_order_of(Item, restored(item, kept)), *notes)]
         if definition.get("DataType") in _WITH_TIME:
             items.append(self._time_of(items[0], place))
         return items, checks

@@ -133,7 +133,8 @@ class DocumentWriter:
             *(_condition(form, item, item.ask_if) for form, _section, item in forms if item.ask_if is not None),
             *(_method(form, item) for form, _section, item in forms if item.is_derived),
         ]
-        return Element("MetaDataVersion", {"OID": self.version_oid, "Name": name_of(study.version, "1")}, children=children)
+        attributes = {"OID": self.version_oid, "Name": name_of(study.version, "1")}
+        return Element("MetaDataVersion", attributes, children=children)
 
     def _protocol(self) -> Element:
         references = [

@@ -120,8 +120,7 @@ class _Builder:
         parent.children.append(element)
 
     def _characters(self, text: str) -> None:
-        if self._open:
-            self._open[-1].text += text
+        self._open[-1].text += text
 
     def _tag(self, name: str) -> str:
         namespace, local, _prefix = _parts(name)

@@ -31,9 +31,7 @@ class Translations:
     def _pick(self, given: dict[str, str], language: str, other: str) -> str:
         if language in given:
             return given[language]
-        for substitute in (other, "", "de", *given):
-            if substitute in given:
-                break
+        substitute = next(name for name in (other, "", "de", *given) if name in given)
         self.stood_in[language, substitute] += 1
         return given[substitute]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import TypeAlias
 
 Answers: TypeAlias = Sequence[Decimal | None]
@@ -33,6 +33,14 @@ def total(answers: Answers) -> Decimal | None:
     """The sum; missing as soon as one answer is."""
     known = [answer for answer in answers if answer is not None]
     return sum(known, Decimal(0)) if len(known) == len(answers) else None
+
+
+def prorated(answers: Answers, allowed: int) -> Decimal | None:
+    """The sum, each of at most ``allowed`` missing answers taken as the mean of the others; whole, half up."""
+    known = [answer for answer in answers if answer is not None]
+    if not known or len(answers) - len(known) > allowed:
+        return None
+    return (sum(known, Decimal(0)) * len(answers) / len(known)).quantize(Decimal(1), rounding=ROUND_HALF_UP)
 
 
 def highest(answers: Answers) -> Decimal | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from trialmgr.protocol.scoring.function import Answers, ScoreFunction, bounds, highest, highest_of_all, total
+from trialmgr.protocol.scoring.function import Answers, ScoreFunction, bounds, highest, highest_of_all, prorated, total
 
 
 def _hdrs17_total(answers: Answers) -> Decimal | None:
@@ -13,9 +13,22 @@ def _hdrs17_total(answers: Answers) -> Decimal | None:
     return total([*answers[:15], Decimal(0) if weight == 3 else weight, *answers[16:]])
 
 
-def _ids_sr_total(answers: Answers) -> Decimal | None:
+def _ids_scored(answers: Answers) -> Answers:
     """Of appetite (11, 12) and of weight (13, 14) the higher answer counts; a form may ask one of each pair."""
-    return total([*answers[:10], highest(answers[10:12]), highest(answers[12:14]), *answers[14:]])
+    return [*answers[:10], highest(answers[10:12]), highest(answers[12:14]), *answers[14:]]
+
+
+def _ids_sr_total(answers: Answers) -> Decimal | None:
+    return total(_ids_scored(answers))
+
+
+def _ids_sr_total_prorated(answers: Answers) -> Decimal | None:
+    """At most a fifth of the 28 scored answers may be missing."""
+    return prorated(_ids_scored(answers), allowed=5)
+
+
+def _madrs_total_prorated(answers: Answers) -> Decimal | None:
+    return prorated(answers, allowed=1)
 
 
 def _qids_from_ids(answers: Answers) -> Decimal | None:
@@ -68,8 +81,22 @@ _YMRS_HIGHEST = (4, 4, 4, 4, 8, 8, 4, 8, 8, 4, 4)
 
 FUNCTIONS = (
     ScoreFunction("madrs_total", "1", "Montgomery and Asberg 1979", bounds(*[6] * 10), total),
+    ScoreFunction(
+        "madrs_total_prorated",
+        "1",
+        "Montgomery and Asberg 1979; one missing answer as the mean of the others, an assumption",
+        bounds(*[6] * 10),
+        _madrs_total_prorated,
+    ),
     ScoreFunction("hdrs17_total", "1", "Hamilton 1960, 17 items", bounds(*_HDRS17_HIGHEST), _hdrs17_total),
     ScoreFunction("ids_sr_total", "1", "Rush et al. 1996; ids-qids.org", bounds(*[3] * 30), _ids_sr_total),
+    ScoreFunction(
+        "ids_sr_total_prorated",
+        "1",
+        "Rush et al. 1996; up to five of 28 missing answers as the mean of the others, an assumption",
+        bounds(*[3] * 30),
+        _ids_sr_total_prorated,
+    ),
     ScoreFunction("qids_sr16_total", "1", "Rush et al. 2003; ids-qids.org", bounds(*[3] * 16), _qids_sr16_total),
     ScoreFunction("qids_from_ids", "1", "Rush et al. 2003; ids-qids.org", bounds(*[3] * 30), _qids_from_ids),
     ScoreFunction("cssrs_ideation", "1", "C-SSRS scoring guide, ideation score", bounds(*[1] * 5), _cssrs_ideation),

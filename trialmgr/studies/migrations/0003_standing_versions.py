@@ -9,6 +9,7 @@ BEFORE = "before approvals"
 
 
 def approve(apps: Apps, _schema_editor: Any) -> None:
+    version: Any
     version_history = apps.get_model("studies", "HistoricalStudyVersion")
     for version in apps.get_model("studies", "StudyVersion").objects.order_by("number"):
         was = version_history.objects.filter(id=version.pk, history_type="+").order_by("history_id").first()

@@ -72,6 +72,13 @@ class Command(RoomCommand):
             as_user=True,
         )
         yield Subcommand(
+            "plan-visits",
+            "Plan the visits that a newer version added, for participants whose phase has opened.",
+            amending.plan_visits,
+            amending.planning_arguments,
+            as_user=True,
+        )
+        yield Subcommand(
             "import",
             "Make a study folder of an ODM file or a REDCap data dictionary.",
             exchanging.import_folder,
