@@ -52,7 +52,7 @@ def acted(request: HttpRequest, form: ActForm, act: Callable[[], object]) -> boo
 
 
 def act_page(request: HttpRequest, form: ActForm, heading: str, **context: Any) -> HttpResponse:
-    """One thing a page. ``rows``: what it is about; ``caption``: above the heading; ``warning``, ``submit``, ``back``."""
+    """One act. ``rows``: what it is about; ``caption``: above the heading; ``warning``, ``submit``, ``back``."""
     return render(
         request, "randomization/act.html", {"form": form, "heading": heading, **context}, status=status_of(form)
     )

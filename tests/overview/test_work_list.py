@@ -28,7 +28,6 @@ from crf.actions import (
 )
 from crf.models import FormEntry
 from randomization.actions import activate_list, make_list
-from randomization.models import RandomizationList
 from randomization.policies import can_allocate
 from randomization.queries import in_screening, ready_to_randomise
 from tests import walk
