@@ -9,7 +9,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from trialmgr.protocol.expressions import (
+from trialmgr.protocol.expressions import parse
+from trialmgr.protocol.model import Form, Item, ItemType, Range, RowKey, Section, StudyDefinition
+from trialmgr.protocol.nodes import (
     Comparison,
     Constant,
     Holding,
@@ -18,9 +20,7 @@ from trialmgr.protocol.expressions import (
     Node,
     Presence,
     Reference,
-    parse,
 )
-from trialmgr.protocol.model import Form, Item, ItemType, Range, RowKey, Section, StudyDefinition
 from trialmgr.protocol.wording import Wording
 
 MOST_RADIOS = 12

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from io import BytesIO
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.core.files.uploadedfile import UploadedFile
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.html import format_html
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
@@ -90,7 +90,8 @@ def file(request: HttpRequest, number: str, slug: str, form: str, row: int, item
     """The file that a saved answer names: to keep, never to be shown by the browser as a page of this site."""
     place = form_place(person(request), number, slug, form)
     name, content = file_of(place, row, item)
-    return FileResponse(BytesIO(content), as_attachment=True, filename=name)
+    disposition = content_disposition_header(as_attachment=True, filename=name)
+    return HttpResponse(content, content_type="application/octet-stream", headers={"Content-Disposition": disposition})
 
 
 def _page(request: HttpRequest, sheet: Sheet) -> HttpResponse:

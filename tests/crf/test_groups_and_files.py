@@ -191,7 +191,7 @@ class TestAFile:
         assert saved().data["letter"] == f"sha256:{digest}/Brief van huisarts.pdf"
         assert PDF not in bytes(StoredFile.objects.get().sealed)
         answer = coordinator.client.get(f"{url}rows/1/files/letter/")
-        assert b"".join(answer.streaming_content) == PDF  # type: ignore[attr-defined]  # a FileResponse
+        assert answer.content == PDF
         assert answer["Content-Disposition"].startswith("attachment;")
         assert "Brief van huisarts.pdf" in coordinator.get(url)
 

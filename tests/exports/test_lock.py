@@ -10,7 +10,7 @@ from django.utils.translation import override
 from audit import verification
 from audit.acts import ActionRefused
 from audit.models import LedgerEntry, LedgerHead
-from crf.actions import raise_query
+from crf.actions import raise_query, store_file
 from crf.models import EligibilityDecision, FormEntry, GateDecision, Query, QueryMessage, Signature, Visit
 from exports import lock_triggers
 from exports.actions import lock_study, unlock_study
@@ -90,7 +90,7 @@ def test_plain_sql_is_refused_on_every_data_table(cast: Cast) -> None:
 
 
 def _note_what_can_happen(cast: Cast) -> None:
-    """A row in each table about an allocation."""
+    """A row in each table about an allocation, and a file."""
     allocation = Allocation.objects.select_related("participant__site").get()
     coordinator = cast.at(allocation.participant.site.code, Role.COORDINATOR)
     correct_stratum(by=coordinator, allocation=allocation, factor="site", corrected="LUMC", reason="seen there")
@@ -99,6 +99,8 @@ def _note_what_can_happen(cast: Cast) -> None:
     # No list of this trial reserves places, so no envelope can be entered: the row alone is wanted.
     use = EnvelopeUse(allocation=allocation, opened_at=allocation.allocated_at, opened_by="nurse", reason="down")
     deed(use.save)
+    entry = FormEntry.objects.filter(form_key="demographics").select_related("visit")[0]
+    store_file(by=coordinator, visit=entry.visit, form=entry.form, item="sex", name="a.pdf", content=b"%PDF")
 
 
 def _rows(table: str) -> int:

@@ -119,8 +119,8 @@ def _define_item(made: dict[str, Element], seen: Seen) -> None:
     attributes = {"OID": seen.oid, "Name": seen.oid, "DataType": seen.data_type}
     if seen.data_type == "text":
         attributes["Length"] = str(max(seen.longest, 200))
-    earlier = made.get(f"ItemDef {seen.oid}")
-    if earlier is None or earlier.get("DataType") == seen.data_type:
-        made[f"ItemDef {seen.oid}"] = Element("ItemDef", attributes)
-    else:
+    earlier = made.setdefault(f"ItemDef {seen.oid}", Element("ItemDef", attributes))
+    if earlier.get("DataType") == seen.data_type == "text":
+        earlier.attributes["Length"] = str(max(int(earlier.get("Length")), int(attributes["Length"])))
+    elif earlier.get("DataType") != seen.data_type:
         earlier.attributes |= {"DataType": "text", "Length": "2000"}
