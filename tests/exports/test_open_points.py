@@ -67,7 +67,8 @@ def test_a_required_form_that_was_not_started_at_a_visit_that_took_place_is_open
     visit = walk.visit_of(participant, "week_1")
     assert places(Kind.FORM_ABSENT) == []
     set_visit_day(by=cast.at(walk.SITE, Role.COORDINATOR), visit=visit, on=today())
-    assert places(Kind.FORM_ABSENT) == ["UMCG-001 week_1/madrs", "UMCG-001 week_1/ids_sr"]
+    forms = ("madrs", "ids_sr", "cgi", "cssrs_since")
+    assert places(Kind.FORM_ABSENT) == [f"UMCG-001 week_1/{form}" for form in forms]
 
 
 def test_the_end_form_is_owed_by_whoever_has_ended(cast: Cast) -> None:

@@ -44,7 +44,7 @@ def test_the_follow_up_year_of_a_non_responder_does_not_open(
     offer = reset_trd.form("cross_over_offer")
     coordinator.reads(offer.label.nl)
     coordinator.open(f"{casebook}visits/week_8/forms/{offer.key}/")
-    coordinator.answer(offer, {"co_offered": "yes", "co_accepted": "no"})
+    coordinator.answer(offer, {"co_offered": "yes", "co_accepted": "no", "co_declined": "burden"})
     coordinator.save_complete()
     investigator.open(f"{casebook}phases/cross_over/")
     investigator.sign_again("Dit besluit vastleggen")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from trialmgr.protocol.drafting import (
+    REPORT_FILE,
     Draft,
     ImportRefused,
     ImportReport,
@@ -15,11 +16,17 @@ from trialmgr.protocol.drafting import (
     placeholders,
     plain_key,
     save,
-    visit,
 )
 from trialmgr.protocol.yaml_writer import Noted
 
 TITLE_MISSING = 'the title has no letter; name the study, as in --title "Sleep and mood"'
+_SCREENING = {
+    "key": "screening",
+    "label": {"nl": "Screening", "en": "Screening"},
+    "phase": "screening",
+    "forms": ["eligibility"],
+    "confirm_with_protocol": True,
+}
 
 
 def start_study(folder: Path, title: str) -> ImportReport:
@@ -35,9 +42,11 @@ def start_study(folder: Path, title: str) -> ImportReport:
         "short_title": title,
         "title": in_both(title),
         "public_title": in_both(title),
-        "visits": [visit("screening", {"nl": "Screening", "en": "Screening"}, ["eligibility"])],
+        "visits": [_SCREENING],
     }
     forms: list[dict[str, Any]] = [
         Noted(dict(eligibility_form("eligibility")), "The criteria stand in study.yaml, under eligibility.")
     ]
-    return save(Draft(study, [], forms, Notices()), folder, title)
+    report = save(Draft(study, [], forms, Notices()), folder, title)
+    (folder / REPORT_FILE).unlink()  # nothing was imported
+    return report
