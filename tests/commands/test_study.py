@@ -240,6 +240,9 @@ class TestMigrate:
             "    would ask: The pulse is high.",
         ]
         assert FormEntry.objects.get(pk=entry.pk).study_version.number == 1
+        walk.fill(cast, entry.visit, "demographics")
+        other = called("study", "migrate", "2", "--form", "demographics", "--dry-run", "--as", "data_manager").out
+        assert ("moves" in other, "otherwise" in other) == (True, False)
         done = called(*own, "--reason", "amendment 9", "--json").answer
         assert [line["moves"] for line in done["entries"]] == [True]
         assert FormEntry.objects.get(pk=entry.pk).study_version.number == 2

@@ -42,7 +42,7 @@ def plan(reset_trd: StudyDefinition) -> tuple[Table, ...]:
 
 
 def test_every_form_has_a_table_after_those_of_the_trial(plan: tuple[Table, ...], reset_trd: StudyDefinition) -> None:
-    names = [each.name for each in plan if each.group is None]
+    names = [each.name for each in plan if not each.group]
     forms = [f"form_{form.key}.csv" for form in reset_trd.forms]
     assert names[:2] == ["participants.csv", "allocation.csv"]
     assert names[-len(forms) - 1 : -1] == forms
