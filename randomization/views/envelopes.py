@@ -35,8 +35,8 @@ def envelope(request: HttpRequest, number: str) -> HttpResponse:
         caption=number,
         rows=[{"key": _("Wanting now, and noted"), "value": "\n".join(wanting)}] if wanting else [],
         warning=_(
-            "Only for an envelope that was opened while the system was down. For good the participant gets the place of "
-            "the list that this envelope holds."
+            "Only for an envelope that was opened while the system was down. For good the participant gets the place "
+            "of the list that this envelope holds."
         ),
         submit=_("Enter the envelope"),
         back=reverse("participants:detail", args=[number]),

@@ -117,8 +117,9 @@ def _links(url: str, answer: Answer) -> Iterator[str]:
 def guesses(definition: StudyDefinition, participants: Sequence[str], people: Iterable[str]) -> dict[str, list[str]]:
     """By address: every participant, visit and form of the definition, those of either arm among them.
 
-    Under a form the first of ``participants`` stand for all; ``crf:entry`` and ``api:entry`` are asked for each form at
-    each visit, the others for each form where it belongs and, at one visit, for every form.
+    Under a form the first of ``participants`` stand for all. Each form is asked for where it belongs and, at one visit,
+    every form; ``crf:entry`` and ``api:entry`` at each visit for one form that reveals the allocation and one that does
+    not as well.
     """
     places: dict[str, Sequence[object]] = {
         "number": [*participants, "UMCG-999"],
@@ -130,6 +131,7 @@ def guesses(definition: StudyDefinition, participants: Sequence[str], people: It
         "token": ["guess"],
         "place": ["trial", "UMCG"],
         "name": ["allocation.csv", "codebook.csv", "session_ect.csv", "manifest.json"],
+        "extension": [1],
         "row": [1],
         "n": [1],
         "query": [1],
@@ -157,7 +159,7 @@ def _slugs(definition: StudyDefinition) -> Iterator[str]:
     for visit in definition.visits:
         yield visit.key
         if visit.repeat:
-            last = len(visit.repeat.days)
+            last = len(visit.occurrences())
             yield from (f"{visit.key}-{ordinal}" for ordinal in (1, last, last + 1))
     yield "nothing"
 
@@ -172,10 +174,15 @@ def _visits_and_forms(address: Address, definition: StudyDefinition) -> Iterator
     elif "form" not in address.arguments:
         yield from ((slug, "") for slug in _slugs(definition))
     elif address.name in {"crf:entry", "api:entry"}:
-        yield from itertools.product(_slugs(definition), [form.key for form in definition.forms])
-    else:
+        yield from itertools.product(_slugs(definition), _one_of_each(definition))
+    if "form" in address.arguments:
         yield from ((_first(visit), form) for visit in definition.visits for form in visit.forms)
         yield from (("baseline", form.key) for form in definition.forms)
+
+
+def _one_of_each(definition: StudyDefinition) -> list[str]:
+    """A form that reveals the allocation and one that does not."""
+    return [next(form.key for form in definition.forms if form.reveals_allocation is each) for each in (True, False)]
 
 
 def _item(definition: StudyDefinition, form: str) -> str:
