@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import uuid
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, Protocol, TypeVar
@@ -93,6 +94,7 @@ class ActionInfo:
 
 ACTIONS: dict[str, ActionInfo] = {}
 _lock_guards: list[Callable[[], None]] = []
+_surroundings: list[Callable[[], AbstractContextManager[None]]] = []
 _current: ContextVar[Act | None] = ContextVar("audit.act", default=None)
 
 
@@ -100,6 +102,12 @@ def refuse_when(guard: Callable[[], None]) -> None:
     """Register the question "is the study locked?", which a later room answers by raising ``ActionRefused``."""
     if guard not in _lock_guards:
         _lock_guards.append(guard)
+
+
+def surround_with(context: Callable[[], AbstractContextManager[None]]) -> None:
+    """Register what stands around each act as a whole, such as reading once what does not change within it."""
+    if context not in _surroundings:
+        _surroundings.append(context)
 
 
 def current_act() -> Act:
@@ -149,7 +157,10 @@ def action(
                 act.id = outer.id
             token = _current.set(act)
             try:
-                with transaction.atomic():
+                with ExitStack() as around:
+                    for context in _surroundings:
+                        around.enter_context(context())
+                    around.enter_context(transaction.atomic())
                     _ask_guards(works_when_locked)
                     result = function(*args, **kwargs)
                     _close(act, outer)

@@ -7,9 +7,11 @@ class StudiesConfig(AppConfig):
 
     def ready(self) -> None:
         from audit import verification
-        from audit.acts import refuse_when
+        from audit.acts import refuse_when, surround_with
         from trialmgr.studies.policies import check_not_locked
+        from trialmgr.studies.queries import one_version
         from trialmgr.studies.verification import approval_faults
 
         verification.register("study versions", approval_faults)
         refuse_when(check_not_locked)
+        surround_with(one_version)
