@@ -15,9 +15,11 @@ from audit.verification import tracked_models, verify
 from crf.models import FormEntry, QueryMessage
 from exports.actions import unlock_study
 from randomization.models import Allocation, ListRow
+from tests import walk
 from tests.audit.recipes import RECIPES, the
 from tests.audit.staging import deed, sql, without_triggers
 from trialmgr.overview.rehearsal.cast import Cast
+from trialmgr.participants.actions import save_contact
 from trialmgr.people.permissions import Role
 from trialmgr.studies.models import StudyVersion
 
@@ -29,6 +31,14 @@ TELLING_ACTS = (
     "items.verified",
     "entry.signed",
     "casebook.thawed",
+    "allocation.countersigned",
+    "stratum.corrected",
+    "code_break.noticed",
+    "cap.set",
+    "hold.lifted",
+    "contact.saved",
+    "list.extension_activated",
+    "envelope.entered",
     "role.ended",
 )
 
@@ -42,6 +52,9 @@ def world(cast: Cast) -> None:
     unlock_study(by=the(cast, Role.DATA_MANAGER), reason="the trial goes on")
     for name in TELLING_ACTS:
         RECIPES[name](cast)()
+    for other_person in ("", "twins"):
+        person, by = walk.registered(cast, "LUMC"), cast.at("LUMC", Role.COORDINATOR)
+        save_contact(by=by, participant=person, details={"email": "both@example.org"}, other_person=other_person)
 
 
 def refused(statement: str) -> None:
