@@ -35,6 +35,15 @@ USUAL = {
     "ae_serious": "no",
     "ae_ongoing": "no",
     "ae_term": "hoofdpijn",
+    "cs_*": "no",
+    "kf_extra": "no",
+    "kf_blood": "no",
+    "kb_used": "no",
+    "kb_bladder": "no",
+    "kb_liver": "no",
+    "k[abf]_*": "0",
+    "moca_points": "28",
+    "benzodiazepine": "no",
 }
 
 
@@ -119,10 +128,19 @@ def give(page: Page, item: Item, value: str) -> None:
             for part, text in (("day", day), ("month", month), ("year", year)):
                 page.locator(f'[name="{name}.{part}"]').fill(text)
         case ItemType.YES_NO | ItemType.CHOICE | ItemType.MULTI_CHOICE:
-            for code in value.split():
-                page.locator(f'[name="{name}"][value="{code}"]').check()
+            _choose(page, name, value.split())
         case _:
             page.locator(f'[name="{name}"]').fill(value)
+
+
+def _choose(page: Page, name: str, codes: list[str]) -> None:
+    """From buttons or boxes; a long code list is a menu."""
+    menu = page.locator(f'select[name="{name}"]')
+    if menu.count():
+        menu.select_option(codes)
+        return
+    for code in codes:
+        page.locator(f'[name="{name}"][value="{code}"]').check()
 
 
 def usual(item: Item, day: datetime.date) -> str:
