@@ -106,8 +106,7 @@ def refuse_when(guard: Callable[[], None]) -> None:
 
 def surround_with(context: Callable[[], AbstractContextManager[None]]) -> None:
     """Register what stands around each act as a whole, such as reading once what does not change within it."""
-    if context not in _surroundings:
-        _surroundings.append(context)
+    _surroundings.append(context)
 
 
 def current_act() -> Act:

@@ -46,10 +46,13 @@ def _values(allocations: Collection[Allocation]) -> dict[int, dict[str, str]]:
     entries = FormEntry.objects.filter(
         visit__participant__in=[each.participant_id for each in allocations], form_key__in=forms, occurrence=1
     ).standing()
+    items: dict[str, list[str]] = defaultdict(list)
+    for source in wanted:
+        place, _dot, item = source.rpartition(".")
+        items[place].append(item)
     found: dict[int, dict[str, str]] = defaultdict(dict)
     for entry in entries.select_related("visit__participant"):
-        prefix = f"{entry.visit.slug}.{entry.form_key}."
-        for source in wanted:
-            if source.startswith(prefix):
-                found[entry.visit.participant_id][source] = entry.data.get(source.removeprefix(prefix)) or ""
+        place = f"{entry.visit.slug}.{entry.form_key}"
+        known = {f"{place}.{item}": entry.data.get(item) or "" for item in items[place]}
+        found[entry.visit.participant_id].update(known)
     return found

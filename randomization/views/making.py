@@ -86,14 +86,14 @@ def _acts_of_making(user: User, listed: RandomizationList) -> list[dict[str, str
 
 
 def _acts_of_activating(user: User, listed: RandomizationList) -> list[dict[str, str]]:
-    if not user.may("lists.activate"):
-        return []
+    waiting_ones = listed.extensions.filter(activated_at=None).exclude(made_by=user)
     return [
         {
             "label": _("Activate extension %(number)s") % {"number": waiting.number},
             "url": reverse("randomization:activate_extension", args=[listed.number, waiting.number]),
         }
-        for waiting in listed.extensions.filter(activated_at=None).exclude(made_by=user)
+        for waiting in waiting_ones
+        if user.may("lists.activate")
     ]
 
 

@@ -109,3 +109,10 @@ def test_the_guide_can_be_read_and_typed_in_a_quarter_of_an_hour() -> None:
     prose = re.sub(r"^```.*?^```", "", guide, flags=re.S | re.M)
     typed = sum(len(step.text) for step in steps() if step.file) / 3
     assert len(prose.split()) / 200 + typed / 200 < 15
+
+
+def test_a_study_without_a_name_is_not_begun(db: None, tmp_path: Path) -> None:
+    told = called("study", "new", str(tmp_path / "new"), "--title", "!!")
+    assert told.code == 1
+    assert "name the study" in told.err
+    assert not (tmp_path / "new").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 
 import pytest
+from django.utils.translation import override
 
 from audit.acts import ActionRefused
 from crf.actions import decide_gate, freeze, judge_eligibility, save_entry, set_visit_day, sign_entry
@@ -158,7 +159,7 @@ class TestGate:
 
     def test_who_responded_is_not_offered_the_other_treatment(self, cast: Cast) -> None:
         participant = walk.in_follow_up(cast)
-        with pytest.raises(ActionRefused, match="has opened another phase"):
+        with override("en"), pytest.raises(ActionRefused, match="has opened another phase"):
             decide_gate(by=the(cast, Role.INVESTIGATOR), participant=participant, phase="cross_over")
 
     def test_it_is_decided_once(self, cast: Cast) -> None:

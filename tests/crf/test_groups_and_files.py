@@ -20,10 +20,13 @@ from audit.acts import ActionRefused
 from audit.models import LedgerEntry
 from crf.actions import EntryRefused, register_participant, save_entry, set_visit_day, store_file, verify_items
 from crf.layout import item_label, laid_out
+from crf.lookup import StoredValues
 from crf.models import FormEntry, StoredFile, Visit
+from exports.dataset import write_dataset
 from exports.plans import form_tables
 from tests.amendments import amended, new_item, put_in_force
 from tests.api_caller import Caller
+from tests.audit.staging import lock_the_study
 from tests.crf.pages import Reader, boxes, form_url
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.actions import record_consent
@@ -256,6 +259,23 @@ def test_every_row_that_stands_is_laid_out_and_at_most_one_more(rows: set[int], 
 def _form() -> Form:
     definition = load_study(Path(settings.TRIALMGR_STUDIES) / "reset_trd")
     return amended(definition, vital_signs=with_everything).form("vital_signs")
+
+
+def test_a_release_holds_the_rows_and_the_files(coordinator: Reader, url: str, visit: Visit, tmp_path: Path) -> None:
+    sent = boxes({"trials.1.drug": "lithium", "trials.2.drug": "quetiapine"})
+    coordinator.send(url, sent | {"item.letter": SimpleUploadedFile("Brief.PDF", PDF)})
+    write_dataset(tmp_path, lock_the_study(), with_allocation=True)
+    rows = (tmp_path / "form_vital_signs__trials.csv").read_text("utf-8-sig").splitlines()
+    assert [row.split(",")[8:10] for row in rows] == [["group_row", "drug"], ["1", "lithium"], ["2", "quetiapine"]]
+    assert (tmp_path / f"file_{hashlib.sha256(PDF).hexdigest()}.pdf").read_bytes() == PDF
+    assert str(StoredFile.objects.get()).startswith(visit.participant.number)
+
+
+def test_rows_are_counted_from_another_form(coordinator: Reader, url: str, visit: Visit) -> None:
+    coordinator.send(url, boxes({"trials.1.drug": "lithium"}))
+    stored = StoredValues(visit.participant)
+    assert stored.keys("screening", "vital_signs") == ("trials.1.drug", "letter_count")
+    assert stored.keys("baseline", "vital_signs") is None
 
 
 def test_a_file_comes_and_goes_over_the_api(cast: Cast, visit: Visit) -> None:

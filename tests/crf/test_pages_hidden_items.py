@@ -46,6 +46,7 @@ def test_its_history_and_its_queries_are_refused(signed_in: SignedIn, cast: Cast
     rater, monitor = Reader(signed_in, cast, Role.RATER), Reader(signed_in, cast, Role.MONITOR)
     row = f"{form_url(visit, 'madrs')}rows/1/"
     rater.get(f"{row}history/{HIDDEN}/", 403)
+    rater.get(f"{row}files/{HIDDEN}/", 403)
     assert "Pessimistic" not in rater.get(f"{row}history/")
     monitor.get(f"{row}queries/raise/{HIDDEN}/", 403)
     assert "Pessimistic" not in monitor.get(f"{row}verify/")

@@ -50,6 +50,7 @@ def test_a_list_is_extended_on_one_page_and_activated_on_another(cast: Cast, ent
     sent = {"to": "210", "strata": "site=UMCG=220\n\n site=LUMC=230", "reason": "recruitment goes on"}
     assert one.post("/randomization/1/extend/", sent)["Location"] == "/randomization/1/"
     extension = ListExtension.objects.get()
+    assert str(extension) == f"{extension.list}, extension 1"
     assert extension.lengths["site=AUMC"] == 210
     assert (extension.lengths["site=UMCG"], extension.lengths["site=LUMC"]) == (220, 230)
     url = "/randomization/1/extensions/1/activate/"

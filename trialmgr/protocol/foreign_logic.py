@@ -121,15 +121,11 @@ def negated(expression: str) -> str:
 
 def _closes_at_end(text: str) -> bool:
     """Whether the bracket that opens the text is closed by its last sign."""
-    depth, quoted = 0, False
-    if not text.startswith("("):
-        return False
-    for place, sign in enumerate(text):
+    quoted, depths = False, [0]
+    for sign in text:
         quoted = quoted is not (sign == "'")
-        depth += 0 if quoted else {"(": 1, ")": -1}.get(sign, 0)
-        if depth == 0:
-            return place == len(text) - 1
-    return False
+        depths.append(depths[-1] + (0 if quoted else {"(": 1, ")": -1}.get(sign, 0)))
+    return text.startswith("(") and 0 not in depths[1:-1] and depths[-1] == 0
 
 
 @lru_cache(maxsize=1)
