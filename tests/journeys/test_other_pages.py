@@ -85,6 +85,34 @@ def _keeps_sites(administrator: Reader) -> None:
     administrator.look()
 
 
+ALLOCATED = {
+    Role.COORDINATOR: ("randomise/envelope/", "allocation/correct/", "allocation/in-error/"),
+    Role.INVESTIGATOR: ("allocation/in-error/sign/", "code-break/"),
+}
+TRIAL_WIDE = {
+    Role.UNBLINDED_STATISTICIAN: (
+        *(f"/randomization/{page}/" for page in ("balance", "description", "compare", "import")),
+        *(f"/randomization/1/{page}/" for page in ("extend", "envelopes", "extensions/1/activate")),
+        *("/study/", "/study/1/", "/study/1/approve/"),
+    ),
+    Role.DATA_MANAGER: (
+        *("/code-breaks/", "/code-breaks/1/notice/", "/randomization/limits/"),
+        *(f"/randomization/limits/trial/{page}/" for page in ("cap", "hold", "hold/end")),
+    ),
+}
+
+
+def test_what_can_happen_to_an_allocation_has_a_page_each(one_day: Trial, hire: Hire) -> None:
+    number = one_day.prepare("much_noted")
+    for role in (*ALLOCATED, *TRIAL_WIDE):
+        reader = hire(one_day, role)
+        reader.sign_in()
+        own = [f"/participants/{number}/{page}" for page in ALLOCATED.get(role, ())]
+        for page in (*own, *TRIAL_WIDE.get(role, ())):
+            reader.open(page)
+            reader.look()
+
+
 def test_one_makes_a_list_and_another_activates_it(one_day: Trial, hire: Hire) -> None:
     statistician = hire(one_day, Role.UNBLINDED_STATISTICIAN)
     statistician.sign_in()

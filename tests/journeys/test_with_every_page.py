@@ -15,7 +15,13 @@ pytestmark = pytest.mark.journey
 NO_PAGE = {
     "overview:set_language": "answers with a redirect",
     "overview:trail_export": "answers with a file",
+    "crf:file": "answers with a file",
     "exports:file": "answers with a file",
+    "randomization:balance_csv": "answers with a file",
+    "randomization:compare_file": "answers with a file",
+    "randomization:compare_step": "answers with a part of a page",
+    "randomization:confirmation": "answers with a file",
+    "randomization:description_file": "answers with a file",
     "mfa_download_recovery_codes": "answers with a file",
 }
 

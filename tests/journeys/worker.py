@@ -18,6 +18,7 @@ from django.conf import settings  # noqa: E402
 
 from tests import walk  # noqa: E402
 from tests.conftest import PASSWORD  # noqa: E402
+from tests.matrix.house import note_what_can_happen, wait_for_extension  # noqa: E402
 from trialmgr.overview.rehearsal.cast import set_up, standing_cast  # noqa: E402
 from trialmgr.overview.rehearsal.trial import rehearse  # noqa: E402
 from trialmgr.participants.models import Participant  # noqa: E402
@@ -54,6 +55,15 @@ def not_responding() -> str:
     return _number(participant)
 
 
+def much_noted() -> str:
+    """A randomised participant whose code was broken and who is flagged as randomised in error; a list to extend."""
+    cast = standing_cast()
+    participant = walk.randomised(cast)
+    note_what_can_happen(cast, participant)
+    wait_for_extension(cast)
+    return _number(participant)
+
+
 def _number(participant: Participant) -> str:
     return participant.number
 
@@ -61,7 +71,7 @@ def _number(participant: Participant) -> str:
 def main(name: str, day: str = "") -> None:
     """Print, as JSON, what the command gives. ``day``: on which it is done; today where there is none."""
     commands: dict[str, Callable[[], str]] = {
-        command.__name__: command for command in (people, rehearsed, screened, not_responding)
+        command.__name__: command for command in (people, rehearsed, screened, not_responding, much_noted)
     }
     noon = datetime.time(12, tzinfo=datetime.UTC)
     with contextlib.ExitStack() as stack:

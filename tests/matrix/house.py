@@ -65,8 +65,8 @@ def build(cast: Cast) -> House:
     fill(cast, visit_of(participant, "log"), "adverse_event")
     entry = FormEntry.objects.get(visit__participant=participant, visit__key="baseline", form_key="madrs")
     raise_query(by=cast.at("", Role.MONITOR), entry=entry, item="madrs_total", text="Is this right?")
-    _note_what_can_happen(cast, participant)
-    _extension(cast)
+    note_what_can_happen(cast, participant)
+    wait_for_extension(cast)
     house = House(participant)
     for letter, (role, site) in WHO.items():
         person = cast.people.get((role, site)) or _monitor_of(cast, site)
@@ -74,13 +74,13 @@ def build(cast: Cast) -> House:
     return house
 
 
-def _note_what_can_happen(cast: Cast, participant: Participant) -> None:
+def note_what_can_happen(cast: Cast, participant: Participant) -> None:
     """The code was broken and the allocation is flagged; neither has been answered."""
     break_code(by=cast.at("UMCG", Role.TREATING_TEAM), participant=participant, reason="fainted")
     flag_in_error(by=cast.at("UMCG", Role.COORDINATOR), allocation=participant.allocation, reason="was not eligible")
 
 
-def _extension(cast: Cast) -> None:
+def wait_for_extension(cast: Cast) -> None:
     extend_list(
         by=cast.at("", Role.UNBLINDED_STATISTICIAN),
         listed=RandomizationList.objects.get(number=1),
