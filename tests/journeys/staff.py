@@ -76,8 +76,12 @@ class Member(Reader):
             self.has_signed_again = True
             if look:
                 self.look(look)
-            self.page.locator("[name=password]").fill(PASSWORD)
-            self.press({"nl": "Doorgaan", "en": "Continue"}[self.language])
+            self.go_on_by_password()
+
+    def go_on_by_password(self) -> None:
+        """On the page that asks to sign in again."""
+        self.page.locator("[name=password]").fill(PASSWORD)
+        self.press({"nl": "Doorgaan", "en": "Continue"}[self.language])
 
     # --- the casebook ---------------------------------------------------------------------------------------------
 
