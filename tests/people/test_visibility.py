@@ -121,3 +121,8 @@ def test_what_the_roles_of_this_study_see(reset_trd: StudyDefinition) -> None:
     assert sight_of(reset_trd, [Role.ADMINISTRATOR]).forms == frozenset()
     assert blinded_roles(reset_trd) == {Role.RATER, Role.STATISTICIAN, Role.ADMINISTRATOR}
     assert {role.key for role in reset_trd.roles} == set(Role)
+
+
+@given(definitions(), st.sets(st.sampled_from(ROLES)))
+def test_with_a_role_that_the_study_does_not_name_nothing_is_seen(definition: StudyDefinition, held: set[str]) -> None:
+    assert sight_of(definition, held | {"stranger"}) == NOTHING

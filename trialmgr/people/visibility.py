@@ -33,10 +33,14 @@ NOTHING = Sight(blinded=True, forms=frozenset())
 
 
 def sight_of(definition: StudyDefinition, roles: Iterable[str]) -> Sight:
-    """What these roles together see. Blinded as soon as one of them is: roles are never mixed to see more."""
-    held = [definition.role(role) for role in sorted(set(roles))]
-    if not held:
+    """What these roles together see. Blinded as soon as one of them is: roles are never mixed to see more.
+
+    A role that the study does not name sees nothing, for nobody said whether it is blinded.
+    """
+    known, wanted = {role.key: role for role in definition.roles}, set(roles)
+    if not wanted or not wanted <= known.keys():
         return NOTHING
+    held = [known[role] for role in wanted]
     blinded = any(role.blinded for role in held)
     forms = {form.key for form in definition.forms for role in held if _sees(role.key, role.sees, form)}
     revealing = {form.key for form in definition.forms if form.reveals_allocation}
