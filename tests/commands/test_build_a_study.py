@@ -12,6 +12,8 @@ import pytest
 from django.conf import settings
 
 from tests.commands.calling import called
+from tests.conftest import PASSWORD
+from tests.installation import installation
 from trialmgr.protocol.evaluation import evaluate_entry
 from trialmgr.protocol.loader import load_study
 
@@ -103,12 +105,42 @@ def test_the_form_of_the_guide_has_twenty_questions_that_skip_and_score() -> Non
     assert [warning.check_key for warning in judged.warnings] == ["drinks_much"]
 
 
-def test_the_guide_can_be_read_and_typed_in_a_quarter_of_an_hour() -> None:
-    """Words to read at 200 a minute, and signs to type at 200 a minute, with two thirds of the form copied."""
-    guide = GUIDE.read_text("utf-8")
-    prose = re.sub(r"^```.*?^```", "", guide, flags=re.S | re.M)
-    typed = sum(len(step.text) for step in steps() if step.file) / 3
-    assert len(prose.split()) / 200 + typed / 200 < 15
+FIRST_PAGE = """
+import django; django.setup()
+from django.test import Client
+from trialmgr.people.models import User
+for user in User.objects.all():
+    client = Client(headers={"host": "127.0.0.1"})
+    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    assert client.get("/").status_code == 200, user
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("walked")
+def test_the_study_of_the_guide_is_put_in_force_by_two_people_in_an_empty_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commands of its last section. One of the two holds a role that the new study does not name."""
+    monkeypatch.setenv("TRIALMGR_NEW_PASSWORD", PASSWORD)
+    people = {"dirk": "data_manager", "ulla": "unblinded_statistician"}
+    commands = [shlex.split(step.command)[1:] for step in steps() if step.command]
+    last = [command for command in commands if command[2] in _NEEDS_PEOPLE]
+    named = dict(zip(("USERNAME", "SOMEBODY_ELSE"), people, strict=True)) | {FOLDER: str(tmp_path / FOLDER)}
+    with installation(tmp_path) as site:
+        site.run("manage.py", "people", "create-administrator", "anna", *_account("Anna"), "--no-input")
+        for username, role in people.items():
+            site.run("manage.py", "people", "create", username, *_account(username), "--no-input", "--as", "anna")
+            site.run("manage.py", "people", "grant", username, role, "--as", "anna")
+        assert [command[2] for command in last] == list(_NEEDS_PEOPLE)
+        for command in last:
+            site.run(*(named.get(word, word) for word in command))
+        assert "Alcohol and mood" in site.run("manage.py", "study", "show")
+        site.run("-c", FIRST_PAGE)
+
+
+def _account(first_name: str) -> tuple[str, ...]:
+    return "--first-name", first_name, "--last-name", "Voorbeeld", "--email", f"{first_name.lower()}@example.org"
 
 
 def test_a_study_without_a_name_is_not_begun(db: None, tmp_path: Path) -> None:
