@@ -274,7 +274,7 @@ def test_a_release_holds_the_rows_and_the_files(coordinator: Reader, url: str, v
 def test_rows_are_counted_from_another_form(coordinator: Reader, url: str, visit: Visit) -> None:
     coordinator.send(url, boxes({"trials.1.drug": "lithium"}))
     stored = StoredValues(visit.participant)
-    assert stored.keys("screening", "vital_signs") == ("trials.1.drug", "letter_count")
+    assert set(stored.keys("screening", "vital_signs") or ()) == {"trials.1.drug", "letter_count"}
     assert stored.keys("baseline", "vital_signs") is None
 
 
