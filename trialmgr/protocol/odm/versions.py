@@ -10,20 +10,10 @@ from dataclasses import dataclass
 
 from trialmgr.protocol.drafting import ImportRefused
 from trialmgr.protocol.odm.clinical import metadata_of
-from trialmgr.protocol.odm.elements import Element
+from trialmgr.protocol.odm.elements import ORDER, Element
 from trialmgr.protocol.odm.source import OdmSource
 
-_DEFINITIONS = (
-    "StudyEventDef",
-    "FormDef",
-    "ItemGroupDef",
-    "ItemDef",
-    "CodeList",
-    "ImputationMethod",
-    "Presentation",
-    "ConditionDef",
-    "MethodDef",
-)
+_DEFINITIONS = tuple(tag for tag in ORDER["MetaDataVersion"] if tag not in ("Include", "Protocol"))
 
 
 @dataclass(frozen=True, slots=True)
