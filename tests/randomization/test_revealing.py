@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from audit.acts import ActionRefused
 from audit.models import LedgerEntry
-from randomization import actions, policies
+from randomization import actions
 from randomization.actions import revealing
 from randomization.envelopes import envelope_name
 from randomization.models import ListRow, RandomizationList
@@ -45,7 +45,7 @@ Lock = Callable[[], None]
 def lock(monkeypatch: pytest.MonkeyPatch) -> Lock:
     """The study counts as locked, with whatever is still open."""
     standing = StudyLock(locked_at=timezone.now(), locked_by="N. N.", reason="end")
-    return lambda: monkeypatch.setattr(policies, "open_lock", lambda: standing)
+    return lambda: monkeypatch.setattr("randomization.policies.lists.open_lock", lambda: standing)
 
 
 def verify(folder: Path, *more: str, allocations: str = "allocations.csv") -> tuple[int, str]:
