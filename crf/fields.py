@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from trialmgr.protocol.expressions import parse
 from trialmgr.protocol.model import Form, Item, ItemType, Range, RowKey, Section, StudyDefinition
-from trialmgr.protocol.nodes import (
+from trialmgr.protocol.expressions.nodes import (
     Comparison,
     Constant,
     Holding,

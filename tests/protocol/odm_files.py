@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from trialmgr.protocol.drafting import Draft, ImportReport
-from trialmgr.protocol.importing import import_study
-from trialmgr.protocol.odm.reading import draft_of
-from trialmgr.protocol.odm.source import source_of
+from trialmgr.protocol.exchange.drafting import Draft, ImportReport
+from trialmgr.protocol.exchange.importing import import_study
+from trialmgr.protocol.exchange.odm.reading import draft_of
+from trialmgr.protocol.exchange.odm.source import source_of
 
 SHIPPED = Path(__file__).parents[1] / "data" / "odm"
 NAMESPACE = "http://www.cdisc.org/ns/odm/v1.3"

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.protocol.odm_files import draft, one_form, told
-from trialmgr.protocol.drafting import Draft, ImportRefused, Keys, Notice, plain_code, plain_key, save
+from trialmgr.protocol.exchange.drafting import Draft, ImportRefused, Keys, Notice, plain_code, plain_key, save
+from trialmgr.protocol.exchange.yaml_writer import Noted, yaml_text
 from trialmgr.protocol.yaml_source import read_source
-from trialmgr.protocol.yaml_writer import Noted, yaml_text
 
 TEXT = st.text(max_size=40).filter(lambda text: text == text.rstrip("\n") and "\ufeff" not in text)
 

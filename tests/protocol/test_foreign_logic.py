@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trialmgr.protocol.exchange.foreign_logic import CannotTranslate, Known, calculation, condition, negated
 from trialmgr.protocol.expressions import Path, parse
-from trialmgr.protocol.foreign_logic import CannotTranslate, Known, calculation, condition, negated
 from trialmgr.protocol.values import Value
 
 CODES = {"1": "1", "2": "2", "10": "10"}

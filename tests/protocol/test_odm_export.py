@@ -18,11 +18,11 @@ from odmlib.oid_generator import create_oid_checker
 from tests.protocol.odm_files import draft, imported, told
 from tests.protocol.small_study import write
 from trialmgr.protocol import studies
-from trialmgr.protocol.drafting import ImportRefused, in_both
+from trialmgr.protocol.exchange.drafting import ImportRefused, in_both
+from trialmgr.protocol.exchange.odm.writing import definition_of, odm_of
 from trialmgr.protocol.expressions import RESERVED
 from trialmgr.protocol.loader import load_study
 from trialmgr.protocol.model import StudyDefinition
-from trialmgr.protocol.odm.writing import definition_of, odm_of
 
 STUDIES = sorted(path.parent for path in Path(studies.__path__[0]).glob("*/study.yaml"))
 

@@ -10,9 +10,9 @@ import pytest
 
 from tests.protocol.odm_files import items_of, told
 from trialmgr.protocol.check import check_study
-from trialmgr.protocol.drafting import Draft, ImportRefused, ImportReport
-from trialmgr.protocol.importing import import_study
-from trialmgr.protocol.redcap import draft_of, read_rows
+from trialmgr.protocol.exchange.drafting import Draft, ImportRefused, ImportReport
+from trialmgr.protocol.exchange.importing import import_study
+from trialmgr.protocol.exchange.redcap import draft_of, read_rows
 
 DICTIONARY = Path(__file__).parents[1] / "data" / "redcap" / "sleep_study_DataDictionary.csv"
 HEADER = (

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trialmgr.protocol.evaluation import RowScope, Scope, canonical, derived_value, truth_of
-from trialmgr.protocol.expression_rules import eligibility_home
-from trialmgr.protocol.findings import items_of, parts_of
+from trialmgr.protocol.integrity.findings import items_of, parts_of
+from trialmgr.protocol.integrity.rules import eligibility_home
 from trialmgr.protocol.loader import ReadStudy, read_study
 from trialmgr.protocol.model import Example, Form, Item, Part, Section, StudyDefinition
 from trialmgr.protocol.previous import PREVIOUS, occurrence

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from trialmgr.protocol import integrity
-from trialmgr.protocol.findings import Finding
+from trialmgr.protocol.integrity.findings import Finding
 from trialmgr.protocol.model import StudyDefinition
 from trialmgr.protocol.type_faults import place_of, type_errors
 from trialmgr.protocol.yaml_source import DocumentPath, Place, Scalar, StudyError, YamlSource, read_source

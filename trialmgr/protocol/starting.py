@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from trialmgr.protocol.drafting import (
+from trialmgr.protocol.exchange.drafting import (
     REPORT_FILE,
     Draft,
     ImportRefused,
@@ -17,7 +17,7 @@ from trialmgr.protocol.drafting import (
     plain_key,
     save,
 )
-from trialmgr.protocol.yaml_writer import Noted
+from trialmgr.protocol.exchange.yaml_writer import Noted
 
 TITLE_MISSING = 'the title has no letter; name the study, as in --title "Sleep and mood"'
 _SCREENING = {

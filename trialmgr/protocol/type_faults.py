@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from trialmgr.protocol.findings import types_in
+from trialmgr.protocol.integrity.findings import types_in
 from trialmgr.protocol.model import Part
 from trialmgr.protocol.yaml_source import DocumentPath, Place, StudyError
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from trialmgr.protocol import integrity
-from trialmgr.protocol.findings import Finding
+from trialmgr.protocol.integrity.findings import Finding
 from trialmgr.protocol.loader import StudyErrors
 from trialmgr.protocol.model import CodeList, Form, Item, ItemType, Part, Range, StudyDefinition, Text
 from trialmgr.protocol.type_faults import place_of, type_errors

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from audit.commands import Answer, WrongUsage
 from trialmgr.overview.management.versions import folder_argument, study_folder
-from trialmgr.protocol.importing import import_study
+from trialmgr.protocol.exchange.importing import import_study
+from trialmgr.protocol.exchange.odm.writing import OdmDocument, odm_of
 from trialmgr.protocol.loader import load_study
-from trialmgr.protocol.odm.writing import OdmDocument, odm_of
 from trialmgr.protocol.starting import start_study
 
 

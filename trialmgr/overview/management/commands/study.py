@@ -6,7 +6,7 @@ from typing import Any
 from audit.commands import RoomCommand, Subcommand
 from crf.rules import RuleRefused
 from trialmgr.overview.management import amending, exchanging, previewing, versions
-from trialmgr.protocol.drafting import ImportRefused
+from trialmgr.protocol.exchange.drafting import ImportRefused
 from trialmgr.protocol.loader import StudyErrors
 from trialmgr.studies.queries import NoStudyPublished, one_version
 
