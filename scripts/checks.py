@@ -92,7 +92,8 @@ def _still_checks() -> list[Step]:
 def _test_runs() -> list[Step]:
     most = ["-n", "2", "-m", "not journey and not benchmark and not slow", "--ignore", "tests/house"]
     # What other processes do is not measured, so these are not slowed down by measuring either.
-    slow = [*PYTEST, "-n", "2", "-m", "slow and not journey and not benchmark"]
+    # Tests of one group share what took minutes to make, and groups come first.
+    slow = [*PYTEST, "-n", "2", "--dist", "loadgroup", "-m", "slow and not journey and not benchmark"]
     return [
         Step("sqlite", "tests on SQLite, measured", [*MEASURED, *most], runs_tests=True),
         Step("postgresql", "tests on PostgreSQL", [*PYTEST, *most], "postgresql", runs_tests=True),

@@ -26,6 +26,7 @@ from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
 from trialmgr.protocol.model import StudyDefinition
 
+pytestmark = pytest.mark.xdist_group("blinding")  # both worlds are read once for all tests here
 ONE_WORLD = ("esketamine", "ect", "esketamine")
 OTHER_WORLD = ("ect", "esketamine", "ect")
 BLINDED = (Role.RATER, Role.STATISTICIAN, Role.ADMINISTRATOR)

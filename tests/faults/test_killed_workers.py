@@ -11,6 +11,7 @@ from django.db import connection
 
 from tests.installation import installation
 
+pytestmark = pytest.mark.xdist_group("killed workers")  # the crowd runs once for all tests here
 PARTICIPANTS, KILLS = 1000, 50
 CROWD = ("-m", "tests.faults.crowd")
 

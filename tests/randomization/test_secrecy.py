@@ -113,7 +113,7 @@ def read(document: Any) -> dict[str, Any]:
     return known
 
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("secrecy")]
 
 
 # --- what is stored and told

@@ -5,14 +5,11 @@ from __future__ import annotations
 import csv
 import datetime
 import json
-import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from django.conf import settings
-from django.db import connection
 from django.test import Client
 
 from crf.actions import add_unscheduled_visit, save_entry
@@ -22,6 +19,7 @@ from exports.policies import open_points
 from tests.amendments import amended, items, new_item, proposer, put_in_force
 from tests.audit.staging import lock_the_study
 from tests.commands.calling import called
+from tests.rehearsal.amendment import FORM, ITEM, NEW, OLD, write_amendment
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.overview.rehearsal.trial import rehearse
 from trialmgr.participants.models import Participant
@@ -32,58 +30,19 @@ from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies.clock import today
 
 SignedIn = Callable[[User], Client]
-FORM, ITEM = "vital_signs", "height_cm"
-
-# The size of the trial on the embedded database; a tenth of it where only the database differs.
-WHOLE = int(os.environ.get("N") or "172") if connection.vendor == "sqlite" else 17
 
 
 @pytest.fixture
 def amendment(tmp_path: Path) -> Path:
-    """The study folder with one question more, a narrower expected range and a new check on one form."""
-    source, folder = Path(settings.TRIALMGR_STUDIES) / "reset_trd", tmp_path / "amendment"
-    for path in source.rglob("*.yaml"):
-        text = path.read_text("utf-8")
-        if path.name == f"{FORM}.yaml":
-            text = text.replace("checks:\n", f"{_ITEM}checks:\n{_CHECK}", 1)
-        if path.name == "study.yaml":
-            text = text.replace("version: 0.1.0", "version: 0.2.0", 1)
-        copy = folder / path.relative_to(source)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(text, "utf-8")
-    return folder
-
-
-_ITEM = f"""\
-      - key: {ITEM}
-        type: integer
-        label: {{nl: Lengte, en: Height}}
-        unit: cm
-"""
-_CHECK = """\
-  - key: pulse_high
-    severity: soft
-    fires_if: pulse > 80
-    items: [pulse]
-    message: {nl: De polsslag is hoog., en: The pulse is high.}
-    examples:
-      - {given: {pulse: 81}, gives: true}
-"""
+    return write_amendment(tmp_path / "amendment")
 
 
 @pytest.mark.usefixtures("demo")
-def test_an_amendment_in_a_small_trial(cast: Cast, amendment: Path, signed_in: SignedIn, tmp_path: Path) -> None:
-    _amend_and_prove(3, cast, amendment, signed_in, tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("demo")
-def test_an_amendment_in_the_whole_trial(cast: Cast, amendment: Path, signed_in: SignedIn, tmp_path: Path) -> None:
-    _amend_and_prove(WHOLE, cast, amendment, signed_in, tmp_path)
-
-
-def _amend_and_prove(participants: int, cast: Cast, amendment: Path, signed_in: SignedIn, tmp_path: Path) -> None:
-    rehearse(participants=participants, seed=1, ongoing=True)
+def test_what_an_amendment_touches_is_told_and_old_entries_keep_their_version(
+    cast: Cast, amendment: Path, signed_in: SignedIn, tmp_path: Path
+) -> None:
+    """The same in a whole trial: ``test_whole_trial``."""
+    rehearse(participants=3, seed=1, ongoing=True)
     old = list(FormEntry.objects.standing().filter(form_key=FORM).order_by("pk"))
     _check_what_is_told(amendment, old)
     assert called("study", "publish", str(amendment), "--as", "data_manager", "--reason", "amendment 1").code == 0
@@ -91,7 +50,7 @@ def _amend_and_prove(participants: int, cast: Cast, amendment: Path, signed_in: 
     new = _enter_today(cast)
     assert {entry.study_version.number for entry in FormEntry.objects.filter(pk__in=[e.pk for e in old])} == {1}
     _check_pages(cast, signed_in, old[-1], new)
-    _check_release(_released(tmp_path), Counter({"0.1.0": len(old), "0.2.0": 1}))
+    _check_release(_released(tmp_path), Counter({OLD: len(old), NEW: 1}))
 
 
 def _check_what_is_told(amendment: Path, entries: list[FormEntry]) -> None:
@@ -140,13 +99,13 @@ def _check_release(folder: Path, versions: Counter[str]) -> None:
     rows = _csv(folder / f"form_{FORM}.csv")
     standing = [row for row in rows if row["status"] != "removed"]
     assert Counter(row["version"] for row in standing) == versions
-    assert {(row["version"], row[ITEM] != "") for row in standing} == {("0.1.0", False), ("0.2.0", True)}
+    assert {(row["version"], row[ITEM] != "") for row in standing} == {(OLD, False), (NEW, True)}
     told = {
         line["column"]: line["versions"] for line in _csv(folder / "codebook.csv") if line["file"] == f"form_{FORM}.csv"
     }
-    assert (told[ITEM], told["systolic"]) == ("0.2.0", "0.1.0; 0.2.0")
+    assert (told[ITEM], told["systolic"]) == (NEW, f"{OLD}; {NEW}")
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
-    assert [version["label"] for version in manifest["study_versions"]] == ["0.1.0", "0.2.0"]
+    assert [version["label"] for version in manifest["study_versions"]] == [OLD, NEW]
 
 
 def _csv(path: Path) -> list[dict[str, str]]:
@@ -165,7 +124,7 @@ def test_a_trial_goes_on_over_an_amendment_to_its_end_and_is_locked(reset_trd: S
 
     first = datetime.date.fromisoformat(reset_trd.valid_from)
     half_way = first + datetime.timedelta(days=200)
-    amendment = amended(reset_trd, version="0.2.0", vital_signs=change)
+    amendment = amended(reset_trd, version=NEW, vital_signs=change)
     put_in_force(amendment, effective_from=half_way, days_ago=(today() - first).days - 2)
     rehearse(participants=3, seed=3)
     assert open_points() == []
@@ -177,5 +136,5 @@ def test_a_trial_goes_on_over_an_amendment_to_its_end_and_is_locked(reset_trd: S
     lock_study(by=proposer(), reason="the end")
     make_release(by=proposer(), out=tmp_path / "release")
     rows = _csv(tmp_path / "release" / f"form_{FORM}.csv")
-    assert {row["version"] for row in rows if row["weight_kg"]} == {"0.1.0"}
-    assert {row["version"] for row in rows if row[ITEM]} == {"0.2.0"}
+    assert {row["version"] for row in rows if row["weight_kg"]} == {OLD}
+    assert {row["version"] for row in rows if row[ITEM]} == {NEW}
