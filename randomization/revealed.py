@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,12 +59,16 @@ def texts(revealed: Revealed) -> dict[str, str]:
     if revealed.rows is None:
         files["allocations.jsonl"] = "".join(_line(each.log) for each in revealed.allocations)
     else:
-        files["list.csv"] = _csv(("stratum", "position", "block", "arm"), _places(revealed.rows))
+        files["list.csv"] = list_csv(revealed.rows)
     return files | {"README.txt": _readme(revealed)}
 
 
-def _places(rows: Listed) -> Iterator[tuple[str, int, int, str]]:
-    return ((key, row.position, row.block, row.arm) for key in sorted(rows) for row in rows[key])
+def list_csv(rows: Mapping[str, Iterable[tuple[int, int, str]]]) -> str:
+    """``list.csv``. ``rows``: position, block and arm of each row, by stratum; NAME leaves no sign in a key or arm that
+    would need quotes.
+    """
+    lines = (f"{key},{position},{block},{arm}\n" for key in sorted(rows) for position, block, arm in rows[key])
+    return "".join(("stratum,position,block,arm\n", *lines))
 
 
 def _manifest(manifest: Manifest) -> str:

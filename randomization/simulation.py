@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from randomization.designs import Design, Minimisation, State
 from randomization.theory.walks import shares_of
-from randomization.vectorised import Columns, Flags, Ints, Shares, Small, family_of, words_from
+from randomization.vectorised import Columns, Flags, Ints, Shares, Small, family_of, remainders, words_from
 from randomization.words import SPAN, Words, chunks
 
 LARGEST_WEIGHTS = 1 << 22
@@ -108,7 +108,7 @@ def arrivals(recruitment: Recruitment, trials: int, source: Iterator[bytes]) -> 
         drawn = words_from(source, needed - len(words))
         words = np.concatenate([words, drawn[drawn <= np.uint64(SPAN - SPAN % bound - 1)]])
     stratum_of = np.repeat(np.arange(len(weights), dtype=np.uint8), weights)
-    numbers = (words[:needed] % np.uint64(bound)).astype(np.uint32)
+    numbers = remainders(words[:needed], bound).astype(np.uint32)
     return _in_digits(numbers, base, digits, stratum_of)[:wanted].reshape(-1, trials)
 
 
@@ -231,6 +231,6 @@ def _runs(arm: Small) -> tuple[int, float]:
     for before, now in pairwise(arm):
         same = before == now
         number += trials - int(same.sum())
-        run = np.where(same, run + 1, 1)
+        run = run * same + 1
         longest = np.maximum(longest, run)
     return number, float(longest.mean())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import subprocess
 import sys
@@ -18,7 +19,9 @@ from audit.models import LedgerEntry
 from randomization import actions
 from randomization.actions import revealing
 from randomization.envelopes import envelope_name
+from randomization.lists import Row, canonical_stratum_key
 from randomization.models import ListRow, RandomizationList
+from randomization.revealed import list_csv
 from tests import walk
 from tests.randomization.list_making import (
     MINIMISED,
@@ -58,6 +61,16 @@ def verify(folder: Path, *more: str, allocations: str = "allocations.csv") -> tu
 def rows_of(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def test_the_file_of_a_list_is_as_a_csv_writer_has_it_for_every_sign_that_names_allow() -> None:
+    key = canonical_stratum_key({"A.b-c_9": "x" * 40, "site": "-.-"})
+    rows = {key: [Row(1, 1, "-1"), Row(2, 0, "A_.-z")], "all": [Row(1, 0, "2")]}
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("stratum", "position", "block", "arm"))
+    writer.writerows((each, *row) for each in sorted(rows) for row in rows[each])
+    assert list_csv(rows) == text.getvalue()
 
 
 def enveloped(cast: Cast, listed: RandomizationList, position: int) -> None:

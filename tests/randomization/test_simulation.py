@@ -92,6 +92,7 @@ def test_arrivals_pass_over_rejected_words() -> None:
     [
         permuted_blocks({"a": 2, "b": 1}, {3: 1, 6: 2}),
         permuted_blocks({"a": 2, "b": 1}, {6: 1}),
+        permuted_blocks({"a": 2, "b": 1}, {6: 1, 9: 1}),
         block_urn({"a": 2, "b": 1}, lam=3),
         minimisation({"a": 2, "b": 1}, factors=LEVELS, measure="range", p="4/5"),
         minimisation(EQUAL, factors=LEVELS, measure="variance", p="4/5"),
