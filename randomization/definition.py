@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from randomization.designs import Design, Minimisation, Parameters, design_from
 from randomization.findings import DesignRefused, finding, gettext_noop
-from randomization.lists import Places, canonical_stratum_key
+from randomization.listing.lists import Places, canonical_stratum_key
 from trialmgr.protocol.model import RandomizationDesign, StratificationFactor, StudyDefinition
 
 

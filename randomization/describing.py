@@ -6,7 +6,11 @@ from collections.abc import Callable
 
 from django.utils.timezone import localdate
 
-from randomization.description import (
+from randomization.listing.lists import manifest_hash
+from randomization.models import RandomizationList
+from randomization.policies import active_list
+from randomization.queries import manifest_in_force
+from randomization.reporting.description import (
     Document,
     ListFacts,
     People,
@@ -14,10 +18,6 @@ from randomization.description import (
     public_description,
     restricted_description,
 )
-from randomization.lists import manifest_hash
-from randomization.models import RandomizationList
-from randomization.policies import active_list
-from randomization.queries import manifest_in_force
 from trialmgr.people.permissions import PERMISSIONS, Role
 from trialmgr.protocol.model import Language, StudyDefinition, Text
 from trialmgr.studies.queries import current_definition

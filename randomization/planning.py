@@ -10,10 +10,10 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from randomization.comparison import usual_designs
+from randomization.comparing.comparison import usual_designs
+from randomization.comparing.expectations import Levels, Shares, equal_shares
 from randomization.definition import design_of, factors_of, ratio_of
 from randomization.designs import Design, design_from, design_named
-from randomization.expectations import Levels, Shares, equal_shares
 from randomization.findings import DesignRefused, Finding, finding, gettext_noop
 from randomization.models import Allocation
 from trialmgr.people.permissions import PERMISSIONS, Role

@@ -13,19 +13,12 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from crf.models import EligibilityDecision, EntryStatus, FormEntry, Freeze
 from crf.versions import planned_as
-from randomization import policies, sealing
+from randomization import policies
 from randomization.designs import Minimisation
 from randomization.findings import Finding
-from randomization.lists import UNSTRATIFIED, Listed, Manifest, Row
-from randomization.models import (
-    Allocation,
-    AllocationCap,
-    AllocationHold,
-    ListOrigin,
-    ListRow,
-    RandomizationList,
-)
-from randomization.verification import (
+from randomization.listing import sealing
+from randomization.listing.lists import UNSTRATIFIED, Listed, Manifest, Row
+from randomization.listing.verification import (
     Allocated,
     reserved_in,
     rows_of,
@@ -35,6 +28,14 @@ from randomization.verification import (
     verify_log,
     verify_manifest,
     verify_sealed,
+)
+from randomization.models import (
+    Allocation,
+    AllocationCap,
+    AllocationHold,
+    ListOrigin,
+    ListRow,
+    RandomizationList,
 )
 from trialmgr.participants.models import Consent, Participant, ParticipantQuerySet
 from trialmgr.participants.queries import seen_twice

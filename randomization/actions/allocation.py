@@ -11,8 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from audit.acts import action, record
 from audit.models import LedgerEntry
 from crf.actions import open_visits
-from randomization import policies, sealing
-from randomization.lists import UNSTRATIFIED
+from randomization import policies
+from randomization.listing import sealing
+from randomization.listing.lists import UNSTRATIFIED
 from randomization.minimising import next_allocation
 from randomization.models import Allocation, ListRow, RandomizationList, Stratum
 from randomization.policies import Aim

@@ -4,12 +4,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused, action
-from randomization import policies, sealing
+from randomization import policies
 from randomization.actions.keeping import keep_list
 from randomization.definition import design_of, ratio_of, reserved_places, sources_of, strata_of
 from randomization.designs import Minimisation
-from randomization.importing import imported_list, text_of
-from randomization.lists import Row, imported_manifest
+from randomization.listing import sealing
+from randomization.listing.importing import imported_list, text_of
+from randomization.listing.lists import Row, imported_manifest
 from randomization.models import RandomizationList
 from trialmgr.people.models import User
 from trialmgr.studies.queries import current_definition

@@ -9,11 +9,11 @@ from randomization import policies
 from randomization.actions.keeping import keep_rows, note
 from randomization.definition import reserved_places
 from randomization.designs import Minimisation
-from randomization.lengthening import extended_design, extended_lengths
-from randomization.lists import Manifest, Places, Stream, generated_rows, make_manifest, manifest_hash
+from randomization.listing.lengthening import extended_design, extended_lengths
+from randomization.listing.lists import Manifest, Places, Stream, generated_rows, make_manifest, manifest_hash
+from randomization.listing.verification import reserved_in
 from randomization.models import ListExtension, RandomizationList, Stratum
 from randomization.queries import manifest_in_force, secret_of
-from randomization.verification import reserved_in
 from trialmgr.people.models import User
 from trialmgr.studies.queries import current_definition
 

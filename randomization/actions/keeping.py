@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from django.conf import settings
 
 from audit.acts import record
-from randomization import sealing
-from randomization.lists import Listed, Manifest, Places, Row, manifest_hash
+from randomization.listing import sealing
+from randomization.listing.lists import Listed, Manifest, Places, Row, manifest_hash
 from randomization.models import ListOrigin, ListRow, ListStatus, RandomizationList, Stratum
 from randomization.words import ALGORITHM
 from trialmgr.people.models import User

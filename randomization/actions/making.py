@@ -6,11 +6,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused, action
-from randomization import policies, sealing
+from randomization import policies
 from randomization.actions.keeping import keep_list, note
 from randomization.definition import design_of, lengths_of, reserved_places, sources_of
 from randomization.designs import Minimisation
-from randomization.lists import Stream, generated_rows, make_manifest
+from randomization.listing import sealing
+from randomization.listing.lists import Stream, generated_rows, make_manifest
 from randomization.models import ListPurpose, ListStatus, RandomizationList
 from randomization.queries import secret_of
 from trialmgr.people.models import User

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused, action, record
-from randomization import policies, sealing
+from randomization import policies
 from randomization.actions.keeping import sealing_key
 from randomization.envelopes import envelope_name
+from randomization.listing import sealing
 from randomization.models import Allocation, ListRow, RandomizationList, Stratum
 from trialmgr.people.models import User
 

@@ -12,11 +12,11 @@ from randomization import policies
 from randomization.actions.keeping import note
 from randomization.actions.making import close
 from randomization.designs import Minimisation
-from randomization.lists import Listed
+from randomization.listing.lists import Listed
+from randomization.listing.revealed import Revealed, RevealedAllocation, texts
+from randomization.listing.verification import rows_of
 from randomization.models import ListOrigin, ListStatus, RandomizationList
 from randomization.queries import allocations_from, manifests_of, opened_rows, secret_of
-from randomization.revealed import Revealed, RevealedAllocation, texts
-from randomization.verification import rows_of
 from trialmgr.people.models import User
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from audit.commands import Answer, WrongUsage
-from randomization import comparison_files as files
-from randomization.comparison import TRIALS, Compared, advice, compared, drawing, label, table
+from randomization.comparing import comparison_files as files
+from randomization.comparing.comparison import TRIALS, Compared, advice, compared, drawing, label, table
+from randomization.comparing.expectations import recruitment_of, shares_from
 from randomization.definition import factors_of
 from randomization.designs import name_of
-from randomization.expectations import recruitment_of, shares_from
 from randomization.planning import asked_for, designs_to_compare, is_open_label, observed_shares
 from trialmgr.protocol.model import Language, StudyDefinition
 from trialmgr.studies.queries import current_definition

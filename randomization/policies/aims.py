@@ -10,7 +10,7 @@ from django.conf import settings
 
 from crf.lookup import StoredValues
 from randomization.designs import Minimisation, design_from
-from randomization.lists import UNSTRATIFIED, canonical_stratum_key
+from randomization.listing.lists import UNSTRATIFIED, canonical_stratum_key
 from randomization.models import ListPurpose, ListStatus, RandomizationList, Stratum
 from trialmgr.participants.models import Participant
 

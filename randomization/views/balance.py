@@ -11,14 +11,14 @@ from django.utils.timezone import localdate
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from randomization import balance_files
-from randomization.balance import Balance, Line, Placed, balance_of
-from randomization.comparison import decimal
+from randomization.comparing.comparison import decimal
 from randomization.definition import ratio_of
 from randomization.designs import Design, design_from
 from randomization.findings import DesignRefused
 from randomization.models import Allocation, RandomizationList
 from randomization.policies import check_unblinded
+from randomization.reporting import balance_files
+from randomization.reporting.balance import Balance, Line, Placed, balance_of
 from randomization.views.frames import Rows, list_crumbs
 from trialmgr.people.guards import permitted, person
 from trialmgr.people.models import User

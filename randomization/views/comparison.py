@@ -19,13 +19,13 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from randomization import comparison, comparison_files
+from randomization.comparing import comparison, comparison_files
+from randomization.comparing.comparison import Compared
+from randomization.comparing.simulation import Recruitment, Stratum
 from randomization.comparing_form import ComparisonForm, has_design
-from randomization.comparison import Compared
 from randomization.designs import Design, design_from
-from randomization.lists import canonical_stratum_key
+from randomization.listing.lists import canonical_stratum_key
 from randomization.planning import is_open_label
-from randomization.simulation import Recruitment, Stratum
 from randomization.views.frames import Rows, list_crumbs
 from trialmgr.people.guards import permitted
 from trialmgr.protocol.model import Language

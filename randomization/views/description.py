@@ -8,8 +8,8 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from randomization.describing import KINDS, described
-from randomization.description import Document
 from randomization.findings import DesignRefused
+from randomization.reporting.description import Document
 from randomization.views.frames import list_crumbs
 from trialmgr.people.guards import permitted
 

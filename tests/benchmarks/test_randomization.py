@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from randomization.arrays import make_arrays
+from randomization.comparing.simulation import Recruitment, simulate, stream
+from randomization.comparing.vectorised import words_from
 from randomization.designs import Design, big_stick, minimisation, permuted_blocks
-from randomization.lists import make_rows
-from randomization.revealed import list_csv
-from randomization.simulation import Recruitment, simulate, stream
-from randomization.vectorised import words_from
+from randomization.listing.arrays import make_arrays
+from randomization.listing.lists import make_rows
+from randomization.listing.revealed import list_csv
 from randomization.words import chunks
 
 pytestmark = pytest.mark.benchmark

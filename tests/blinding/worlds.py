@@ -14,10 +14,10 @@ from django.utils import timezone
 
 from crf.actions import raise_query, set_visit_day, sign_entry, verify_items
 from crf.models import Visit
-from randomization import sealing
 from randomization.actions import activate_list, make_list
 from randomization.definition import design_of
-from randomization.lists import canonical_stratum_key, make_rows
+from randomization.listing import sealing
+from randomization.listing.lists import canonical_stratum_key, make_rows
 from randomization.models import Allocation
 from randomization.policies import purpose_here
 from tests.walk import fill, randomised, screened, visit_of, visited

@@ -14,9 +14,9 @@ from audit.acts import ActionRefused
 from audit.models import LedgerEntry
 from randomization import actions, policies
 from randomization.findings import DesignRefused
+from randomization.listing.sealing import SealBroken
 from randomization.models import Allocation, ListRow, ListStatus, RandomizationList, Stratum
 from randomization.queries import list_findings
-from randomization.sealing import SealBroken
 from tests import walk
 from tests.amendments import put_in_force
 from trialmgr.overview.rehearsal.cast import Cast

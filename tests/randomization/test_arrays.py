@@ -6,9 +6,9 @@ from random import Random
 import numpy as np
 import pytest
 
-from randomization.arrays import ListArrays, arrays_from, counted_arrays_from, make_arrays
 from randomization.designs import Design, block_urn, permuted_blocks
-from randomization.lists import Row, make_rows, rows
+from randomization.listing.arrays import ListArrays, arrays_from, counted_arrays_from, make_arrays
+from randomization.listing.lists import Row, make_rows, rows
 from randomization.words import CHUNK_BYTES, Words, chunks
 from tests.randomization.random_designs import random_design
 

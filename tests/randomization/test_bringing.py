@@ -13,7 +13,7 @@ from audit.models import LedgerEntry
 from randomization import actions, queries
 from randomization.designs import design_from
 from randomization.findings import DesignRefused
-from randomization.lists import make_rows
+from randomization.listing.lists import make_rows
 from randomization.models import Allocation, RandomizationList
 from randomization.queries import list_findings, opened_rows
 from tests.randomization.list_making import MINIMISED, SITE, again, allocated, amend, manager, statistician

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from randomization.comparison import (
+from randomization.comparing.comparison import (
     COLUMNS,
     Compared,
     advice,
@@ -17,7 +17,7 @@ from randomization.comparison import (
     table,
     usual_designs,
 )
-from randomization.comparison_files import (
+from randomization.comparing.comparison_files import (
     as_lines,
     csv_of_designs,
     csv_of_strata,
@@ -25,6 +25,7 @@ from randomization.comparison_files import (
     report,
     unpacked,
 )
+from randomization.comparing.simulation import Recruitment
 from randomization.designs import (
     METHODS,
     biased_coin_with_tolerance,
@@ -33,7 +34,6 @@ from randomization.designs import (
     permuted_blocks,
     urn,
 )
-from randomization.simulation import Recruitment
 from trialmgr.protocol.model import Language
 
 EQUAL = {"ect": 1, "esketamine": 1}

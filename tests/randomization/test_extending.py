@@ -10,10 +10,10 @@ from audit.acts import ActionRefused
 from audit.models import LedgerEntry
 from randomization import actions
 from randomization.findings import DesignRefused
-from randomization.lists import manifest_hash
+from randomization.listing.lists import manifest_hash
+from randomization.listing.sealing import SealBroken
 from randomization.models import Allocation, ListExtension, ListRow, RandomizationList, Stratum
 from randomization.queries import list_findings, manifest_in_force, manifests_of
-from randomization.sealing import SealBroken
 from tests.randomization.list_making import (
     MINIMISED,
     SEX,

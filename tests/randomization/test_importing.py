@@ -8,8 +8,8 @@ import pytest
 
 from randomization.designs import complete_randomization, permuted_blocks
 from randomization.findings import DesignRefused
-from randomization.importing import ImportedList, imported_list, strata_factors, text_of
-from randomization.lists import LONGEST_LIST, make_rows
+from randomization.listing.importing import ImportedList, imported_list, strata_factors, text_of
+from randomization.listing.lists import LONGEST_LIST, make_rows
 
 EQUAL = {"ect": 1, "esketamine": 1}
 STRATA = ({"site": "LUMC", "age": "old"}, {"site": "UMCG", "age": "old"})

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from randomization.definition import design_of, lengths_of, sources_of
 from randomization.designs import Minimisation, State
 from randomization.findings import DesignRefused
-from randomization.lengthening import extended_design, extended_lengths, wanted_lengths
-from randomization.lists import Stream, generated_rows, make_manifest, manifest_hash
-from randomization.verification import rows_of, verify_extension, verify_manifest
+from randomization.listing.lengthening import extended_design, extended_lengths, wanted_lengths
+from randomization.listing.lists import Stream, generated_rows, make_manifest, manifest_hash
+from randomization.listing.verification import rows_of, verify_extension, verify_manifest
 from randomization.words import Words, chunks
 from tests.randomization.test_definition import FACTORS, study
 from trialmgr.protocol.model import SiteDefinition, StudyDefinition

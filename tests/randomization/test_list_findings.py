@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from randomization import queries, sealing
+from randomization import queries
+from randomization.listing import sealing
+from randomization.listing.sealing import SealBroken
 from randomization.models import Allocation, RandomizationList
 from randomization.queries import list_findings
-from randomization.sealing import SealBroken
 from tests.randomization.list_making import MINIMISED, SITE, allocated, list_in_force
 from trialmgr.overview.rehearsal.cast import Cast
 

@@ -7,7 +7,7 @@ import pytest
 
 from randomization.designs import Design, PermutedBlocks, complete_randomization, permuted_blocks
 from randomization.findings import DesignRefused
-from randomization.lists import (
+from randomization.listing.lists import (
     LONGEST_LIST,
     Manifest,
     Row,

@@ -27,7 +27,7 @@ from randomization.designs import (
 from randomization.designs.form import lowest_terms
 from randomization.designs.one_by_one import ahead_thresholds, one_more
 from randomization.findings import DesignRefused
-from randomization.lists import make_rows
+from randomization.listing.lists import make_rows
 from randomization.words import Words
 
 EQUAL = {"a": 1, "b": 1}

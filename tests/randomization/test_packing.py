@@ -11,8 +11,9 @@ from pypdf import PdfReader
 
 from audit.acts import ActionRefused
 from audit.models import LedgerEntry
-from randomization import actions, sealing
+from randomization import actions
 from randomization.envelope_paper import envelope_paper
+from randomization.listing import sealing
 from randomization.models import RandomizationList
 from randomization.queries import opened_rows
 from tests import walk

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from randomization.comparing.expectations import equal_shares, recruitment_of, shares_from
 from randomization.definition import design_of
 from randomization.designs import METHODS, design_named, name_of
-from randomization.expectations import equal_shares, recruitment_of, shares_from
 from randomization.findings import DesignRefused
 from randomization.models import Allocation
 from randomization.planning import asked_for, designs_to_compare, is_open_label, observed_shares

@@ -19,9 +19,9 @@ from audit.models import LedgerEntry
 from randomization import actions
 from randomization.actions import revealing
 from randomization.envelopes import envelope_name
-from randomization.lists import Row, canonical_stratum_key
+from randomization.listing.lists import Row, canonical_stratum_key
+from randomization.listing.revealed import list_csv
 from randomization.models import ListRow, RandomizationList
-from randomization.revealed import list_csv
 from tests import walk
 from tests.randomization.list_making import (
     MINIMISED,

@@ -2,7 +2,7 @@ import base64
 
 import pytest
 
-from randomization.sealing import (
+from randomization.listing.sealing import (
     KeyUnusable,
     SealBroken,
     load_key,

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from randomization import sealing
 from randomization.designs import Design, PermutedBlocks, design_from, permuted_blocks
-from randomization.lists import Row as ListedRow
-from randomization.lists import canonical_json, make_manifest, make_rows, rows_hash
+from randomization.listing import sealing
+from randomization.listing.lists import Row as ListedRow
+from randomization.listing.lists import canonical_json, make_manifest, make_rows, rows_hash
 from randomization.theory.walks import walk_of
 from tests.installation import Installation, installation
 from tests.randomization import dumps

@@ -8,16 +8,7 @@ import numpy as np
 import pytest
 
 from randomization import theory
-from randomization.designs import (
-    Design,
-    biased_coin,
-    big_stick,
-    block_urn,
-    complete_randomization,
-    minimisation,
-    permuted_blocks,
-)
-from randomization.simulation import (
+from randomization.comparing.simulation import (
     Recruitment,
     Stratum,
     allocated,
@@ -27,7 +18,16 @@ from randomization.simulation import (
     simulate,
     stream,
 )
-from randomization.vectorised import Columns, family_of
+from randomization.comparing.vectorised import Columns, family_of
+from randomization.designs import (
+    Design,
+    biased_coin,
+    big_stick,
+    block_urn,
+    complete_randomization,
+    minimisation,
+    permuted_blocks,
+)
 from randomization.words import Words
 from tests.randomization.random_designs import random_design, random_minimisation
 

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from randomization.simulation import stream
-from randomization.vectorised import Columns, remainders, words_from
+from randomization.comparing.simulation import stream
+from randomization.comparing.vectorised import Columns, remainders, words_from
 from randomization.words import CHUNK_BYTES, SPAN
 
 WORDS = st.lists(st.integers(0, SPAN - 1), min_size=1, max_size=20)

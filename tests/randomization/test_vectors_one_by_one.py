@@ -13,7 +13,7 @@ import pytest
 
 from randomization.designs import Minimisation, State, design_from
 from randomization.designs.one_by_one import ahead_thresholds
-from randomization.lists import canonical_stratum_key, make_rows, rows_hash
+from randomization.listing.lists import canonical_stratum_key, make_rows, rows_hash
 from randomization.words import Words, chunks
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "vectors_one_by_one.json").read_text())

@@ -6,7 +6,7 @@ import pytest
 
 from randomization.designs import State, minimisation, permuted_blocks
 from randomization.findings import DesignRefused
-from randomization.lists import (
+from randomization.listing.lists import (
     Listed,
     Manifest,
     Row,
@@ -18,7 +18,7 @@ from randomization.lists import (
     make_manifest,
     manifest_hash,
 )
-from randomization.verification import (
+from randomization.listing.verification import (
     Allocated,
     reserved_in,
     rows_of,

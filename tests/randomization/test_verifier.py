@@ -29,7 +29,15 @@ from randomization.designs import (
     permuted_blocks,
     urn,
 )
-from randomization.lists import Row, Stream, commitment, generated_rows, imported_manifest, list_hash, make_manifest
+from randomization.listing.lists import (
+    Row,
+    Stream,
+    commitment,
+    generated_rows,
+    imported_manifest,
+    list_hash,
+    make_manifest,
+)
 from randomization.words import Words, chunks
 
 VERIFIER = Path(__file__).parents[2] / "randomization" / "verifier" / "verify_list.py"

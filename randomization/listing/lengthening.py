@@ -12,7 +12,7 @@ from typing import Any
 from randomization.definition import design_of, lengths_of, sources_of
 from randomization.designs import Design, Minimisation, Parameters, design_from
 from randomization.findings import DesignRefused, Finding, finding, gettext_noop
-from randomization.lists import IMPORTED, canonical_stratum_key
+from randomization.listing.lists import IMPORTED, canonical_stratum_key
 from trialmgr.protocol.model import StudyDefinition
 
 Lengths = Mapping[str, int]

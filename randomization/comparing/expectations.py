@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from randomization.comparing.simulation import LARGEST_WEIGHTS, Recruitment
 from randomization.findings import DesignRefused, Finding, finding, gettext_noop
-from randomization.simulation import LARGEST_WEIGHTS, Recruitment
 
 Shares = Mapping[str, Mapping[str, int]]
 """Factor -> level -> whole number, against the other levels of that factor."""

@@ -10,9 +10,9 @@ from math import factorial, gcd
 import numpy as np
 
 from randomization.blocks import block_contents
+from randomization.comparing.vectorised.columns import Columns, RawWords, limit_of, remainders
+from randomization.comparing.vectorised.family import Flags, Ints, Levels, Outcome, Shares, Small, room_for_foresight
 from randomization.designs import PermutedBlocks
-from randomization.vectorised.columns import Columns, RawWords, limit_of, remainders
-from randomization.vectorised.family import Flags, Ints, Levels, Outcome, Shares, Small, room_for_foresight
 
 MOST_ORDERS = 40320
 """Of the draws that shuffle a block: a size with at most so many (8 at most) stands in the book once and for all."""

@@ -23,9 +23,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from randomization.comparing.vectorised import Columns, Flags, Ints, Shares, Small, family_of, remainders, words_from
 from randomization.designs import Design, Minimisation, State
 from randomization.theory.walks import shares_of
-from randomization.vectorised import Columns, Flags, Ints, Shares, Small, family_of, remainders, words_from
 from randomization.words import SPAN, Words, chunks
 
 LARGEST_WEIGHTS = 1 << 22

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from randomization import description_wording as say
-from randomization.comparison import label
+from randomization.comparing.comparison import label
 from randomization.definition import design_of, factors_of, randomization_of
 from randomization.designs import CompleteRandomization, Design, Minimisation
-from randomization.lists import GENERATED
+from randomization.listing.lists import GENERATED
+from randomization.reporting import description_wording as say
 from trialmgr.protocol.model import Language, StudyDefinition, Text
 
 

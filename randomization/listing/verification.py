@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from randomization.designs import Minimisation, MinimisedAllocation, design_from, replay
 from randomization.findings import Finding, finding, gettext_noop
-from randomization.lists import (
+from randomization.listing.lists import (
     IMPORTED,
     UNSTRATIFIED,
     Listed,

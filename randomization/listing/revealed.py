@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from randomization.lists import IMPORTED, Listed, Manifest, manifest_hash
+from randomization.listing.lists import IMPORTED, Listed, Manifest, manifest_hash
 
-VERIFIER = Path(__file__).parent / "verifier" / "verify_list.py"
+VERIFIER = Path(__file__).parents[1] / "verifier" / "verify_list.py"
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from randomization.blocks import block_contents
 from randomization.designs import LARGEST_BLOCK, Design, OneByOne, PermutedBlocks
 from randomization.designs.form import Counts
 from randomization.designs.one_by_one import one_more
-from randomization.lists import rows
+from randomization.listing.lists import rows
 from randomization.words import CHUNK_BYTES, SPAN, Words, chunks
 
 Ints = npt.NDArray[np.int64]

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
+from randomization.comparing.simulation import Figures, Recruitment, figures, simulate
 from randomization.designs import LARGEST_BLOCK, Design, design_named, permuted_blocks
 from randomization.findings import DesignRefused
-from randomization.simulation import Figures, Recruitment, figures, simulate
 from trialmgr.protocol.model import Language, Text
 
 TRIALS = 10_000

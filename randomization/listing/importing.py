@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from randomization.blocks import sequences_per_block
 from randomization.findings import DesignRefused, Finding, finding, gettext_noop
-from randomization.lists import LONGEST_LIST, Row, canonical_stratum_key
+from randomization.listing.lists import LONGEST_LIST, Row, canonical_stratum_key
 
 MOST_FINDINGS = 100
 TOO_UNLIKELY = Fraction(1, 1000)

@@ -7,10 +7,10 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from randomization.comparison import Compared, advice, label, table
+from randomization.comparing.comparison import Compared, advice, label, table
+from randomization.comparing.simulation import Figures, Recruitment, Spread
 from randomization.designs import design_from, name_of
-from randomization.lists import canonical_stratum_key
-from randomization.simulation import Figures, Recruitment, Spread
+from randomization.listing.lists import canonical_stratum_key
 from trialmgr.protocol.model import Language, Text
 
 OVERALL = (

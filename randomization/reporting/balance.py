@@ -17,10 +17,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from randomization.comparing.simulation import Recruitment, Stratum, allocated, imbalances, stream
 from randomization.designs import Design
 from randomization.designs.form import lowest_terms
-from randomization.lists import canonical_stratum_key
-from randomization.simulation import Recruitment, Stratum, allocated, imbalances, stream
+from randomization.listing.lists import canonical_stratum_key
 from randomization.theory.walks import imbalance_of
 
 TRIALS = 2000

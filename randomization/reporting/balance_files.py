@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Iterator
 from xml.sax.saxutils import escape
 
-from randomization.balance import Balance, Line, Point
+from randomization.reporting.balance import Balance, Line, Point
 from trialmgr.protocol.model import Language, Text
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 260, 44, 706, 16, 220

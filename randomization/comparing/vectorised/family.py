@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from randomization.vectorised.columns import Columns
+from randomization.comparing.vectorised.columns import Columns
 
 Ints = npt.NDArray[np.int64]
 Small = npt.NDArray[np.uint8]

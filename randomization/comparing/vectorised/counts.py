@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from randomization.comparing.vectorised.columns import Columns, RawWords, limit_of
+from randomization.comparing.vectorised.family import Ints, Levels, Outcome, Small, room_for_foresight
 from randomization.designs import OneByOne
 from randomization.designs.form import Counts
 from randomization.designs.one_by_one import one_more
 from randomization.theory.walks import arms_wanted_most, short_of_share
-from randomization.vectorised.columns import Columns, RawWords, limit_of
-from randomization.vectorised.family import Ints, Levels, Outcome, Small, room_for_foresight
 from randomization.words import SPAN
 
 

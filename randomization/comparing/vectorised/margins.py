@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from randomization.comparing.vectorised.columns import Columns, RawWords, limit_of, remainders
+from randomization.comparing.vectorised.family import Ints, Levels, Outcome, Shares, Small, room_for_foresight
 from randomization.designs import Minimisation
-from randomization.vectorised.columns import Columns, RawWords, limit_of, remainders
-from randomization.vectorised.family import Ints, Levels, Outcome, Shares, Small, room_for_foresight
 
 
 def minimised(design: Minimisation, levels: Levels, arrived: Small, columns: Columns, foresight: bool) -> Outcome:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
+from randomization.comparing.vectorised.blocks import in_blocks
+from randomization.comparing.vectorised.columns import Columns, remainders, words_from
+from randomization.comparing.vectorised.counts import one_by_one
+from randomization.comparing.vectorised.family import Family, Flags, Ints, Shares, Small
+from randomization.comparing.vectorised.margins import minimised
 from randomization.designs import Design, Minimisation, OneByOne, PermutedBlocks
-from randomization.vectorised.blocks import in_blocks
-from randomization.vectorised.columns import Columns, remainders, words_from
-from randomization.vectorised.counts import one_by_one
-from randomization.vectorised.family import Family, Flags, Ints, Shares, Small
-from randomization.vectorised.margins import minimised
 
 __all__ = ["Columns", "Family", "Flags", "Ints", "Shares", "Small", "family_of", "remainders", "words_from"]
 

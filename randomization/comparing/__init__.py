@@ -1,0 +1,1 @@
+"""Designs held against each other by thousands of simulated trials."""

@@ -1,0 +1,1 @@
+"""What is told of a randomisation: its balance, and its description in words."""
