@@ -7,25 +7,26 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
+from audit.asking import found
 from crf.models import (
     QUERY_STATUS_LABELS,
     QUERY_TRANSITIONS,
     EligibilityDecision,
     EntryStatus,
     FormEntry,
-    Freeze,
     GateDecision,
     Query,
     Visit,
 )
 from crf.versions import definition_for, planned_as
-from trialmgr.participants.models import Consent, Participant
-from trialmgr.participants.policies import valid_consent
+from trialmgr.participants.models import Participant
+from trialmgr.participants.policies import ends_of_consents, valid_consent
 from trialmgr.participants.states import STATUS_LABELS, Status
 from trialmgr.people.models import User
 from trialmgr.people.policies import is_blinded_no_more
 from trialmgr.protocol.model import Form, StudyDefinition
 from trialmgr.studies.clock import today
+from trialmgr.studies.queries import version_of_row
 
 
 def check_role_enters(user: User, visit: Visit, form: Form) -> None:
@@ -69,7 +70,7 @@ def _is_begun(visit: Visit, form: Form, known: bool | None) -> bool:
 
 def _consent_reasons(visit: Visit) -> list[str]:
     """A withdrawal stops collection: of visits after it, not of what was done before. Source: GDPR 17(3)(d)."""
-    ends = Consent.objects.filter(participant=visit.participant).values_list("withdrawn_on", flat=True)
+    ends = ends_of_consents(visit.participant)
     if not ends:
         return [_("No consent is recorded: nothing may be entered before consent.")]
     day = visit.took_place_on
@@ -79,7 +80,7 @@ def _consent_reasons(visit: Visit) -> list[str]:
 
 
 def is_frozen(participant: Participant) -> bool:
-    return Freeze.objects.filter(participant=participant, thawed_at=None).exists()
+    return bool(found("SELECT 1 FROM crf_freeze WHERE participant_id = %s AND thawed_at IS NULL", participant.pk))
 
 
 def check_query_transition(query: Query, action: str) -> None:
@@ -95,9 +96,13 @@ def standing_eligibility(participant: Participant) -> EligibilityDecision | None
 
 
 def eligibility_entry(participant: Participant) -> FormEntry | None:
-    definition = participant.study_version.definition
+    definition = version_of_row(participant.study_version_id).definition
     keys = [form.key for form in definition.forms if form.eligibility]
-    return FormEntry.objects.filter(visit__participant=participant, form_key__in=keys).standing().first()
+    rows = FormEntry.objects.filter(visit__participant=participant, form_key__in=keys).standing()
+    entry: FormEntry | None = rows.select_related("visit", "study_version").defer("study_version__document").first()
+    if entry is not None:
+        entry.visit.participant = participant
+    return entry
 
 
 def reasons_not_ready(participant: Participant, definition: StudyDefinition) -> list[str]:
@@ -142,11 +147,8 @@ def _eligibility_reasons(participant: Participant) -> list[str]:
 
 def open_forms_before_allocation(participant: Participant, definition: StudyDefinition) -> list[str]:
     language = get_language() or "nl"
-    complete = set(
-        FormEntry.objects.filter(visit__participant=participant, status=EntryStatus.COMPLETE.value).values_list(
-            "visit__key", "form_key"
-        )
-    )
+    entries = FormEntry.objects.filter(visit__participant=participant, status=EntryStatus.COMPLETE.value)
+    complete = set(entries.order_by().values_list("visit__key", "form_key"))
     days = dict(Visit.objects.filter(participant=participant).values_list("key", "took_place_on"))
     return [
         _("%(visit)s: %(form)s is not complete.")

@@ -20,9 +20,9 @@ def follow_checks(entry: FormEntry, form: Form, evaluation: Evaluation, changed:
     A query that somebody closed while its check still fired was accepted: it returns only when a value changes.
     """
     firing = {(warning.check_key, warning.item_key): warning for warning in evaluation.warnings}
-    newest: dict[tuple[str | None, str | None], Query] = {
-        (query.check_key, query.item): query for query in _raised_by_checks(entry)
-    }
+    # What was saved for the first time a moment ago has no query yet.
+    known = _raised_by_checks(entry) if entry.revision > 1 else ()
+    newest: dict[tuple[str | None, str | None], Query] = {(query.check_key, query.item): query for query in known}
     for key, query in newest.items():
         if query.state is not QueryStatus.CLOSED and key not in firing:
             close(query, by, _("The value was corrected; the check no longer fires."), timezone.now())

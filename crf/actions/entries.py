@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused, action
+from audit.asking import found
 from crf import policies
 from crf.actions.checks import follow_checks, follow_removal
 from crf.actions.ending import end_with
@@ -70,7 +70,7 @@ def save_entry(
     """
     entry = _entry_to_write(by, visit, form_key, occurrence, revision)
     form = form_for(entry.visit.participant, entry.study_version.definition, form_key)
-    raw, reasons = _merged(entry, form, values, missing or {})
+    raw, reasons = merged(entry, form, values, missing or {})
     definition = entry.study_version.definition
     stored = StoredValues(entry.visit.participant)
     evaluation = evaluate_entry(definition, form, raw, reasons, stored, entry.visit.slug)
@@ -124,15 +124,14 @@ def _check_form(definition: StudyDefinition, form_key: str) -> None:
 def _entry_to_write(by: User, visit: Visit, form_key: str, occurrence: int | None, revision: int | None) -> FormEntry:
     """The row to write, its visit locked; every rule that forbids writing has been asked."""
     visit = Visit.objects.select_for_update(of=("self",)).select_related("participant__site").get(pk=visit.pk)
-    rows = _rows(visit, form_key)
-    last = rows.aggregate(last=Max("occurrence"))["last"] or 0
-    begun = rows.filter(occurrence=last + 1 if occurrence is None else occurrence).first()
+    numbers = _row_numbers(visit, form_key)
+    begun = _rows(visit, form_key).get(occurrence=occurrence) if occurrence in numbers else None
     version = begun.study_version if begun else version_for(visit.participant, visit.took_place_on)
     _check_form(version.definition, form_key)
     form = version.definition.form(form_key)
     policies.check_role_enters(by, visit, form)
     policies.check_entry_open(visit, form, begun=begun is not None)
-    entry = begun or _new_entry(visit, form, _row_number(last, occurrence), version)
+    entry = begun or _new_entry(visit, form, _row_number(numbers, occurrence), version)
     entry.visit = visit
     _check_entry(entry, form, revision)
     return entry
@@ -143,8 +142,15 @@ def _rows(visit: Visit, form_key: str) -> EntryQuerySet:
     return rows.select_related("study_version").defer("study_version__document")
 
 
-def _row_number(last: int, occurrence: int | None) -> int:
+def _row_numbers(visit: Visit, form_key: str) -> set[int]:
+    """Those that stand or stood."""
+    rows = found("SELECT occurrence FROM crf_formentry WHERE visit_id = %s AND form_key = %s", visit.pk, form_key)
+    return {occurrence for (occurrence,) in rows}
+
+
+def _row_number(numbers: set[int], occurrence: int | None) -> int:
     """Rows are numbered without a gap."""
+    last = max(numbers, default=0)
     number = last + 1 if occurrence is None else occurrence
     if not 1 <= number <= last + 1:
         raise ActionRefused(_("There is no row %(row)s of this form.") % {"row": number})
@@ -171,7 +177,7 @@ def _check_stands(entry: FormEntry) -> None:
         raise ActionRefused(_("This row has been removed."))
 
 
-def _merged(
+def merged(
     entry: FormEntry, form: Form, values: Mapping[str, str], missing: Mapping[str, str]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """What stands, overlaid by what was entered; a value drives out a reason for missing and the other way round."""

@@ -94,12 +94,13 @@ def _lock_places(participant: Participant, aim: Aim | None) -> None:
 
 
 def _draw(aim: Aim) -> Drawn:
-    stratum = Stratum.objects.get(list=aim.listed, key=aim.stratum_key)
+    # Held already, but for one that an extension of the list brought a moment ago.
+    stratum = aim.listed.strata.select_for_update().get(key=aim.stratum_key)
     if policies.is_minimised(aim.listed):
         drawn = _minimised(aim, stratum)
     else:
         position = cast(int, policies.next_position(stratum))  # there is one: that was checked
-        drawn = opened(ListRow.objects.get(stratum=stratum, position=position))
+        drawn = opened(stratum.rows.get(position=position))
     stratum.used = drawn.row.position
     stratum.save()
     return drawn

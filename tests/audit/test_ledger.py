@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.ledger import canonical, chain_faults
+from audit.acts import record
+from audit.ledger import canonical, chain_faults, entry_hash
 from audit.models import LedgerEntry, LedgerHead
 from crf.actions import save_entry
 from tests import walk
@@ -113,6 +115,65 @@ def test_numbers_have_no_gap_and_the_head_knows_the_last(cast: Cast) -> None:
 def test_an_untouched_ledger_has_no_fault(cast: Cast) -> None:
     walk.screened(cast)
     assert list(chain_faults()) == []
+
+
+def test_every_kind_of_value_comes_back_as_it_was_written(cast: Cast) -> None:
+    length = ledger_length()
+    odd = "100% 'zeker' \"nee\" %s ? \\ é 漢"
+    detail = {"b": [1, None, 2.5], "a": {"waar": True}, "%s": odd}
+
+    def body() -> None:
+        record(object_type="test", object_id=odd, item=odd, old="", new=odd, detail=detail, restricted=True)
+        record(object_type="test", object_id="2", old=None, new=None)
+
+    deed(body)
+    _deed, full, bare = newest_entries(length)
+    assert (full.object_id, full.item, full.old, full.new) == (odd, odd, "", odd)
+    assert (full.detail, full.restricted) == (detail, True)
+    assert (bare.old, bare.new, bare.reason, bare.detail, bare.restricted) == (None, None, "", {}, False)
+    assert full.at == bare.at
+    assert list(chain_faults()) == []
+
+
+def test_an_act_of_more_lines_than_one_statement_takes_is_written_whole(cast: Cast) -> None:
+    length = ledger_length()
+
+    def body() -> None:
+        for number in range(1100):
+            record(object_type="test", object_id=str(number))
+
+    deed(body)
+    written = newest_entries(length)
+    assert [entry.object_id for entry in written] == ["deed", *map(str, range(1100))]
+    assert [entry.seq for entry in written] == list(range(length + 1, length + 1102))
+    assert list(chain_faults()) == []
+
+
+def test_the_hash_of_an_entry_never_changes_with_the_program() -> None:
+    entry = LedgerEntry(
+        seq=7,
+        act="a" * 32,
+        at=datetime.datetime(2026, 3, 1, 9, 30, tzinfo=datetime.UTC),
+        actor_id="12",
+        actor="Coördinator UMCG",
+        roles="coordinator",
+        action="entry.saved",
+        object_type="entry",
+        object_id="UMCG-001/screening/vital_signs/1",
+        site="UMCG",
+        participant="UMCG-001",
+        visit="screening",
+        form="vital_signs",
+        occurrence="1",
+        item="pulse",
+        old=None,
+        new="66",
+        reason="100% “zeker”",
+        detail={"b": [1, None], "a": True},
+        restricted=False,
+        salt="0" * 32,
+    )
+    assert entry_hash(entry, "0" * 64) == "46f430a93db6a58bf41d8fc9cf9fab55ae627ceb48360736ab612f2bef0e9025"
 
 
 @pytest.mark.usefixtures("cast")

@@ -11,12 +11,12 @@ from trialmgr.protocol.differences import differences
 from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies.clock import today
 from trialmgr.studies.models import StudyApproval, StudyVersion
-from trialmgr.studies.queries import approved_versions, open_lock
+from trialmgr.studies.queries import approved_versions, is_locked, open_lock
 
 
 def check_not_locked() -> None:
     """Source: ICH E6(R3) 3.16.1(r): edit access is withdrawn before the final analysis."""
-    lock = open_lock()
+    lock = open_lock() if is_locked() else None
     if lock is not None:
         raise ActionRefused(_("The study is locked since %(time)s UTC.") % {"time": f"{lock.locked_at:%Y-%m-%d %H:%M}"})
 

@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 
+from audit.asking import found
 from trialmgr.protocol.lineage import with_dropped_parts
 from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies.clock import today
@@ -151,6 +152,12 @@ def version_at(site: str, day: datetime.date) -> StudyVersion:
     return timeline().at(site, day)
 
 
+def version_of_row(pk: int) -> StudyVersion:
+    """The version that a row points to; one in force is known already, and the long document is read for none."""
+    known = {span.version.pk: span.version for span in timeline().spans}
+    return known.get(pk) or StudyVersion.objects.defer("document").get(pk=pk)
+
+
 def approved_versions() -> list[StudyVersion]:
     """Every version that a second person approved, oldest first."""
     return list(StudyVersion.objects.filter(approval__isnull=False).order_by("number"))
@@ -184,3 +191,7 @@ def _merged(hashes: tuple[str, ...]) -> StudyDefinition:
 def open_lock() -> StudyLock | None:
     """The lock that stands now, if the study is locked."""
     return StudyLock.objects.filter(unlocked_at=None).first()
+
+
+def is_locked() -> bool:
+    return bool(found("SELECT 1 FROM studies_studylock WHERE unlocked_at IS NULL"))
