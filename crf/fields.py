@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from trialmgr.protocol.expressions import parse
-from trialmgr.protocol.model import Form, Item, ItemType, Range, RowKey, Section, StudyDefinition
 from trialmgr.protocol.expressions.nodes import (
     Comparison,
     Constant,
@@ -21,6 +20,7 @@ from trialmgr.protocol.expressions.nodes import (
     Presence,
     Reference,
 )
+from trialmgr.protocol.model import Form, Item, ItemType, Range, RowKey, Section, StudyDefinition
 from trialmgr.protocol.wording import Wording
 
 MOST_RADIOS = 12
@@ -72,7 +72,10 @@ class FieldLink(NamedTuple):
 
 
 class ShownWhen(NamedTuple):
-    """The box stands while the answer in box ``name`` is one of ``codes`` (by spaces), or any at all, or none."""
+    """The box stands while the answer in box ``name`` is one of ``codes`` (by spaces), or any at all, or none.
+
+    It spares the person the wait for the server, which judges every rule, also those that cannot be said so.
+    """
 
     name: str
     codes: str
@@ -138,9 +141,7 @@ class FieldView:
 
     @property
     def control(self) -> str:
-        """Which boxes the page draws: output, not_asked, date, radios, checkboxes, select, file, long_text or text."""
-        if self.skipped and (self.derived or self.shown_when is None):
-            return "not_asked"
+        """Which boxes the page draws: output, date, radios, checkboxes, select, file, long_text or text."""
         if self.derived or self.frozen:
             return "output"
         if self.type in _DATES:

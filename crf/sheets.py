@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from django.http import Http404
 from django.utils.translation import gettext as _
 
+from crf.actions.entries import merged
 from crf.fields import FieldLink, Marks, SectionView, build_fields
 from crf.layout import item_label, laid_out
 from crf.lookup import StoredValues
@@ -16,8 +17,8 @@ from crf.models import EntryStatus, FormEntry, Query, QueryStatus, Signature
 from crf.places import FormPlace, spoken
 from crf.policies import can_role_enter, entry_closed_reasons
 from crf.wording import wording_for
-from trialmgr.protocol.evaluation import Evaluation, evaluate_entry
-from trialmgr.protocol.model import Form, ItemType, StudyDefinition
+from trialmgr.protocol.evaluation import Evaluation, RowScope, Scope, evaluate_entry, read, truth_of
+from trialmgr.protocol.model import Form, ItemType, RowKey, StudyDefinition
 from trialmgr.studies.queries import open_lock
 
 
@@ -72,10 +73,38 @@ class Sheet:
         return bool(self.data or self.missing)
 
     @cached_property
+    def stored(self) -> StoredValues:
+        return StoredValues(self.place.participant)
+
+    @cached_property
     def evaluation(self) -> Evaluation:
         """What the definition says about the saved values."""
-        stored = StoredValues(self.place.participant)
-        return evaluate_entry(self.definition, self.form, self.data, self.missing, stored, self.place.visit.slug)
+        return self._evaluated(self.data, self.missing)
+
+    def judged(self, values: Mapping[str, str], missing: Mapping[str, str]) -> Evaluation:
+        """What it would say if the boxes were saved as they stand; both as ``read_submission`` gives them."""
+        return self._evaluated(*merged(self.entry or FormEntry(), self.form, self.whole(values), self.whole(missing)))
+
+    def _evaluated(self, values: Mapping[str, str], missing: Mapping[str, str]) -> Evaluation:
+        return evaluate_entry(self.definition, self.form, values, missing, self.stored, self.place.visit.slug)
+
+    def whole(self, sent: Mapping[str, str]) -> dict[str, str]:
+        """Every box of the page, the empty ones too: on a whole-form page an empty box means that nothing stands."""
+        items = [item.key for item in self.laid.items if not item.is_derived and item.key not in self.hidden]
+        return {key: sent.get(key, "") for key in items}
+
+    def not_asked(self, evaluation: Evaluation) -> frozenset[str]:
+        """Items of the page that do not apply, also those of a row that does not count yet because it is empty."""
+        return evaluation.skipped | frozenset(self._not_asked_in_rows(evaluation) if self.form.groups else ())
+
+    def _not_asked_in_rows(self, evaluation: Evaluation) -> Iterator[str]:
+        known = {key: read(self.definition, self.form.item(key), raw) for key, raw in evaluation.values.items()}
+        scope = Scope(self.definition, self.form, self.stored, known, self.place.visit.slug)
+        asked_if = {item.key: item.ask_if for item in self.laid.items if item.ask_if is not None}
+        for key, rule in asked_if.items():
+            row = RowKey.read(key)
+            if row and truth_of(rule, RowScope(scope, self.form.groups[row.section], row.row)) is not True:
+                yield key
 
     @cached_property
     def wanting(self) -> tuple[str, ...]:
@@ -137,6 +166,11 @@ class Sheet:
         return place.row_url("row", self.row) if self.row else f"{place.url}rows/new/"
 
     @property
+    def live_url(self) -> str:
+        """Where the page asks what follows from answers that are not saved yet."""
+        return self.place.row_url("live", self.row) if self.row else f"{self.url}live/"
+
+    @property
     def links(self) -> dict[str, str]:
         """Pages about the saved row that this person may open, by name."""
         if self.entry is None:
@@ -162,8 +196,10 @@ class Sheet:
         missing: Mapping[str, str] | None = None,
         errors: Mapping[str, str] | None = None,
     ) -> tuple[SectionView, ...]:
-        """The form's sections: as saved, or with what was typed and what is wrong with it."""
-        derived = {key: value for key, value in self.data.items() if self.form.item(key).is_derived}
+        """The form's sections: as saved, or with what was typed, what follows from it and what is wrong with it."""
+        evaluation = self.evaluation if values is None else self.judged(values, missing or {})
+        derived = {key: value for key, value in evaluation.values.items() if self.form.item(key).is_derived}
+        not_asked = self.not_asked(evaluation)
         return build_fields(
             self.definition,
             self.laid,
@@ -173,17 +209,17 @@ class Sheet:
             spoken(),
             saved_values=self.data if self.has_values else None,
             saved_missing=self.missing if self.has_values else None,
-            marks={item.key: self._marks(item.key) for item in self.laid.items},
+            marks={item.key: self._marks(item.key, item.key in not_asked) for item in self.laid.items},
             hidden=self.hidden,
             wording=wording_for(self.definition),
         )
 
-    def _marks(self, key: str) -> Marks:
+    def _marks(self, key: str, is_skipped: bool) -> Marks:
         here = [query for query in self.unclosed if query.item == key]
         return Marks(
             queries=len(here),
             verified=key in self.verified,
-            skipped=key in self.evaluation.skipped,
+            skipped=is_skipped,
             links=tuple(self._links(key)),
         )
 

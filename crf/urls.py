@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from crf.views import casebooks, decisions, entries, review, rows, threads, visits
+from crf.views import casebooks, decisions, entries, live, review, rows, threads, visits
 from trialmgr.participants.urls import urlpatterns as of_participants
 
 _participants: list[URLPattern] = [
@@ -19,6 +19,7 @@ _participants: list[URLPattern] = [
 
 _row: list[URLPattern] = [
     path("", entries.row, name="row"),
+    path("live/", live.of_row, name="live"),
     path("history/", review.history, name="history"),
     path("history/<name:item>/", review.item_history, name="item_history"),
     path("files/<name:item>/", entries.file, name="file"),
@@ -34,6 +35,7 @@ _form: list[URLPattern | URLResolver] = [
     path("not-done/", entries.form_not_done, name="form_not_done"),
     path("rows/", rows.rows, name="rows"),
     path("rows/new/", entries.new_row, name="new_row"),
+    path("rows/new/live/", live.of_new_row, name="live_new_row"),
     path("rows/<int:row>/", include(_row)),
 ]
 

@@ -133,8 +133,8 @@ def _save(request: HttpRequest, sheet: Sheet) -> HttpResponse:
             by=sheet.place.user,
             visit=sheet.place.visit,
             form_key=sheet.form.key,
-            values=_whole(sheet, values),
-            missing=_whole(sheet, missing),
+            values=sheet.whole(values),
+            missing=sheet.whole(missing),
             occurrence=sheet.row,
             reason=ChangeReasonForm(request.POST).reason(),
             revision=_revision(request),
@@ -197,12 +197,6 @@ def _refused(sheet: Sheet, values: Mapping[str, str], missing: Mapping[str, str]
     errors = {problem.item_key: problem.message(spoken()) for problem in refusal.problems if problem.item_key in shown}
     of_page = tuple(problem.message(spoken()) for problem in refusal.problems if problem.item_key not in shown)
     return Typed(values, missing, {key: text for key, text in errors.items() if key is not None}, of_page)
-
-
-def _whole(sheet: Sheet, sent: Mapping[str, str]) -> dict[str, str]:
-    """Every box of the page, the empty ones too: on a whole-form page an empty box means that nothing stands there."""
-    items = [item.key for item in sheet.laid.items if not item.is_derived and item.key not in sheet.hidden]
-    return {key: sent.get(key, "") for key in items}
 
 
 def _revision(request: HttpRequest) -> int:

@@ -137,13 +137,9 @@ def test_what_the_casebook_knows_of_an_item_comes_along(definition: StudyDefinit
     assert (field.control, field.shown, field.codes) == ("output", "Dizzy; Nausea", ("dizzy", "nausea"))
 
 
-def test_a_skipped_item_is_not_asked_unless_the_browser_can_decide(definition: StudyDefinition) -> None:
-    given = {"marks": {"it": Marks(skipped=True)}}
-    assert field_of(definition, "text", ask_if="it > 3", given=given).control == "not_asked"
-    assert field_of(definition, "integer", derive="1", given=given).control == "not_asked"
-    form = form_of(item("asked", "yes_no"), item("it", "text", ask_if="asked"))
-    [section] = build_fields(definition, form, {}, {}, {}, "en", marks=given["marks"])
-    assert section.fields[1].control == "text"
+def test_an_item_that_does_not_apply_keeps_its_boxes_for_when_it_does(definition: StudyDefinition) -> None:
+    field = field_of(definition, "text", ask_if="it > 3", given={"marks": {"it": Marks(skipped=True)}})
+    assert (field.control, field.skipped) == ("text", True)
 
 
 @pytest.mark.parametrize(

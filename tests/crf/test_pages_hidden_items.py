@@ -50,3 +50,11 @@ def test_its_history_and_its_queries_are_refused(signed_in: SignedIn, cast: Cast
     assert "Pessimistic" not in rater.get(f"{row}history/")
     monitor.get(f"{row}queries/raise/{HIDDEN}/", 403)
     assert "Pessimistic" not in monitor.get(f"{row}verify/")
+
+
+def test_what_the_page_is_told_while_typing_is_silent_about_it(signed_in: SignedIn, cast: Cast, visit: Visit) -> None:
+    rater, saved = Reader(signed_in, cast, Role.RATER), FormEntry.objects.get(form_key="madrs")
+    typed = {key: value for key, value in saved.data.items() if key not in (HIDDEN, "madrs_total")}
+    for sent in (typed, typed | {HIDDEN: "6"}):
+        answer = rater.post(f"{form_url(visit, 'madrs')}rows/1/live/", boxes(sent), 200)
+        assert json.loads(answer) == {"asked": {}, "derived": {"madrs_total": saved.data["madrs_total"]}}

@@ -115,8 +115,9 @@ class Member(Reader):
 
 
 def _is_asked(page: Page, box: Locator) -> bool:
-    """Whether the page shows the question, once its script has dealt with the answer before."""
-    page.evaluate("() => new Promise((done) => setTimeout(done, 20))")
+    """Whether the page shows the question: at once by a rule that its script knows, or once the server has said so."""
+    if not box.locator("xpath=ancestor::*[@data-show-when-name]").count():
+        page.locator("form[data-unsettled]").wait_for(state="detached")
     return box.is_visible()
 
 

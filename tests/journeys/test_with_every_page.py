@@ -16,6 +16,8 @@ NO_PAGE = {
     "overview:set_language": "answers with a redirect",
     "overview:trail_export": "answers with a file",
     "crf:file": "answers with a file",
+    "crf:live": "answers the page's script",
+    "crf:live_new_row": "answers the page's script",
     "exports:file": "answers with a file",
     "randomization:balance_csv": "answers with a file",
     "randomization:compare_file": "answers with a file",

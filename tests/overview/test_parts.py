@@ -111,8 +111,8 @@ def test_long_text_keeps_what_was_typed() -> None:
 
 
 def test_a_derived_value_is_read_not_entered() -> None:
-    assert "Calculated from the other answers." in field("integer", derived=True, shown="22")
-    assert "Calculated once the other answers are saved." in field("integer", derived=True, error="Unclear.")
+    assert ">22</output>" in field("integer", derived=True, shown="22")
+    assert ">–</output>" in field("integer", derived=True, error="Unclear.")
     assert "<input" not in field("integer", derived=True)
 
 
@@ -126,8 +126,12 @@ def test_a_frozen_value_is_sent_back_as_it_was() -> None:
     assert "No value" in field("text", frozen=True)
 
 
-def test_what_does_not_apply_is_one_quiet_line() -> None:
-    assert "not asked" in field("text", skipped=True)
+@pytest.mark.parametrize("derived", [True, False])
+def test_what_does_not_apply_is_marked_for_the_script_and_said_where_there_is_none(derived: bool) -> None:
+    html = field("text", skipped=True, derived=derived)
+    assert 'data-item="it" data-not-asked' in html
+    assert ('<noscript><p class="tm-hint">Not asked, given the other answers.' in html) is not derived
+    assert "asked" not in field("text", derived=derived)
 
 
 def test_a_box_says_when_it_stands() -> None:
