@@ -89,7 +89,7 @@ def _watches_the_score(rater: Member) -> None:
     page.keyboard.type("2")
     expect(total).to_have_text("12")
     expect(page.locator("#item-cs_reasons")).to_be_focused()
-    rater.look(answered=True)
+    rater.look("form-live", answered=True)
 
 
 def _loses_the_question_in_focus(page: Page) -> None:

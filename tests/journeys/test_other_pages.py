@@ -85,20 +85,36 @@ def _keeps_sites(administrator: Reader) -> None:
     administrator.look()
 
 
+# Page -> the name of its picture.
 ALLOCATED = {
-    Role.COORDINATOR: ("randomise/envelope/", "allocation/correct/", "allocation/in-error/"),
-    Role.INVESTIGATOR: ("allocation/in-error/sign/", "code-break/"),
+    Role.COORDINATOR: {
+        "randomise/envelope/": "envelope-enter",
+        "allocation/correct/": "allocation-correct",
+        "allocation/in-error/": "allocation-in-error",
+    },
+    Role.INVESTIGATOR: {"allocation/in-error/sign/": "allocation-in-error-sign", "code-break/": "code-break"},
 }
 TRIAL_WIDE = {
-    Role.UNBLINDED_STATISTICIAN: (
-        *(f"/randomization/{page}/" for page in ("balance", "description", "compare", "import")),
-        *(f"/randomization/1/{page}/" for page in ("extend", "envelopes", "extensions/1/activate")),
-        *("/study/", "/study/1/", "/study/1/approve/"),
-    ),
-    Role.DATA_MANAGER: (
-        *("/code-breaks/", "/code-breaks/1/notice/", "/randomization/limits/"),
-        *(f"/randomization/limits/trial/{page}/" for page in ("cap", "hold", "hold/end")),
-    ),
+    Role.UNBLINDED_STATISTICIAN: {
+        "/randomization/balance/": "balance",
+        "/randomization/description/": "description",
+        "/randomization/compare/": "compare",
+        "/randomization/import/": "list-import",
+        "/randomization/1/extend/": "list-extend",
+        "/randomization/1/envelopes/": "envelopes",
+        "/randomization/1/extensions/1/activate/": "extension-activate",
+        "/study/": "study-versions",
+        "/study/1/": "study-version",
+        "/study/1/approve/": "study-approve",
+    },
+    Role.DATA_MANAGER: {
+        "/code-breaks/": "code-breaks",
+        "/code-breaks/1/notice/": "code-break-notice",
+        "/randomization/limits/": "limits",
+        "/randomization/limits/trial/cap/": "limits-cap",
+        "/randomization/limits/trial/hold/": "limits-hold",
+        "/randomization/limits/trial/hold/end/": "limits-hold-end",
+    },
 }
 
 
@@ -107,13 +123,13 @@ def test_what_can_happen_to_an_allocation_has_a_page_each(one_day: Trial, hire: 
     for role in (*ALLOCATED, *TRIAL_WIDE):
         reader = hire(one_day, role)
         reader.sign_in()
-        own = [f"/participants/{number}/{page}" for page in ALLOCATED.get(role, ())]
-        for page in (*own, *TRIAL_WIDE.get(role, ())):
+        own = {f"/participants/{number}/{page}": name for page, name in ALLOCATED.get(role, {}).items()}
+        for page, name in (own | TRIAL_WIDE.get(role, {})).items():
             reader.open(page)
             if reader.path != page:  # a page with a file asks for the password before it is opened
                 reader.go_on_by_password()
             assert reader.path == page
-            reader.look()
+            reader.look(name)
 
 
 def test_one_makes_a_list_and_another_activates_it(one_day: Trial, hire: Hire) -> None:
