@@ -103,25 +103,21 @@ def advice(all_compared: Iterable[Compared], *, open_label: bool) -> Advice:
 
 def _reason(best: Compared, open_label: bool, set_aside: int) -> Text:
     found = best.figures
+
+    def told(language: Language, sentence: str, why: str) -> str:
+        return sentence.format(
+            label=label(best.design)(language),
+            why=why,
+            aside=set_aside,
+            limit=f"{LARGEST_SHARE_OFF:.0%}",
+            guessed=decimal(100 * found.correct, language),
+            usual=found.overall.usual,
+            participants=best.recruitment.participants,
+        )
+
     return Text(
-        nl=_REASON_NL.format(
-            label=label(best.design).nl,
-            why=_OPEN_NL if open_label else _BLINDED_NL,
-            aside=set_aside,
-            limit=f"{LARGEST_SHARE_OFF:.0%}",
-            guessed=decimal(100 * found.correct, "nl"),
-            usual=found.overall.usual,
-            participants=best.recruitment.participants,
-        ),
-        en=_REASON_EN.format(
-            label=label(best.design).en,
-            why=_OPEN_EN if open_label else _BLINDED_EN,
-            aside=set_aside,
-            limit=f"{LARGEST_SHARE_OFF:.0%}",
-            guessed=decimal(100 * found.correct, "en"),
-            usual=found.overall.usual,
-            participants=best.recruitment.participants,
-        ),
+        nl=told("nl", _REASON_NL, _OPEN_NL if open_label else _BLINDED_NL),
+        en=told("en", _REASON_EN, _OPEN_EN if open_label else _BLINDED_EN),
     )
 
 
