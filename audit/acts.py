@@ -30,6 +30,15 @@ class ActionRefused(Exception):
         self.reasons = tuple(str(reason) for reason in reasons)
 
 
+def reasons_against(check: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> tuple[str, ...]:
+    """Why a check refuses, for a page that offers the act; empty where it does not."""
+    try:
+        check(*args, **kwargs)
+    except ActionRefused as refusal:
+        return refusal.reasons
+    return ()
+
+
 class NotInLedger(Exception):
     """A programming error: an action changed something and recorded nothing."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from audit.acts import ActionRefused
+from audit.acts import ActionRefused, reasons_against
 from crf.policies import reasons_not_ready
 from randomization.models import Allocation, AllocationCap, AllocationHold
 from randomization.policies.aims import Aim, aim_of, has_place
@@ -27,16 +27,12 @@ class StratumUsedUp(ActionRefused):
         self.aim = aim
 
 
-def reasons_not_allocatable(participant: Participant, by: User) -> list[str]:
+def reasons_not_allocatable(participant: Participant, by: User) -> tuple[str, ...]:
     """Every reason why this participant cannot be randomised now; empty when they can.
 
     ``by``: what is said of a participant who seems to be the same person depends on what they may see.
     """
-    try:
-        check_allocatable(participant, by, aim_of(participant))
-    except ActionRefused as refusal:
-        return list(refusal.reasons)
-    return []
+    return reasons_against(check_allocatable, participant, by, aim_of(participant))
 
 
 def reasons_of_participant(participant: Participant, by: User) -> list[str]:

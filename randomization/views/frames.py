@@ -52,7 +52,10 @@ def acted(request: HttpRequest, form: ActForm, act: Callable[[], object]) -> boo
 
 
 def act_page(request: HttpRequest, form: ActForm, heading: str, **context: Any) -> HttpResponse:
-    """One act. ``rows``: what it is about; ``caption``: above the heading; ``warning``, ``submit``, ``back``."""
+    """One act. ``rows``: what it is about; ``caption``: above the heading; ``warning``, ``submit``, ``back``.
+
+    ``reasons``, under the title ``refused``: why it is not offered; what was sent all the same is refused by the act.
+    """
     return render(
         request, "randomization/act.html", {"form": form, "heading": heading, **context}, status=status_of(form)
     )

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from audit.acts import ActionRefused
+from audit.acts import ActionRefused, reasons_against
 from randomization import actions, policies
 from randomization.actions.packing import Envelope
 from randomization.envelope_paper import envelope_paper
@@ -65,6 +65,8 @@ def activate_extension(request: HttpRequest, number: int, extension: int) -> Htt
         form,
         heading,
         rows=_about(found),
+        reasons=reasons_against(policies.check_second_person_extends, found, found.list, user),
+        refused=_("This extension cannot be activated by you now"),
         submit=_("Activate the extension"),
         back=reverse("randomization:lists"),
         breadcrumbs=list_crumbs(heading),

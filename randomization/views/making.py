@@ -14,7 +14,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from audit.acts import ActionRefused
+from audit.acts import ActionRefused, reasons_against
 from randomization import actions
 from randomization.findings import DesignRefused
 from randomization.forms import ActForm
@@ -206,21 +206,13 @@ def activate(request: HttpRequest, number: int) -> HttpResponse:
     """One thing a page: a second person puts the list in force."""
     listed = get_object_or_404(RandomizationList.objects.select_related("made_by", "activated_by"), number=number)
     if request.method != "POST":
-        return _activate_page(request, listed, _reasons_not_to_activate(listed, person(request)))
+        return _activate_page(request, listed, reasons_against(check_second_person, listed, person(request)))
     try:
         actions.activate_list(by=person(request), listed=listed)
     except ActionRefused as refusal:
         return _activate_page(request, listed, refusal.reasons, status=409)
     messages.success(request, _("The list is in force."))
     return redirect("randomization:lists")
-
-
-def _reasons_not_to_activate(listed: RandomizationList, user: User) -> Sequence[str]:
-    try:
-        check_second_person(listed, user)
-    except ActionRefused as refusal:
-        return refusal.reasons
-    return ()
 
 
 def _activate_page(

@@ -117,7 +117,7 @@ SCREENS = {
     "list-import": "A list that an independent statistician made is brought in",
     "list-extend": "Places are added to the list in force",
     "envelopes": "Reserved places are printed as sealed envelopes",
-    "extension-activate": "A second person activates an extension",
+    "extension-activate": "The activation of an extension: a second person does it, not the one who made it",
     "study-versions": "The versions of the study, where each counts and from which day",
     "study-version": "A version of the study: who proposed and approved it, where it counts, what it changes",
     "study-approve": "Approving a version: this one is approved already",

@@ -59,6 +59,9 @@ def test_a_list_is_extended_on_one_page_and_activated_on_another(cast: Cast, ent
     assert url in index
     assert "waits to be activated" in index
     assert "UMCG" not in page_of(other.get(url)).split("<main")[1]
+    own = page_of(one.get(url))
+    assert ("A second person" in own, "Activate the extension</button>" in own) == (True, False)
+    assert "Activate the extension</button>" in page_of(other.get(url))
     refused = one.post(url)
     assert (refused.status_code, "A second person" in page_of(refused)) == (422, True)
     assert other.post(url)["Location"] == "/randomization/"

@@ -47,15 +47,6 @@ def check_approvable(version: StudyVersion, by: Actor) -> None:
         raise ActionRefused(_("Somebody else than who proposed a version approves it."))
 
 
-def reasons_not_to_approve(version: StudyVersion, by: Actor) -> tuple[str, ...]:
-    """The same rule as words, for a page that offers the act."""
-    try:
-        check_approvable(version, by)
-    except ActionRefused as refusal:
-        return refusal.reasons
-    return ()
-
-
 def first_day(version: StudyVersion) -> datetime.date:
     """The day that the definition names; an amendment cannot begin before it is approved."""
     named = datetime.date.fromisoformat(version.definition.valid_from)

@@ -16,7 +16,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
-from audit.acts import ActionRefused
+from audit.acts import ActionRefused, reasons_against
 from crf.impact import entries_on
 from randomization.comparing_form import Boxes
 from trialmgr.overview.changes import changes_for
@@ -26,7 +26,7 @@ from trialmgr.people.models import User
 from trialmgr.protocol.differences import Change
 from trialmgr.studies.actions import approve_version
 from trialmgr.studies.models import StudyApproval, StudyVersion
-from trialmgr.studies.policies import reasons_not_to_approve
+from trialmgr.studies.policies import check_approvable
 from trialmgr.studies.queries import spans_of, version_before
 
 Rows = list[dict[str, Any]]
@@ -68,7 +68,7 @@ def version(request: HttpRequest, number: int) -> HttpResponse:
     """What one version changes, as far as this person may read it."""
     user, found = person(request), _version(number)
     page = _frame(found, _heading(found)) | _what_changes(user, found)
-    may = user.may("study.approve") and not reasons_not_to_approve(found, user)
+    may = user.may("study.approve") and not reasons_against(check_approvable, found, user)
     page["approve_url"] = reverse("overview:approve_version", args=[number]) if may else ""
     return render(request, "overview/version.html", page)
 
@@ -85,7 +85,7 @@ def approve(request: HttpRequest, number: int) -> HttpResponse:
         return redirect("overview:version", number=number)
     heading = _("Approve version %(number)s") % {"number": number}
     page = _frame(found, heading) | _what_changes(user, found) | {"form": form}
-    page["reasons"] = reasons_not_to_approve(found, user) if request.method != "POST" else []
+    page["reasons"] = reasons_against(check_approvable, found, user) if request.method != "POST" else []
     return render(request, "overview/approve_version.html", page, status=status_of(form))
 
 
