@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from audit.cells import neutralise
+from audit.acts.cells import neutralise
 from audit.models import LedgerEntry
 
 # How people read an entry, wherever it leaves the house.

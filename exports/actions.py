@@ -9,7 +9,8 @@ from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.acts import ActionRefused, action, record
+from audit.actions import action
+from audit.acts import ActionRefused, record
 from audit.folders import Draft, check_free, drafted
 from audit.models import LedgerHead
 from exports import policies

@@ -3,7 +3,8 @@ from __future__ import annotations
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.acts import ActionRefused, action, record
+from audit.actions import action
+from audit.acts import ActionRefused, record
 from crf import policies
 from crf.actions.latest import check_unchanged
 from crf.actions.review import sign_entry

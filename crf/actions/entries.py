@@ -8,7 +8,8 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from audit.acts import ActionRefused, action
+from audit.actions import action
+from audit.acts import ActionRefused
 from audit.asking import found
 from crf import policies
 from crf.actions.checks import follow_checks, follow_removal

@@ -13,7 +13,8 @@ from pathlib import PurePath
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.acts import ActionRefused, action, record
+from audit.actions import action
+from audit.acts import ActionRefused, record
 from crf import policies
 from crf.models import FormEntry, StoredFile, Visit
 from trialmgr.participants.contact import seal_bytes

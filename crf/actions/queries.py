@@ -6,7 +6,8 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.acts import ActionRefused, action
+from audit.actions import action
+from audit.acts import ActionRefused
 from crf.actions.latest import check_unchanged, lock_query
 from crf.actions.lines import item_reveals, note_entry
 from crf.models import QUERY_TRANSITIONS, FormEntry, Query, QueryMessage

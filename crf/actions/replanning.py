@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
-from audit.acts import ActionRefused, action
+from audit.actions import action
+from audit.acts import ActionRefused
 from crf import policies
 from crf.actions.lines import note_visit
 from crf.actions.visits import planned_visit

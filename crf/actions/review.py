@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.acts import ActionRefused, action, record
+from audit.actions import action
+from audit.acts import ActionRefused, record
 from crf import policies
 from crf.actions.latest import check_unchanged
 from crf.actions.lines import item_reveals, note_entry

@@ -5,7 +5,8 @@ import datetime
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
-from audit.acts import ActionRefused, action, record
+from audit.actions import action
+from audit.acts import ActionRefused, record
 from crf.actions.lines import note_visit
 from crf.models import Visit
 from crf.policies import is_frozen

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from audit.cells import neutralise
+from audit.acts.cells import neutralise
 
 # One cell may hold a whole document of the audit trail; the module's own limit is 128 KiB.
 LONGEST_CELL = 2**31 - 1

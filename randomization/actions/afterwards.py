@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from audit.acts import action, record
+from audit.actions import action
+from audit.acts import record
 from randomization import policies
 from randomization.actions.allocation import lock_participant, place_of
 from randomization.models import Allocation, RandomisedInError, StratumCorrection

@@ -8,7 +8,8 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from audit.acts import action, record
+from audit.actions import action
+from audit.acts import record
 from audit.models import LedgerEntry
 from crf.actions import open_visits
 from randomization import policies

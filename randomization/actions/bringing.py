@@ -3,7 +3,8 @@ from __future__ import annotations
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.acts import ActionRefused, action
+from audit.actions import action
+from audit.acts import ActionRefused
 from randomization import policies
 from randomization.actions.keeping import keep_list
 from randomization.definition import design_of, ratio_of, reserved_places, sources_of, strata_of

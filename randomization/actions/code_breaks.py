@@ -11,7 +11,8 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from audit.acts import action, record
+from audit.actions import action
+from audit.acts import record
 from randomization import policies
 from randomization.actions.allocation import place_of
 from randomization.models import Allocation, CodeBreak, RandomizationList

@@ -7,7 +7,8 @@ import uuid
 
 from django.utils import timezone
 
-from audit.acts import action, record
+from audit.actions import action
+from audit.acts import record
 from randomization import policies
 from randomization.actions.allocation import enter_trial, lock_participant, opened, place_of
 from randomization.models import Allocation, EnvelopeUse, Stratum

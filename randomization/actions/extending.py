@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from django.utils import timezone
 
-from audit.acts import action
+from audit.actions import action
 from randomization import policies
 from randomization.actions.keeping import keep_rows, note
 from randomization.definition import reserved_places

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.acts import ActionRefused, action, record
+from audit.actions import action
+from audit.acts import ActionRefused, record
 from randomization import policies
 from randomization.models import AllocationCap, AllocationHold
 from trialmgr.people.models import Site, User

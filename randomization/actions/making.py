@@ -5,7 +5,8 @@ import hashlib
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.acts import ActionRefused, action
+from audit.actions import action
+from audit.acts import ActionRefused
 from randomization import policies
 from randomization.actions.keeping import keep_list, note
 from randomization.definition import design_of, lengths_of, reserved_places, sources_of

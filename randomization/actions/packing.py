@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from audit.acts import ActionRefused, action, record
+from audit.actions import action
+from audit.acts import ActionRefused, record
 from randomization import policies
 from randomization.actions.keeping import sealing_key
 from randomization.envelopes import envelope_name

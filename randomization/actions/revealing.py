@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC
 from pathlib import Path
 
-from audit.acts import action
+from audit.actions import action
 from audit.folders import Draft, check_free, drafted
 from audit.models import LedgerEntry
 from randomization import policies

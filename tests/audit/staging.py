@@ -14,7 +14,8 @@ from django.db import connection
 from django.utils import timezone
 
 from audit import triggers
-from audit.acts import ACTIONS, ActionInfo, action, record
+from audit.actions import ACTIONS, ActionInfo, action
+from audit.acts import record
 from audit.models import LedgerEntry, LedgerHead
 from trialmgr.people.models import SYSTEM
 from trialmgr.studies.models import StudyLock

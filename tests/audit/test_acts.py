@@ -9,8 +9,10 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
 
+from audit import actions as door
 from audit import acts, ledger
-from audit.acts import ACTIONS, ActionInfo, ActionRefused, NotInLedger, OutsideAction, action, record
+from audit.actions import ACTIONS, ActionInfo, NotInLedger, action
+from audit.acts import ActionRefused, OutsideAction, record
 from crf.actions import register_participant
 from tests.audit.recipes import RECIPES, Act
 from tests.audit.staging import all_actions, deed, ledger_length, lock_the_study, newest_entries, row_counts
@@ -264,7 +266,7 @@ class TestAction:
         self, cast: Cast, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         guard = MagicMock(side_effect=[None, ActionRefused("locked meanwhile")])
-        monkeypatch.setattr(acts, "_lock_guards", [guard])
+        monkeypatch.setattr(door, "_lock_guards", [guard])
         with pytest.raises(ActionRefused, match="locked meanwhile"):
             deed(MagicMock(side_effect=IntegrityError))
 
@@ -276,10 +278,10 @@ class TestAction:
         self, cast: Cast, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         guards: list[Callable[[], None]] = []
-        monkeypatch.setattr(acts, "_lock_guards", guards)
+        monkeypatch.setattr(door, "_lock_guards", guards)
         guard = MagicMock()
-        acts.refuse_when(guard)
-        acts.refuse_when(guard)
+        door.refuse_when(guard)
+        door.refuse_when(guard)
         deed(lambda: None)
         guard.assert_called_once_with()
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.cells import RISKY, neutralise, restore
+from audit.acts.cells import RISKY, neutralise, restore
 from exports.writers.csv_writer import read_csv, write_csv
 
 TEXTS = st.one_of(st.text(max_size=20), st.text("=+-@'\t\r\nab", max_size=6))

@@ -15,7 +15,7 @@ from django.utils.translation import override
 from openpyxl import load_workbook
 
 from audit.acts import ActionRefused
-from audit.cells import restore
+from audit.acts.cells import restore
 from audit.ledger import entry_hash
 from audit.models import LedgerEntry
 from crf.actions import remove_row

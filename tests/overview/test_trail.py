@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
-from audit.acts import ACTIONS
+from audit.actions import ACTIONS
 from audit.models import LedgerEntry
 from crf.actions import raise_query
 from tests import walk

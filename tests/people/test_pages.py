@@ -11,7 +11,7 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from audit import acts
+from audit import actions as door
 from audit.acts import ActionRefused
 from audit.models import LedgerEntry
 from tests.conftest import PASSWORD
@@ -203,7 +203,7 @@ def test_sites_stay_as_they_are_while_the_study_is_locked(
     def locked() -> None:
         raise ActionRefused("The study is locked.")
 
-    monkeypatch.setattr(acts, "_lock_guards", [locked])
+    monkeypatch.setattr(door, "_lock_guards", [locked])
     sent = {**day_boxes("on", timezone.localdate()), "reason": "contract ended"}
     answer = administrator.post(f"/sites/UMCG/{act}/", sent)
     assert answer.status_code == 422

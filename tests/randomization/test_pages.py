@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
-from audit import acts
+from audit import actions as door
 from audit.acts import ActionRefused
 from crf.actions import judge_eligibility
 from randomization.actions import activate_list, make_list
@@ -210,7 +210,7 @@ def test_no_list_is_made_while_the_study_is_locked(
         raise ActionRefused("The study is locked.")
 
     statistician = enter(Role.UNBLINDED_STATISTICIAN, "", again=True)
-    monkeypatch.setattr(acts, "_lock_guards", [locked])
+    monkeypatch.setattr(door, "_lock_guards", [locked])
     answer = statistician.post("/randomization/make/")
     assert answer.status_code == 409
     assert "The study is locked." in answer.content.decode()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from audit.acts import action, record
+from audit.actions import action
+from audit.acts import record
 from trialmgr.people.models import User
 
 

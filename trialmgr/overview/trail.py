@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from audit.cells import neutralise
+from audit.acts.cells import neutralise
 from audit.models import LedgerEntry, LedgerQuerySet
 from audit.trail import READING_ORDER
 from trialmgr.overview.act_labels import ACT_LABELS

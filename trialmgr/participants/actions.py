@@ -5,7 +5,8 @@ import datetime
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.acts import ActionRefused, action, record
+from audit.actions import action
+from audit.acts import ActionRefused, record
 from trialmgr.participants import contact, policies
 from trialmgr.participants.models import Consent, ContactDetails, DifferentPerson, IdentityMark, Participant
 from trialmgr.participants.states import TRANSITIONS

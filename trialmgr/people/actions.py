@@ -8,7 +8,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework.authtoken.models import Token
 
-from audit.acts import ActionRefused, Actor, action, record
+from audit.actions import action
+from audit.acts import ActionRefused, Actor, record
 from trialmgr.people.models import Membership, Site, Unblinding, User
 from trialmgr.people.permissions import Role
 from trialmgr.people.policies import check_account_fits, check_role_fits, roles_to_end

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.acts import ActionRefused, Actor, action, record
+from audit.actions import action
+from audit.acts import ActionRefused, Actor, record
 from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies import policies
 from trialmgr.studies.models import StudyActivation, StudyApproval, StudyVersion

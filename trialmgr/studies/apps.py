@@ -7,7 +7,7 @@ class StudiesConfig(AppConfig):
 
     def ready(self) -> None:
         from audit import verification
-        from audit.acts import refuse_when, surround_with
+        from audit.actions import refuse_when, surround_with
         from trialmgr.studies.policies import check_not_locked
         from trialmgr.studies.queries import one_version
         from trialmgr.studies.verification import approval_faults
