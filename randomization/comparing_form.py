@@ -12,12 +12,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from randomization.comparing.comparison import TRIALS, label
-from randomization.comparing.expectations import recruitment_of
-from randomization.definition import design_of, factors_of
-from randomization.designs import name_of
-from randomization.findings import DesignRefused
-from randomization.planning import OWN, asked_for, designs_to_compare, observed_shares
+from randomization.methods.comparison.choices import OWN, asked_for, designs_to_compare
+from randomization.methods.comparison.expectations import recruitment_of
+from randomization.methods.comparison.figures import TRIALS, label
+from randomization.methods.definition import design_of, factors_of
+from randomization.methods.designs import name_of
+from randomization.methods.findings import DesignRefused
+from randomization.planning import observed_shares
 from trialmgr.protocol.model import Language, StudyDefinition
 
 MOST_ALLOCATIONS = 4_000_000

@@ -16,10 +16,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from audit.models import LedgerEntry
+from randomization.methods.printing import typeset
+from randomization.methods.words import tagged
 from randomization.models import Allocation
-from randomization.printing import typeset
 from randomization.queries import secret_of
-from randomization.words import tagged
 from trialmgr.protocol.model import Language, StudyDefinition
 
 Rows = list[dict[str, Any]]

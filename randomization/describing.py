@@ -6,11 +6,7 @@ from collections.abc import Callable
 
 from django.utils.timezone import localdate
 
-from randomization.listing.lists import manifest_hash
-from randomization.models import RandomizationList
-from randomization.policies import active_list
-from randomization.queries import manifest_in_force
-from randomization.reporting.description import (
+from randomization.methods.descriptions.documents import (
     Document,
     ListFacts,
     People,
@@ -18,6 +14,10 @@ from randomization.reporting.description import (
     public_description,
     restricted_description,
 )
+from randomization.methods.lists.rows import manifest_hash
+from randomization.models import RandomizationList
+from randomization.policies import active_list
+from randomization.queries import manifest_in_force
 from trialmgr.people.permissions import PERMISSIONS, Role
 from trialmgr.protocol.model import Language, StudyDefinition, Text
 from trialmgr.studies.queries import current_definition

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from randomization.actions.packing import Envelope
+from randomization.methods.printing import typeset
 from randomization.models import RandomizationList
-from randomization.printing import typeset
 from randomization.views.frames import moment
 from trialmgr.protocol.model import StudyDefinition
 

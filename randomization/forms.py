@@ -11,8 +11,8 @@ from django.core.validators import RegexValidator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from randomization.listing.lengthening import wanted_lengths
-from randomization.listing.lists import LONGEST_LIST
+from randomization.methods.lists.extensions import wanted_lengths
+from randomization.methods.lists.rows import LONGEST_LIST
 from trialmgr.people.forms import ActForm as RefusableForm
 from trialmgr.people.forms import DayField, ReasonForm
 

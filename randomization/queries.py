@@ -14,11 +14,11 @@ from django.db.models import Exists, OuterRef, QuerySet
 from crf.models import EligibilityDecision, EntryStatus, FormEntry, Freeze
 from crf.versions import planned_as
 from randomization import policies
-from randomization.designs import Minimisation
-from randomization.findings import Finding
-from randomization.listing import sealing
-from randomization.listing.lists import UNSTRATIFIED, Listed, Manifest, Row
-from randomization.listing.verification import (
+from randomization.methods.designs import Minimisation
+from randomization.methods.findings import Finding
+from randomization.methods.lists import sealing
+from randomization.methods.lists.rows import UNSTRATIFIED, Listed, Manifest, Row
+from randomization.methods.lists.verification import (
     Allocated,
     reserved_in,
     rows_of,

@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.acts import record
 from audit.models import LedgerEntry, TrackedQuerySet
+from randomization.methods.supply import Forecast, Supply, forecast, weeks_observed
 from randomization.models import RandomizationList, Stratum
-from randomization.pace import Forecast, Supply, forecast, weeks_observed
 from randomization.policies import is_minimised, places_left
 from trialmgr.people.letters import send_letter
 from trialmgr.people.queries import unblinded_holders

@@ -13,13 +13,13 @@ from audit.acts import record
 from audit.models import LedgerEntry
 from crf.actions import open_visits
 from randomization import policies
-from randomization.listing import sealing
-from randomization.listing.lists import UNSTRATIFIED
-from randomization.minimising import next_allocation
+from randomization.methods.designs.minimisation import next_allocation
+from randomization.methods.lists import sealing
+from randomization.methods.lists.rows import UNSTRATIFIED
+from randomization.methods.words import chunks
 from randomization.models import Allocation, ListRow, RandomizationList, Stratum
 from randomization.policies import Aim
 from randomization.supply import announce_if_low
-from randomization.words import chunks
 from trialmgr.participants.actions import enrol
 from trialmgr.participants.models import Participant
 from trialmgr.people.letters import send_letter

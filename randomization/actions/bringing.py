@@ -7,11 +7,11 @@ from audit.actions import action
 from audit.acts import ActionRefused
 from randomization import policies
 from randomization.actions.keeping import keep_list
-from randomization.definition import design_of, ratio_of, reserved_places, sources_of, strata_of
-from randomization.designs import Minimisation
-from randomization.listing import sealing
-from randomization.listing.importing import imported_list, text_of
-from randomization.listing.lists import Row, imported_manifest
+from randomization.methods.definition import design_of, ratio_of, reserved_places, sources_of, strata_of
+from randomization.methods.designs import Minimisation
+from randomization.methods.lists import sealing
+from randomization.methods.lists.imports import imported_list, text_of
+from randomization.methods.lists.rows import Row, imported_manifest
 from randomization.models import RandomizationList
 from trialmgr.people.models import User
 from trialmgr.studies.queries import current_definition
@@ -19,7 +19,7 @@ from trialmgr.studies.queries import current_definition
 
 @action("list.imported", permission="lists.make")
 def import_list(*, by: User, file: bytes) -> RandomizationList:
-    """Seal the list that an independent statistician made: ``file`` is CSV as ``importing`` reads it.
+    """Seal the list that an independent statistician made: ``file`` is CSV as ``methods.lists.imports`` reads it.
 
     Block numbers serve the checks and are not kept. Nothing of the file itself is kept but a keyed hash. Raises
     ActionRefused, and DesignRefused with every fault and its row.

@@ -7,11 +7,11 @@ from django.utils import timezone
 from audit.actions import action
 from randomization import policies
 from randomization.actions.keeping import keep_rows, note
-from randomization.definition import reserved_places
-from randomization.designs import Minimisation
-from randomization.listing.lengthening import extended_design, extended_lengths
-from randomization.listing.lists import Manifest, Places, Stream, generated_rows, make_manifest, manifest_hash
-from randomization.listing.verification import reserved_in
+from randomization.methods.definition import reserved_places
+from randomization.methods.designs import Minimisation
+from randomization.methods.lists.extensions import extended_design, extended_lengths
+from randomization.methods.lists.rows import Manifest, Places, Stream, generated_rows, make_manifest, manifest_hash
+from randomization.methods.lists.verification import reserved_in
 from randomization.models import ListExtension, RandomizationList, Stratum
 from randomization.queries import manifest_in_force, secret_of
 from trialmgr.people.models import User
@@ -29,7 +29,7 @@ def extend_list(
 ) -> ListExtension:
     """Seal more rows behind those of the list in force, and strata that the study definition has got since.
 
-    ``to``, ``each``: new lengths, as ``lengthening.extended_lengths`` reads them. Nothing of it can be allocated until
+    ``to``, ``each``: new lengths, as ``extended_lengths`` reads them. Nothing of it can be allocated until
     a second person has activated it. Raises ActionRefused, DesignRefused, SealBroken.
     """
     listed = RandomizationList.objects.select_for_update().get(pk=listed.pk)

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from django.conf import settings
 
 from audit.acts import record
-from randomization.listing import sealing
-from randomization.listing.lists import Listed, Manifest, Places, Row, manifest_hash
+from randomization.methods.lists import sealing
+from randomization.methods.lists.rows import Listed, Manifest, Places, Row, manifest_hash
+from randomization.methods.words import ALGORITHM
 from randomization.models import ListOrigin, ListRow, ListStatus, RandomizationList, Stratum
-from randomization.words import ALGORITHM
 from trialmgr.people.models import User
 
 

@@ -9,10 +9,10 @@ from audit.actions import action
 from audit.acts import ActionRefused
 from randomization import policies
 from randomization.actions.keeping import keep_list, note
-from randomization.definition import design_of, lengths_of, reserved_places, sources_of
-from randomization.designs import Minimisation
-from randomization.listing import sealing
-from randomization.listing.lists import Stream, generated_rows, make_manifest
+from randomization.methods.definition import design_of, lengths_of, reserved_places, sources_of
+from randomization.methods.designs import Minimisation
+from randomization.methods.lists import sealing
+from randomization.methods.lists.rows import Stream, generated_rows, make_manifest
 from randomization.models import ListPurpose, ListStatus, RandomizationList
 from randomization.queries import secret_of
 from trialmgr.people.models import User

@@ -10,7 +10,7 @@ from audit.acts import ActionRefused, record
 from randomization import policies
 from randomization.actions.keeping import sealing_key
 from randomization.envelopes import envelope_name
-from randomization.listing import sealing
+from randomization.methods.lists import sealing
 from randomization.models import Allocation, ListRow, RandomizationList, Stratum
 from trialmgr.people.models import User
 

@@ -11,10 +11,10 @@ from audit.models import LedgerEntry
 from randomization import policies
 from randomization.actions.keeping import note
 from randomization.actions.making import close
-from randomization.designs import Minimisation
-from randomization.listing.lists import Listed
-from randomization.listing.revealed import Revealed, RevealedAllocation, texts
-from randomization.listing.verification import rows_of
+from randomization.methods.designs import Minimisation
+from randomization.methods.lists.reveal import Revealed, RevealedAllocation, texts
+from randomization.methods.lists.rows import Listed
+from randomization.methods.lists.verification import rows_of
 from randomization.models import ListOrigin, ListStatus, RandomizationList
 from randomization.queries import allocations_from, manifests_of, opened_rows, secret_of
 from trialmgr.people.models import User

@@ -10,12 +10,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from audit.commands import Answer, WrongUsage
-from randomization.comparing import comparison_files as files
-from randomization.comparing.comparison import TRIALS, Compared, advice, compared, drawing, label, table
-from randomization.comparing.expectations import recruitment_of, shares_from
-from randomization.definition import factors_of
-from randomization.designs import name_of
-from randomization.planning import asked_for, designs_to_compare, is_open_label, observed_shares
+from randomization.methods.comparison import files
+from randomization.methods.comparison.choices import asked_for, designs_to_compare
+from randomization.methods.comparison.expectations import recruitment_of, shares_from
+from randomization.methods.comparison.figures import TRIALS, Compared, advice, compared, drawing, label, table
+from randomization.methods.definition import factors_of
+from randomization.methods.designs import name_of
+from randomization.planning import is_open_label, observed_shares
 from trialmgr.protocol.model import Language, StudyDefinition
 from trialmgr.studies.queries import current_definition
 

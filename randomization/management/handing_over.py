@@ -14,9 +14,9 @@ from audit.commands import Answer, WrongUsage
 from audit.folders import check_free, drafted
 from randomization.actions import export_envelopes, extend_list, import_list, reveal_list
 from randomization.envelope_paper import envelope_paper
-from randomization.listing.lengthening import wanted_lengths
-from randomization.listing.lists import manifest_hash
 from randomization.management.finding import list_numbered
+from randomization.methods.lists.extensions import wanted_lengths
+from randomization.methods.lists.rows import manifest_hash
 from trialmgr.studies.queries import current_definition
 
 STANDARD_INPUT = "-"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
-from randomization.definition import levels_of as levels_of_source
+from randomization.methods.definition import levels_of as levels_of_source
 from randomization.models import Allocation, CodeBreak, RandomisedInError
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import User

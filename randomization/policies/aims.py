@@ -9,8 +9,8 @@ from typing import cast
 from django.conf import settings
 
 from crf.lookup import StoredValues
-from randomization.designs import Minimisation, design_from
-from randomization.listing.lists import UNSTRATIFIED, canonical_stratum_key
+from randomization.methods.designs import Minimisation, design_from
+from randomization.methods.lists.rows import UNSTRATIFIED, canonical_stratum_key
 from randomization.models import ListPurpose, ListStatus, RandomizationList, Stratum
 from trialmgr.participants.models import Participant
 

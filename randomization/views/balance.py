@@ -11,14 +11,14 @@ from django.utils.timezone import localdate
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from randomization.comparing.comparison import decimal
-from randomization.definition import ratio_of
-from randomization.designs import Design, design_from
-from randomization.findings import DesignRefused
+from randomization.methods.balance import files
+from randomization.methods.balance.figures import Balance, Line, Placed, balance_of
+from randomization.methods.comparison.figures import decimal
+from randomization.methods.definition import ratio_of
+from randomization.methods.designs import Design, design_from
+from randomization.methods.findings import DesignRefused
 from randomization.models import Allocation, RandomizationList
 from randomization.policies import check_unblinded
-from randomization.reporting import balance_files
-from randomization.reporting.balance import Balance, Line, Placed, balance_of
 from randomization.views.frames import Rows, list_crumbs
 from trialmgr.people.guards import permitted, person
 from trialmgr.people.models import User
@@ -32,7 +32,7 @@ def balance(request: HttpRequest) -> HttpResponse:
     found = _balance(person(request), definition)
     page = {
         "balance": found,
-        "drawing": mark_safe(balance_files.drawing(found, language)),  # noqa: S308  our own, escaped
+        "drawing": mark_safe(files.drawing(found, language)),  # noqa: S308  our own, escaped
         "columns": _columns(found, definition, language),
         "overall": [_cells(_("Whole trial"), found.overall, language)],
         "parts": [
@@ -48,7 +48,7 @@ def balance(request: HttpRequest) -> HttpResponse:
 @permitted("lists.view")
 def balance_csv(request: HttpRequest) -> HttpResponse:
     found = _balance(person(request), current_definition())
-    answer = HttpResponse(balance_files.csv_of_balance(found), content_type="text/csv; charset=utf-8")
+    answer = HttpResponse(files.csv_of_balance(found), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = 'attachment; filename="balance.csv"'
     return answer
 

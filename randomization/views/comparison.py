@@ -19,12 +19,12 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from randomization.comparing import comparison, comparison_files
-from randomization.comparing.comparison import Compared
-from randomization.comparing.simulation import Recruitment, Stratum
 from randomization.comparing_form import ComparisonForm, has_design
-from randomization.designs import Design, design_from
-from randomization.listing.lists import canonical_stratum_key
+from randomization.methods.comparison import figures, files
+from randomization.methods.comparison.figures import Compared
+from randomization.methods.comparison.simulation import Recruitment, Stratum
+from randomization.methods.designs import Design, design_from
+from randomization.methods.lists.rows import canonical_stratum_key
 from randomization.planning import is_open_label
 from randomization.views.frames import Rows, list_crumbs
 from trialmgr.people.guards import permitted
@@ -69,7 +69,7 @@ class Plan:
         return cls(designs, Recruitment(given["participants"], strata), given["trials"], given["seed"])
 
     def simulate(self, number: int) -> Compared:
-        (made,) = comparison.compared([self.designs[number]], self.recruitment, seed=self.seed, trials=self.trials)
+        (made,) = figures.compared([self.designs[number]], self.recruitment, seed=self.seed, trials=self.trials)
         return made
 
 
@@ -86,7 +86,7 @@ def compare(request: HttpRequest) -> HttpResponse:
         return _form_page(request, form, status=422)
     plan = Plan.of(form)
     done = [] if "stepwise" in request.POST else [plan.simulate(number) for number in range(len(plan.designs))]
-    page = _answer(plan, plan.signed(), [_signed(comparison_files.packed(each)) for each in done], done)
+    page = _answer(plan, plan.signed(), [_signed(files.packed(each)) for each in done], done)
     return render(request, "randomization/compare/answer.html", page)
 
 
@@ -106,7 +106,7 @@ def compare_step(request: HttpRequest) -> HttpResponse:
     plan, signed, done = _sent(request)
     if len(done) < len(plan.designs):
         done = [*done, plan.simulate(len(done))]
-        signed = [*signed, _signed(comparison_files.packed(done[-1]))]
+        signed = [*signed, _signed(files.packed(done[-1]))]
     page = _answer(plan, request.POST["plan"], signed, done)
     return render(request, "randomization/compare/stepped.html", page)
 
@@ -126,13 +126,13 @@ def compare_file(request: HttpRequest) -> HttpResponse:
 
 
 def _drawn(plan: Plan, done: Sequence[Compared]) -> str:
-    advised = comparison.advice(done, open_label=is_open_label(current_definition()))
-    return comparison.drawing(done, _language(), advised.design)
+    advised = figures.advice(done, open_label=is_open_label(current_definition()))
+    return figures.drawing(done, _language(), advised.design)
 
 
 def _reported(plan: Plan, done: Sequence[Compared]) -> str:
     definition = current_definition()
-    return comparison_files.report(
+    return files.report(
         done,
         study=definition.short_title,
         seed=plan.seed,
@@ -144,8 +144,8 @@ def _reported(plan: Plan, done: Sequence[Compared]) -> str:
 
 _FILES: dict[str, tuple[str, Callable[[Plan, Sequence[Compared]], str]]] = {
     "comparison.svg": ("image/svg+xml", _drawn),
-    "comparison.csv": ("text/csv", lambda _plan, done: comparison_files.csv_of_designs(done)),
-    "comparison-strata.csv": ("text/csv", lambda _plan, done: comparison_files.csv_of_strata(done)),
+    "comparison.csv": ("text/csv", lambda _plan, done: files.csv_of_designs(done)),
+    "comparison-strata.csv": ("text/csv", lambda _plan, done: files.csv_of_strata(done)),
     "comparison.md": ("text/markdown", _reported),
 }
 
@@ -154,7 +154,7 @@ def _sent(request: HttpRequest) -> tuple[Plan, list[str], list[Compared]]:
     """What the page sent back: the plan, and what has been simulated of it as signed texts and read."""
     plan = Plan.read(request.POST.get("plan", ""))
     signed = request.POST.getlist("done")
-    done = [comparison_files.unpacked(_read(text), plan.recruitment) for text in signed]
+    done = [files.unpacked(_read(text), plan.recruitment) for text in signed]
     if [each.design for each in done] != list(plan.designs[: len(done)]):
         raise BadRequest
     return plan, signed, done
@@ -203,14 +203,14 @@ def _about(plan: Plan) -> Rows:
 
 def _result(plan: Plan, done: Sequence[Compared]) -> dict[str, Any]:
     language = _language()
-    advised = comparison.advice(done, open_label=is_open_label(current_definition()))
-    head, *rows = comparison.table(done, language)
+    advised = figures.advice(done, open_label=is_open_label(current_definition()))
+    head, *rows = figures.table(done, language)
     return {
         "advice": advised.reason(language),
-        "drawing": mark_safe(comparison.drawing(done, language, advised.design)),  # noqa: S308  our own, escaped
+        "drawing": mark_safe(figures.drawing(done, language, advised.design)),  # noqa: S308  our own, escaped
         "columns": _columns(head),
         "rows": [_cells(row) for row in rows],
-        "reading": comparison_files.READING(language),
+        "reading": files.READING(language),
         "strata_columns": _columns([_("Stratum"), *(row[0] for row in rows)]),
         "strata": [_cells(row) for row in _by_stratum(plan, done, language)],
         "files": list(_FILES),
@@ -221,7 +221,7 @@ def _by_stratum(plan: Plan, done: Sequence[Compared], language: Language) -> lis
     return [
         [
             canonical_stratum_key(stratum.levels),
-            *(comparison.decimal(each.figures.by_stratum[place].mean_absolute, language, 2) for each in done),
+            *(figures.decimal(each.figures.by_stratum[place].mean_absolute, language, 2) for each in done),
         ]
         for place, stratum in enumerate(plan.recruitment.strata)
     ]

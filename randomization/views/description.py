@@ -8,8 +8,8 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from randomization.describing import KINDS, described
-from randomization.findings import DesignRefused
-from randomization.reporting.description import Document
+from randomization.methods.descriptions.documents import Document
+from randomization.methods.findings import DesignRefused
 from randomization.views.frames import list_crumbs
 from trialmgr.people.guards import permitted
 

@@ -16,8 +16,8 @@ from audit.acts import ActionRefused, reasons_against
 from randomization import actions, policies
 from randomization.actions.packing import Envelope
 from randomization.envelope_paper import envelope_paper
-from randomization.findings import DesignRefused
 from randomization.forms import ActForm, ExtendForm, ImportForm, PackForm
+from randomization.methods.findings import DesignRefused
 from randomization.models import ListExtension, RandomizationList
 from randomization.views.frames import Rows, act_page, acted, list_crumbs, moment
 from trialmgr.people.forms import bound

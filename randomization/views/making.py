@@ -16,8 +16,9 @@ from django.utils.translation import gettext_lazy
 
 from audit.acts import ActionRefused, reasons_against
 from randomization import actions
-from randomization.findings import DesignRefused
 from randomization.forms import ActForm
+from randomization.methods.findings import DesignRefused
+from randomization.methods.supply import Forecast
 from randomization.models import (
     ListExtension,
     ListOrigin,
@@ -25,7 +26,6 @@ from randomization.models import (
     ListStatus,
     RandomizationList,
 )
-from randomization.pace import Forecast
 from randomization.policies import check_second_person, is_minimised, places_left, reasons_not_in_force
 from randomization.queries import manifest_in_force
 from randomization.supply import forecasts

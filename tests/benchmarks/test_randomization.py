@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from randomization.comparing.simulation import Recruitment, simulate, stream
-from randomization.comparing.vectorised import words_from
-from randomization.designs import Design, big_stick, minimisation, permuted_blocks
-from randomization.listing.arrays import make_arrays
-from randomization.listing.lists import make_rows
-from randomization.listing.revealed import list_csv
-from randomization.words import chunks
+from randomization.methods.comparison.simulation import Recruitment, simulate, stream
+from randomization.methods.comparison.vectorised import words_from
+from randomization.methods.designs import Design, big_stick, minimisation, permuted_blocks
+from randomization.methods.lists.arrays import make_arrays
+from randomization.methods.lists.reveal import list_csv
+from randomization.methods.lists.rows import make_rows
+from randomization.methods.words import chunks
 
 pytestmark = pytest.mark.benchmark
 

@@ -15,9 +15,9 @@ from django.utils import timezone
 from crf.actions import raise_query, set_visit_day, sign_entry, verify_items
 from crf.models import Visit
 from randomization.actions import activate_list, make_list
-from randomization.definition import design_of
-from randomization.listing import sealing
-from randomization.listing.lists import canonical_stratum_key, make_rows
+from randomization.methods.definition import design_of
+from randomization.methods.lists import sealing
+from randomization.methods.lists.rows import canonical_stratum_key, make_rows
 from randomization.models import Allocation
 from randomization.policies import purpose_here
 from tests.walk import fill, randomised, screened, visit_of, visited

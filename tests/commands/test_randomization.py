@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 from pytest_django import Settings
 
-from randomization.findings import finding
 from randomization.management.commands.randomization import Command
+from randomization.methods.findings import finding
 from randomization.models import RandomizationList
 from tests import walk
 from tests.commands.calling import Called, called

@@ -8,8 +8,7 @@ LINTER = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["im
 LAYERS, PLAIN = LINTER["contracts"]
 PLAIN_MODULES = [
     "trialmgr/protocol",
-    *(f"randomization/{name}" for name in ("arrays", "definition", "designs", "findings", "lists")),
-    *(f"randomization/{name}" for name in ("sealing", "theory", "verification", "words")),
+    "randomization/methods",
     "exports/writers",
 ]
 

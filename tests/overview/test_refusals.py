@@ -13,7 +13,7 @@ from rest_framework.exceptions import NotFound
 from audit.acts import ActionRefused
 from crf.actions import EntryRefused
 from crf.actions.entries import ReasonWanted
-from randomization.listing.sealing import KeyUnusable
+from randomization.methods.lists.sealing import KeyUnusable
 from trialmgr.overview.refusals import RefusalMiddleware, api_exception_handler
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.people.models import User

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from randomization.designs import (
+from randomization.methods.designs import (
     Minimisation,
     OneByOne,
     PermutedBlocks,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from randomization.words import chunks, tagged
+from randomization.methods.words import chunks, tagged
 from tests.randomization.dumps import Row
 
 WINDOW = 24

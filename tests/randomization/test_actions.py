@@ -13,8 +13,8 @@ from pytest_django import Settings
 from audit.acts import ActionRefused
 from audit.models import LedgerEntry
 from randomization import actions, policies
-from randomization.findings import DesignRefused
-from randomization.listing.sealing import SealBroken
+from randomization.methods.findings import DesignRefused
+from randomization.methods.lists.sealing import SealBroken
 from randomization.models import Allocation, ListRow, ListStatus, RandomizationList, Stratum
 from randomization.queries import list_findings
 from tests import walk

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from audit.acts import ActionRefused
 from audit.models import LedgerEntry
 from randomization import actions, policies
-from randomization.designs import MinimisedAllocation, State, minimisation, replay
-from randomization.minimising import next_allocation
+from randomization.methods.designs import MinimisedAllocation, State, minimisation, replay
+from randomization.methods.designs.minimisation import next_allocation
+from randomization.methods.words import Words, chunks
 from randomization.models import Allocation, ListRow, Stratum
 from randomization.policies import StratumUsedUp
 from randomization.queries import in_screening, list_findings, ready_to_randomise, waiting_by_stratum
-from randomization.words import Words, chunks
 from tests import walk
 from tests.audit.staging import deed
 from tests.crf.pages import Reader, casebook_url

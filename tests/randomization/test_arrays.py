@@ -6,10 +6,10 @@ from random import Random
 import numpy as np
 import pytest
 
-from randomization.designs import Design, block_urn, permuted_blocks
-from randomization.listing.arrays import ListArrays, arrays_from, counted_arrays_from, make_arrays
-from randomization.listing.lists import Row, make_rows, rows
-from randomization.words import CHUNK_BYTES, Words, chunks
+from randomization.methods.designs import Design, block_urn, permuted_blocks
+from randomization.methods.lists.arrays import ListArrays, arrays_from, counted_arrays_from, make_arrays
+from randomization.methods.lists.rows import Row, make_rows, rows
+from randomization.methods.words import CHUNK_BYTES, Words, chunks
 from tests.randomization.random_designs import random_design
 
 

@@ -13,11 +13,11 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from randomization.designs import Design, big_stick, complete_randomization, minimisation, permuted_blocks
-from randomization.listing.lists import make_rows
+from randomization.methods.balance.figures import Balance, Placed, balance_of
+from randomization.methods.balance.files import csv_of_balance, drawing
+from randomization.methods.designs import Design, big_stick, complete_randomization, minimisation, permuted_blocks
+from randomization.methods.lists.rows import make_rows
 from randomization.models import Allocation, RandomizationList
-from randomization.reporting.balance import Balance, Placed, balance_of
-from randomization.reporting.balance_files import csv_of_balance, drawing
 from tests import walk
 from tests.amendments import put_in_force
 from trialmgr.overview.rehearsal.cast import Cast

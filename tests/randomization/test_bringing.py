@@ -11,9 +11,9 @@ import pytest
 from audit.acts import ActionRefused
 from audit.models import LedgerEntry
 from randomization import actions, queries
-from randomization.designs import design_from
-from randomization.findings import DesignRefused
-from randomization.listing.lists import make_rows
+from randomization.methods.designs import design_from
+from randomization.methods.findings import DesignRefused
+from randomization.methods.lists.rows import make_rows
 from randomization.models import Allocation, RandomizationList
 from randomization.queries import list_findings, opened_rows
 from tests.randomization.list_making import MINIMISED, SITE, again, allocated, amend, manager, statistician

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from randomization.comparing.comparison import (
+from randomization.methods.comparison.figures import (
     COLUMNS,
     Compared,
     advice,
@@ -17,7 +17,7 @@ from randomization.comparing.comparison import (
     table,
     usual_designs,
 )
-from randomization.comparing.comparison_files import (
+from randomization.methods.comparison.files import (
     as_lines,
     csv_of_designs,
     csv_of_strata,
@@ -25,8 +25,8 @@ from randomization.comparing.comparison_files import (
     report,
     unpacked,
 )
-from randomization.comparing.simulation import Recruitment
-from randomization.designs import (
+from randomization.methods.comparison.simulation import Recruitment
+from randomization.methods.designs import (
     METHODS,
     biased_coin_with_tolerance,
     big_stick,

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from randomization.definition import design_of, lengths_of, reserved_places
-from randomization.designs import (
+from randomization.methods.definition import design_of, lengths_of, reserved_places
+from randomization.methods.designs import (
     Design,
     asymptotic_maximal,
     biased_coin,
@@ -16,7 +16,7 @@ from randomization.designs import (
     permuted_blocks,
     urn,
 )
-from randomization.findings import DesignRefused
+from randomization.methods.findings import DesignRefused
 from trialmgr.protocol.model import StudyDefinition
 
 WORD = {"nl": "woord", "en": "word"}

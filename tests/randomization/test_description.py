@@ -13,8 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from randomization.describing import facts_of, people_of
+from randomization.methods.descriptions.documents import (
+    ListFacts,
+    consort_texts,
+    public_description,
+    restricted_description,
+)
 from randomization.models import RandomizationList
-from randomization.reporting.description import ListFacts, consort_texts, public_description, restricted_description
 from tests.amendments import put_in_force
 from tests.blinding.words import arm_words
 from tests.commands.calling import called

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from randomization.designs import (
+from randomization.methods.designs import (
     CompleteRandomization,
     Design,
     PermutedBlocks,
@@ -11,8 +11,8 @@ from randomization.designs import (
     design_from,
     permuted_blocks,
 )
-from randomization.findings import DesignRefused, gettext_noop
-from randomization.words import Words, chunks
+from randomization.methods.findings import DesignRefused, gettext_noop
+from randomization.methods.words import Words, chunks
 
 EQUAL = {"ect": 1, "esketamine": 1}
 

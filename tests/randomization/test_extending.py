@@ -9,9 +9,9 @@ from pytest_django import Settings
 from audit.acts import ActionRefused
 from audit.models import LedgerEntry
 from randomization import actions
-from randomization.findings import DesignRefused
-from randomization.listing.lists import manifest_hash
-from randomization.listing.sealing import SealBroken
+from randomization.methods.findings import DesignRefused
+from randomization.methods.lists.rows import manifest_hash
+from randomization.methods.lists.sealing import SealBroken
 from randomization.models import Allocation, ListExtension, ListRow, RandomizationList, Stratum
 from randomization.queries import list_findings, manifest_in_force, manifests_of
 from tests.randomization.list_making import (

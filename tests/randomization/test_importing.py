@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from randomization.designs import complete_randomization, permuted_blocks
-from randomization.findings import DesignRefused
-from randomization.listing.importing import ImportedList, imported_list, strata_factors, text_of
-from randomization.listing.lists import LONGEST_LIST, make_rows
+from randomization.methods.designs import complete_randomization, permuted_blocks
+from randomization.methods.findings import DesignRefused
+from randomization.methods.lists.imports import ImportedList, imported_list, strata_factors, text_of
+from randomization.methods.lists.rows import LONGEST_LIST, make_rows
 
 EQUAL = {"ect": 1, "esketamine": 1}
 STRATA = ({"site": "LUMC", "age": "old"}, {"site": "UMCG", "age": "old"})

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from randomization.definition import design_of, lengths_of, sources_of
-from randomization.designs import Minimisation, State
-from randomization.findings import DesignRefused
-from randomization.listing.lengthening import extended_design, extended_lengths, wanted_lengths
-from randomization.listing.lists import Stream, generated_rows, make_manifest, manifest_hash
-from randomization.listing.verification import rows_of, verify_extension, verify_manifest
-from randomization.words import Words, chunks
+from randomization.methods.definition import design_of, lengths_of, sources_of
+from randomization.methods.designs import Minimisation, State
+from randomization.methods.findings import DesignRefused
+from randomization.methods.lists.extensions import extended_design, extended_lengths, wanted_lengths
+from randomization.methods.lists.rows import Stream, generated_rows, make_manifest, manifest_hash
+from randomization.methods.lists.verification import rows_of, verify_extension, verify_manifest
+from randomization.methods.words import Words, chunks
 from tests.randomization.test_definition import FACTORS, study
 from trialmgr.protocol.model import SiteDefinition, StudyDefinition
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from randomization import queries
-from randomization.listing import sealing
-from randomization.listing.sealing import SealBroken
+from randomization.methods.lists import sealing
+from randomization.methods.lists.sealing import SealBroken
 from randomization.models import Allocation, RandomizationList
 from randomization.queries import list_findings
 from tests.randomization.list_making import MINIMISED, SITE, allocated, list_in_force

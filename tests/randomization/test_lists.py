@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from randomization.designs import Design, PermutedBlocks, complete_randomization, permuted_blocks
-from randomization.findings import DesignRefused
-from randomization.listing.lists import (
+from randomization.methods.designs import Design, PermutedBlocks, complete_randomization, permuted_blocks
+from randomization.methods.findings import DesignRefused
+from randomization.methods.lists.rows import (
     LONGEST_LIST,
     Manifest,
     Row,

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from randomization.designs import Minimisation, MinimisedAllocation, State, design_from, minimisation, replay
-from randomization.designs.minimisation import Factor
-from randomization.findings import DesignRefused
-from randomization.words import Words, chunks
+from randomization.methods.designs import Minimisation, MinimisedAllocation, State, design_from, minimisation, replay
+from randomization.methods.designs.minimisation import Factor
+from randomization.methods.findings import DesignRefused
+from randomization.methods.words import Words, chunks
 
 EQUAL = {"a": 1, "b": 1}
 FACTORS = {"site": ["UMCG", "LUMC", "AMC"], "age": ["old", "young"]}

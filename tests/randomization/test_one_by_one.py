@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from randomization import theory
-from randomization.designs import (
+from randomization.methods import theory
+from randomization.methods.designs import (
     METHODS,
     Design,
     OneByOne,
@@ -24,11 +24,11 @@ from randomization.designs import (
     permuted_blocks,
     urn,
 )
-from randomization.designs.form import lowest_terms
-from randomization.designs.one_by_one import ahead_thresholds, one_more
-from randomization.findings import DesignRefused
-from randomization.listing.lists import make_rows
-from randomization.words import Words
+from randomization.methods.designs.form import lowest_terms
+from randomization.methods.designs.one_by_one import ahead_thresholds, one_more
+from randomization.methods.findings import DesignRefused
+from randomization.methods.lists.rows import make_rows
+from randomization.methods.words import Words
 
 EQUAL = {"a": 1, "b": 1}
 THREE = {"a": 1, "b": 1, "c": 1}

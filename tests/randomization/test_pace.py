@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from randomization.pace import FARTHEST_DAYS, Supply, forecast, weeks_observed
+from randomization.methods.supply import FARTHEST_DAYS, Supply, forecast, weeks_observed
 
 TODAY = datetime.date(2026, 3, 2)
 SUPPLIES = st.builds(

@@ -13,7 +13,7 @@ from audit.acts import ActionRefused
 from audit.models import LedgerEntry
 from randomization import actions
 from randomization.envelope_paper import envelope_paper
-from randomization.listing import sealing
+from randomization.methods.lists import sealing
 from randomization.models import RandomizationList
 from randomization.queries import opened_rows
 from tests import walk

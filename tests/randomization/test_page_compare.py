@@ -141,7 +141,7 @@ def test_what_cannot_be_simulated_is_said_and_nothing_typed_is_lost(
 
 
 def test_more_strata_than_can_be_simulated_are_said(statistician: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("randomization.comparing.expectations.MOST_STRATA", 3)
+    monkeypatch.setattr("randomization.methods.comparison.expectations.MOST_STRATA", 3)
     answer = statistician.post(URL, ASKED)
     assert answer.status_code == 422
     assert "at most 3 can be simulated" in answer.content.decode()

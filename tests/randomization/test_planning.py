@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from randomization.comparing.expectations import equal_shares, recruitment_of, shares_from
-from randomization.definition import design_of
-from randomization.designs import METHODS, design_named, name_of
-from randomization.findings import DesignRefused
+from randomization.methods.comparison.choices import asked_for, designs_to_compare
+from randomization.methods.comparison.expectations import equal_shares, recruitment_of, shares_from
+from randomization.methods.definition import design_of
+from randomization.methods.designs import METHODS, design_named, name_of
+from randomization.methods.findings import DesignRefused
 from randomization.models import Allocation
-from randomization.planning import asked_for, designs_to_compare, is_open_label, observed_shares
+from randomization.planning import is_open_label, observed_shares
 from tests import walk
 from tests.commands.calling import called
 from tests.randomization.random_designs import random_design

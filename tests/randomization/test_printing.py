@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
-from randomization.printing import printable, typeset
+from randomization.methods.printing import printable, typeset
 
 AT = datetime(2026, 3, 2, 11, 30, tzinfo=UTC)
 

@@ -19,8 +19,8 @@ from audit.models import LedgerEntry
 from randomization import actions
 from randomization.actions import revealing
 from randomization.envelopes import envelope_name
-from randomization.listing.lists import Row, canonical_stratum_key
-from randomization.listing.revealed import list_csv
+from randomization.methods.lists.reveal import list_csv
+from randomization.methods.lists.rows import Row, canonical_stratum_key
 from randomization.models import ListRow, RandomizationList
 from tests import walk
 from tests.randomization.list_making import (

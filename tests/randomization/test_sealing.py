@@ -2,7 +2,7 @@ import base64
 
 import pytest
 
-from randomization.listing.sealing import (
+from randomization.methods.lists.sealing import (
     KeyUnusable,
     SealBroken,
     load_key,

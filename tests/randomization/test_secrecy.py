@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from randomization.designs import Design, PermutedBlocks, design_from, permuted_blocks
-from randomization.listing import sealing
-from randomization.listing.lists import Row as ListedRow
-from randomization.listing.lists import canonical_json, make_manifest, make_rows, rows_hash
-from randomization.theory.walks import walk_of
+from randomization.methods.designs import Design, PermutedBlocks, design_from, permuted_blocks
+from randomization.methods.lists import sealing
+from randomization.methods.lists.rows import Row as ListedRow
+from randomization.methods.lists.rows import canonical_json, make_manifest, make_rows, rows_hash
+from randomization.methods.theory.walks import walk_of
 from tests.installation import Installation, installation
 from tests.randomization import dumps
 from tests.randomization.searching import WINDOW, Searcher, Truth, as_text

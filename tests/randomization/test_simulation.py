@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from randomization import theory
-from randomization.comparing.simulation import (
+from randomization.methods import theory
+from randomization.methods.comparison.simulation import (
     Recruitment,
     Stratum,
     allocated,
@@ -18,8 +18,8 @@ from randomization.comparing.simulation import (
     simulate,
     stream,
 )
-from randomization.comparing.vectorised import Columns, family_of
-from randomization.designs import (
+from randomization.methods.comparison.vectorised import Columns, family_of
+from randomization.methods.designs import (
     Design,
     biased_coin,
     big_stick,
@@ -28,7 +28,7 @@ from randomization.designs import (
     minimisation,
     permuted_blocks,
 )
-from randomization.words import Words
+from randomization.methods.words import Words
 from tests.randomization.random_designs import random_design, random_minimisation
 
 EQUAL = {"a": 1, "b": 1}

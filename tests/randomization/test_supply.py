@@ -13,7 +13,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from audit.models import LedgerEntry
 from randomization import supply
-from randomization.designs import minimisation
+from randomization.methods.designs import minimisation
 from randomization.models import RandomizationList
 from randomization.policies import active_list
 from tests import walk

@@ -7,8 +7,8 @@ from math import comb, cos, pi
 
 import pytest
 
-from randomization import theory
-from randomization.designs import (
+from randomization.methods import theory
+from randomization.methods.designs import (
     Design,
     Minimisation,
     OneByOne,
@@ -22,7 +22,7 @@ from randomization.designs import (
     permuted_blocks,
     urn,
 )
-from randomization.designs.one_by_one import ahead_thresholds, one_more
+from randomization.methods.designs.one_by_one import ahead_thresholds, one_more
 
 EQUAL = {"a": 1, "b": 1}
 TWO_FACTORS = {"sex": ["f", "m"], "age": ["old", "young"]}
@@ -301,7 +301,7 @@ def test_twenty_allocations_by_minimisation_are_worked_out_exactly(ratio: dict[s
 
 
 def test_figures_that_would_take_hours_are_refused_with_what_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("randomization.theory.levels.MOST_PLACES", 50)
+    monkeypatch.setattr("randomization.methods.theory.levels.MOST_PLACES", 50)
     with pytest.raises(theory.TooManyPlaces, match=r"more than 50 different places.* reach 4 allocations"):
         theory.imbalance_law(minimised(ratio={"a": 2, "b": 1}), 20)
     many = complete_randomization(dict.fromkeys("abcd", 1))

@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from randomization.comparing.simulation import stream
-from randomization.comparing.vectorised import Columns, remainders, words_from
-from randomization.words import CHUNK_BYTES, SPAN
+from randomization.methods.comparison.simulation import stream
+from randomization.methods.comparison.vectorised import Columns, remainders, words_from
+from randomization.methods.words import CHUNK_BYTES, SPAN
 
 WORDS = st.lists(st.integers(0, SPAN - 1), min_size=1, max_size=20)
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from randomization.designs import design_from
-from randomization.listing.lists import canonical_stratum_key, commitment, make_rows, rows_hash
-from randomization.words import Words, chunks
+from randomization.methods.designs import design_from
+from randomization.methods.lists.rows import canonical_stratum_key, commitment, make_rows, rows_hash
+from randomization.methods.words import Words, chunks
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "vectors.json").read_text())
 

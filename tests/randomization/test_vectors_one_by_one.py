@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from randomization.designs import Minimisation, State, design_from
-from randomization.designs.one_by_one import ahead_thresholds
-from randomization.listing.lists import canonical_stratum_key, make_rows, rows_hash
-from randomization.words import Words, chunks
+from randomization.methods.designs import Minimisation, State, design_from
+from randomization.methods.designs.one_by_one import ahead_thresholds
+from randomization.methods.lists.rows import canonical_stratum_key, make_rows, rows_hash
+from randomization.methods.words import Words, chunks
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "vectors_one_by_one.json").read_text())
-VERIFIER = Path(__file__).parents[2] / "randomization" / "verifier" / "verify_list.py"
+VERIFIER = Path(__file__).parents[2] / "randomization" / "methods" / "verifier" / "verify_list.py"
 
 
 def by_name(entry: dict[str, Any]) -> str:

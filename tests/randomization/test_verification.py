@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from randomization.designs import State, minimisation, permuted_blocks
-from randomization.findings import DesignRefused
-from randomization.listing.lists import (
+from randomization.methods.designs import State, minimisation, permuted_blocks
+from randomization.methods.findings import DesignRefused
+from randomization.methods.lists.rows import (
     Listed,
     Manifest,
     Row,
@@ -18,7 +18,7 @@ from randomization.listing.lists import (
     make_manifest,
     manifest_hash,
 )
-from randomization.listing.verification import (
+from randomization.methods.lists.verification import (
     Allocated,
     reserved_in,
     rows_of,
@@ -29,7 +29,7 @@ from randomization.listing.verification import (
     verify_manifest,
     verify_sealed,
 )
-from randomization.words import Words, chunks
+from randomization.methods.words import Words, chunks
 
 SECRET = bytes(range(32))
 OTHER_SECRET = bytes(32)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from randomization.designs import (
+from randomization.methods.designs import (
     METHODS,
     Design,
     Minimisation,
@@ -29,7 +29,7 @@ from randomization.designs import (
     permuted_blocks,
     urn,
 )
-from randomization.listing.lists import (
+from randomization.methods.lists.rows import (
     Row,
     Stream,
     commitment,
@@ -38,9 +38,9 @@ from randomization.listing.lists import (
     list_hash,
     make_manifest,
 )
-from randomization.words import Words, chunks
+from randomization.methods.words import Words, chunks
 
-VERIFIER = Path(__file__).parents[2] / "randomization" / "verifier" / "verify_list.py"
+VERIFIER = Path(__file__).parents[2] / "randomization" / "methods" / "verifier" / "verify_list.py"
 SECRET = bytes(range(32))
 STREAM = Stream(secret=SECRET, trial_id="RESET-TRD", purpose="live")
 OTHER_STREAM = Stream(secret=bytes(32), trial_id="RESET-TRD", purpose="live")

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from randomization.words import CHUNK_BYTES, SPAN, Words, chunks, encode, tagged
+from randomization.methods.words import CHUNK_BYTES, SPAN, Words, chunks, encode, tagged
 
 SECRET = bytes(range(32))
 

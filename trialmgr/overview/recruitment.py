@@ -15,7 +15,7 @@ from django.db.models import Count, Q
 from django.db.models.functions import TruncMonth
 
 from crf.models import EligibilityDecision
-from randomization.listing.lists import canonical_stratum_key
+from randomization.methods.lists.rows import canonical_stratum_key
 from randomization.models import Allocation
 from trialmgr.participants.models import Participant, ParticipantQuerySet
 from trialmgr.participants.states import Status

@@ -16,7 +16,7 @@ from rest_framework.views import exception_handler, set_rollback
 from audit.acts import ActionRefused
 from crf.actions import EntryRefused
 from crf.actions.entries import ReasonWanted
-from randomization.listing.sealing import KeyUnusable, SealBroken
+from randomization.methods.lists.sealing import KeyUnusable, SealBroken
 from trialmgr.studies.queries import NoStudyPublished
 
 NotReady = (NoStudyPublished, KeyUnusable, SealBroken)

@@ -6,12 +6,12 @@ from typing import Any
 
 from audit.commands import Answer, RoomCommand, Subcommand
 from randomization.actions import activate_extension, activate_list, make_list
-from randomization.findings import DesignRefused
-from randomization.listing.sealing import KeyUnusable, SealBroken
 from randomization.management import handing_over as over
 from randomization.management.comparing import compare, compare_arguments
 from randomization.management.describing import describe, describe_arguments
 from randomization.management.finding import extension_numbered, list_numbered
+from randomization.methods.findings import DesignRefused
+from randomization.methods.lists.sealing import KeyUnusable, SealBroken
 from randomization.models import Allocation, ListExtension, RandomizationList
 from randomization.queries import list_findings
 from trialmgr.studies.queries import NoStudyPublished

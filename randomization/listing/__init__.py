@@ -1,1 +1,0 @@
-"""Lists of places as plain data: made, brought in, lengthened, sealed, revealed and verified."""

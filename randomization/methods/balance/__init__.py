@@ -1,0 +1,1 @@
+"""How even the arms are, beside what the design lets one expect."""

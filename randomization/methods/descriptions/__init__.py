@@ -1,0 +1,1 @@
+"""The randomisation in words."""

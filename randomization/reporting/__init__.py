@@ -1,1 +1,0 @@
-"""What is told of a randomisation: its balance, and its description in words."""
