@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from crf.fields import shown_value
+from crf.layout.fields import shown_value
 from crf.lookup import StoredValues
 from crf.models import GateDecision
 from crf.places import CasebookPlace, spoken

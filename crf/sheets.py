@@ -10,8 +10,8 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 
 from crf.actions.entries import merged
-from crf.fields import FieldLink, Marks, SectionView, build_fields
-from crf.layout import item_label, laid_out
+from crf.layout.fields import FieldLink, Marks, SectionView, build_fields
+from crf.layout.groups import item_label, laid_out
 from crf.lookup import StoredValues
 from crf.models import EntryStatus, FormEntry, Query, QueryStatus, Signature
 from crf.places import FormPlace, spoken

@@ -17,8 +17,8 @@ from exports import policies
 from exports.dataset import Dataset, Watch, unwatched, write_dataset
 from exports.folders import kept_folder
 from exports.lock_triggers import wait_for_writers
-from exports.manifest import sha256_of
 from exports.models import Release, ReleaseFile
+from exports.tables.manifest import sha256_of
 from trialmgr.people.models import User
 from trialmgr.studies.models import StudyLock
 

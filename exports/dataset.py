@@ -17,13 +17,13 @@ from typing import Any
 
 from django.conf import settings
 
-from exports.codebook import CODE_COLUMNS, COLUMNS, code_rows, codebook_json, codebook_rows
-from exports.manifest import FORMAT, MANIFEST, SUMS, FileRecord, describe, json_text, sums_text, write_text
-from exports.plans import AUDIT_TRAIL, Table, tables
 from exports.queries import Cut, answered_files, as_text, published_definitions
 from exports.readme import MOST_AUDIT_ROWS, WORKBOOK, readme_text
-from exports.writers.csv_writer import write_csv
-from exports.writers.xlsx_writer import MOST_ROWS, Sheet, sheet_titles, write_workbook
+from exports.tables.codebook import CODE_COLUMNS, COLUMNS, code_rows, codebook_json, codebook_rows
+from exports.tables.manifest import FORMAT, MANIFEST, SUMS, FileRecord, describe, json_text, sums_text, write_text
+from exports.tables.plans import AUDIT_TRAIL, Table, tables
+from exports.tables.writers.csv_writer import write_csv
+from exports.tables.writers.xlsx_writer import MOST_ROWS, Sheet, sheet_titles, write_workbook
 from trialmgr.studies.models import StudyLock
 from trialmgr.studies.queries import approved_versions, spans_of
 

@@ -15,7 +15,7 @@ from audit.ledger import canonical
 from audit.models import LedgerEntry
 from audit.trail import READING_ORDER
 from crf.models import EligibilityDecision, FormEntry, GateDecision, Query, QueryMessage, Signature, StoredFile, Visit
-from exports.plans import AUDIT_TRAIL, Table
+from exports.tables.plans import AUDIT_TRAIL, Table
 from randomization.models import Allocation, RandomisedInError, StratumCorrection
 from trialmgr.participants.contact import unseal_bytes
 from trialmgr.participants.models import Consent, Participant

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from exports.codebook import RULES
-from exports.manifest import FileRecord
-from exports.plans import Table
+from exports.tables.codebook import RULES
+from exports.tables.manifest import FileRecord
+from exports.tables.plans import Table
 from trialmgr.protocol.model import StudyDefinition, Text
 from trialmgr.studies.models import StudyLock
 

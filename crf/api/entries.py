@@ -23,7 +23,7 @@ from crf.api.shapes import (
     sight_of_items,
 )
 from crf.attachments import file_of
-from crf.layout import laid_out
+from crf.layout.groups import laid_out
 from crf.models import FormEntry
 from crf.places import FormPlace, spoken
 from crf.policies import check_role_enters

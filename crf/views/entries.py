@@ -19,9 +19,9 @@ from audit.acts import ActionRefused
 from crf.actions import EntryRefused, Saved, mark_not_done, save_entry, store_file
 from crf.actions.entries import ReasonWanted
 from crf.attachments import file_of
-from crf.fields import ErrorLink, error_links, read_submission, rows_sent
 from crf.forms import ChangeReasonForm, NotDoneForm
-from crf.layout import item_label
+from crf.layout.fields import ErrorLink, error_links, read_submission, rows_sent
+from crf.layout.groups import item_label
 from crf.models import Query, QueryStatus
 from crf.places import FormPlace, form_place, spoken
 from crf.policies import check_role_enters

@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, JsonResponse
 from django.views.decorators.http import require_POST
 
-from crf.fields import read_submission, rows_sent, shown_value
+from crf.layout.fields import read_submission, rows_sent, shown_value
 from crf.places import form_place, spoken
 from crf.policies import check_role_enters
 from crf.sheets import Sheet, open_sheet

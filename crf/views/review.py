@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 from crf import policies
 from crf.actions import freeze as freeze_casebook
 from crf.actions import sign_entry, thaw, verify_items
-from crf.fields import FieldView
 from crf.forms import ConfirmForm
-from crf.layout import item_label
+from crf.layout.fields import FieldView
+from crf.layout.groups import item_label
 from crf.places import FormPlace, casebook_place, form_place, spoken
 from crf.sheets import Sheet, open_sheet
 from crf.trail import trail_columns, trail_rows

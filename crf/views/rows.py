@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from crf.actions import remove_row
 from crf.casebook import entry_tag
-from crf.fields import shown_value
+from crf.layout.fields import shown_value
 from crf.models import FormEntry, Signature
 from crf.places import FormPlace, form_place, spoken
 from crf.sheets import Sheet

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from crf.actions import answer_query, close_query, raise_query, reopen_query
 from crf.forms import MessageForm, QueryFilter, sites_of
-from crf.layout import item_label
+from crf.layout.groups import item_label
 from crf.models import QUERY_TRANSITIONS, Query, QueryStatus
 from crf.places import FormPlace, form_place, spoken
 from crf.queries import unclosed_queries, with_definitions

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.acts.cells import RISKY, neutralise, restore
-from exports.writers.csv_writer import read_csv, write_csv
+from exports.tables.writers.csv_writer import read_csv, write_csv
 
 TEXTS = st.one_of(st.text(max_size=20), st.text("=+-@'\t\r\nab", max_size=6))
 WRITABLE = TEXTS.filter(lambda text: not any("\ud800" <= sign <= "\udfff" for sign in text))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from crf.fields import (
+from crf.layout.fields import (
     ErrorLink,
     FieldLink,
     FieldView,

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from audit.acts import ActionRefused
 from audit.models import LedgerEntry
 from crf.actions import EntryRefused, register_participant, save_entry, set_visit_day, store_file, verify_items
-from crf.layout import item_label, laid_out
+from crf.layout.groups import item_label, laid_out
 from crf.lookup import StoredValues
 from crf.models import FormEntry, StoredFile, Visit
 from exports.dataset import write_dataset
-from exports.plans import form_tables
+from exports.tables.plans import form_tables
 from tests.amendments import amended, new_item, put_in_force
 from tests.api_caller import Caller
 from tests.audit.staging import lock_the_study

@@ -14,7 +14,7 @@ from audit.models import LedgerEntry
 from crf.actions import save_entry
 from exports.actions import make_release
 from exports.models import Release
-from exports.verification import verify_release
+from exports.tables.verification import verify_release
 from tests import walk
 from tests.conftest import PASSWORD
 from tests.exports.closed_trial import close_all, data_manager, locked

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from exports.codebook import CODE_COLUMNS, COLUMNS, code_rows, codebook_json, codebook_rows
-from exports.plans import Table, tables
+from exports.tables.codebook import CODE_COLUMNS, COLUMNS, code_rows, codebook_json, codebook_rows
+from exports.tables.plans import Table, tables
 from trialmgr.protocol.model import StudyDefinition
 
 FIRST_COLUMNS = ("site", "participant", "visit", "ordinal", "visit_day", "row", "status", "version")

@@ -25,7 +25,7 @@ from exports.actions import hand_out, lock_study, make_release, unlock_study
 from exports.models import Release, ReleaseFile
 from exports.open_points import Kind, open_points
 from exports.queries import as_text
-from exports.verification import verify_release
+from exports.tables.verification import verify_release
 from randomization.actions import correct_stratum, countersign_in_error, flag_in_error
 from randomization.models import Allocation
 from tests.exports.closed_trial import FORMULA, close_all, data_manager, locked

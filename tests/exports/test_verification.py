@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from exports.manifest import FORMAT, MANIFEST, SUMS, describe, json_text, sums_text, write_text
-from exports.verification import verify_release
-from exports.writers.csv_writer import write_csv
+from exports.tables.manifest import FORMAT, MANIFEST, SUMS, describe, json_text, sums_text, write_text
+from exports.tables.verification import verify_release
+from exports.tables.writers.csv_writer import write_csv
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exports.codebook import code_rows
-from exports.plans import tables
 from exports.queries import published_definitions
+from exports.tables.codebook import code_rows
+from exports.tables.plans import tables
 from tests.amendments import amended, items, new_item, proposer, put_in_force
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.protocol.model import StudyDefinition

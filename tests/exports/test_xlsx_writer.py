@@ -7,8 +7,8 @@ from typing import Any
 
 from openpyxl import load_workbook
 
-from exports.writers.csv_writer import write_csv
-from exports.writers.xlsx_writer import LONGEST_TEXT, Sheet, sheet_titles, write_workbook
+from exports.tables.writers.csv_writer import write_csv
+from exports.tables.writers.xlsx_writer import LONGEST_TEXT, Sheet, sheet_titles, write_workbook
 
 AT = datetime.datetime(2026, 5, 31, 10, 30, tzinfo=datetime.UTC)
 

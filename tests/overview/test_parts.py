@@ -14,7 +14,7 @@ from django.template.loader import render_to_string
 from django.test import RequestFactory
 from django.utils import translation
 
-from crf.fields import DateParts, ErrorLink, FieldLink, FieldView, SectionView, ShownWhen
+from crf.layout.fields import DateParts, ErrorLink, FieldLink, FieldView, SectionView, ShownWhen
 
 YES_NO = (("yes", "Yes"), ("no", "No"))
 REASONS = (("not_done", "Not done"),)

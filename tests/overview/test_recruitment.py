@@ -13,7 +13,7 @@ from tests import walk
 from tests.amendments import put_in_force
 from tests.blinding.words import arm_words
 from trialmgr.overview import recruitment
-from trialmgr.overview.chart import line_chart
+from trialmgr.overview.recruitment import line_chart
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.people.models import User
 from trialmgr.people.permissions import Role

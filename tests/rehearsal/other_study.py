@@ -21,7 +21,7 @@ from crf.models import FormEntry, GateDecision, Visit  # noqa: E402
 from exports.open_points import open_points  # noqa: E402
 from trialmgr.overview.rehearsal import trial  # noqa: E402
 from trialmgr.overview.rehearsal.cast import standing_cast  # noqa: E402
-from trialmgr.overview.rehearsal.profile import load_profile  # noqa: E402
+from trialmgr.overview.rehearsal.invention.profile import load_profile  # noqa: E402
 from trialmgr.participants.models import Participant  # noqa: E402
 from trialmgr.people.models import User  # noqa: E402
 from trialmgr.people.permissions import Role  # noqa: E402

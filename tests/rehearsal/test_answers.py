@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from trialmgr.overview.rehearsal.answers import Answers, Inventor, Occasion, Stuck
-from trialmgr.overview.rehearsal.persona import Persona
-from trialmgr.overview.rehearsal.profile import FILE, Course, Profile, ProfileError, chosen, load_profile
+from trialmgr.overview.rehearsal.invention.answers import Answers, Inventor, Occasion, Stuck
+from trialmgr.overview.rehearsal.invention.persona import Persona
+from trialmgr.overview.rehearsal.invention.profile import FILE, Course, Profile, ProfileError, chosen, load_profile
 from trialmgr.protocol.evaluation import evaluate_entry
 from trialmgr.protocol.model import (
     Check,

@@ -15,8 +15,8 @@ from exports.policies import open_points
 from randomization.models import Allocation, RandomizationList
 from randomization.queries import list_findings
 from trialmgr.overview.rehearsal import trial
+from trialmgr.overview.rehearsal.invention.profile import load_profile
 from trialmgr.overview.rehearsal.likeness import fingerprint
-from trialmgr.overview.rehearsal.profile import load_profile
 from trialmgr.overview.rehearsal.trial import (
     DEFAULT_STUDY,
     Progress,

@@ -13,9 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.models import LedgerEntry
-from trialmgr.overview.definition import definition_in_sight
 from trialmgr.overview.trail import readable
 from trialmgr.people.api import ApiView, operation, person
+from trialmgr.people.visibility.definition import definition_in_sight
 from trialmgr.studies.queries import current_definition, current_version
 
 

@@ -13,7 +13,7 @@ from exports.actions import lock_study, make_release, unlock_study
 from exports.dataset import Watch
 from exports.models import Release
 from exports.open_points import OpenPoint, points_for, summaries
-from exports.verification import verify_release
+from exports.tables.verification import verify_release
 from trialmgr.studies.models import StudyLock
 from trialmgr.studies.queries import NoStudyPublished, open_lock
 

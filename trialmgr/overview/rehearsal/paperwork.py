@@ -25,9 +25,9 @@ from crf.lookup import StoredValues
 from crf.models import EntryQuerySet, EntryStatus, FormEntry, Query, QueryStatus, Visit
 from crf.participant_forms import form_for
 from crf.versions import definition_for
-from trialmgr.overview.rehearsal.answers import Inventor, Occasion
-from trialmgr.overview.rehearsal.diary import Diary
-from trialmgr.overview.rehearsal.persona import Persona
+from trialmgr.overview.rehearsal.invention.answers import Inventor, Occasion
+from trialmgr.overview.rehearsal.invention.diary import Diary
+from trialmgr.overview.rehearsal.invention.persona import Persona
 from trialmgr.overview.rehearsal.stage import Stage
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import User

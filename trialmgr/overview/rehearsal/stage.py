@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from trialmgr.overview.rehearsal.cast import Cast
-from trialmgr.overview.rehearsal.profile import Profile
+from trialmgr.overview.rehearsal.invention.profile import Profile
 from trialmgr.protocol import expressions
 from trialmgr.protocol.model import Form, StudyDefinition
 

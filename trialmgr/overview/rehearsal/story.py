@@ -26,9 +26,9 @@ from crf.models import EntryStatus, Visit
 from crf.participant_forms import criteria_for
 from crf.policies import eligibility_entry
 from randomization.actions import allocate
-from trialmgr.overview.rehearsal.diary import Diary, Kind
+from trialmgr.overview.rehearsal.invention.diary import Diary, Kind
+from trialmgr.overview.rehearsal.invention.persona import Persona
 from trialmgr.overview.rehearsal.paperwork import Paperwork
-from trialmgr.overview.rehearsal.persona import Persona
 from trialmgr.overview.rehearsal.stage import Stage
 from trialmgr.participants.actions import record_consent, save_contact, withdraw_consent
 from trialmgr.participants.models import Consent, Participant

@@ -16,7 +16,7 @@ from django.utils.translation import override
 from audit.acts import ActionRefused
 from randomization.models import Allocation
 from trialmgr.overview.rehearsal.cast import Cast, put_list_in_force, set_up, standing_cast
-from trialmgr.overview.rehearsal.profile import load_profile
+from trialmgr.overview.rehearsal.invention.profile import load_profile
 from trialmgr.overview.rehearsal.stage import Stage
 from trialmgr.overview.rehearsal.story import Story
 from trialmgr.participants.models import Participant

@@ -7,7 +7,6 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from trialmgr.overview import recruitment as figures
-from trialmgr.overview.chart import LineChart, line_chart
 from trialmgr.people.guards import permitted, person
 from trialmgr.studies.queries import current_definition
 
@@ -61,8 +60,8 @@ def _month_row(month: figures.MonthFigures) -> Cells:
     return _cells(date_format(month.month, "F Y"), month.registered, month.randomised, month.total)
 
 
-def _chart(months: list[figures.MonthFigures], target: int) -> LineChart | None:
+def _chart(months: list[figures.MonthFigures], target: int) -> figures.LineChart | None:
     if not months:
         return None
     labels = [date_format(month.month, "M Y") for month in months]
-    return line_chart([month.total for month in months], labels, target)
+    return figures.line_chart([month.total for month in months], labels, target)

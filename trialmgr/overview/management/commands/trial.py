@@ -10,9 +10,9 @@ from tqdm import tqdm
 
 from audit.commands import Answer, RoomCommand, Subcommand
 from trialmgr.overview import demo
-from trialmgr.overview.rehearsal.answers import Stuck
+from trialmgr.overview.rehearsal.invention.answers import Stuck
+from trialmgr.overview.rehearsal.invention.profile import ProfileError
 from trialmgr.overview.rehearsal.likeness import fingerprint
-from trialmgr.overview.rehearsal.profile import ProfileError
 from trialmgr.overview.rehearsal.trial import Progress, counts, rehearse
 from trialmgr.protocol.loader import StudyErrors
 

@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass
 from functools import cached_property
 
-from trialmgr.overview.rehearsal.profile import Course, Profile
+from trialmgr.overview.rehearsal.invention.profile import Course, Profile
 
 
 @dataclass(frozen=True)

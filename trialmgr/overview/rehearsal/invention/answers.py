@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from trialmgr.overview.rehearsal.persona import Persona
-from trialmgr.overview.rehearsal.profile import chosen
+from trialmgr.overview.rehearsal.invention.persona import Persona
+from trialmgr.overview.rehearsal.invention.profile import chosen
 from trialmgr.protocol import expressions
 from trialmgr.protocol.evaluation import Lookup, RowScope, Scope, derived_value, evaluate_entry, read, truth_of
 from trialmgr.protocol.model import Form, Item, ItemType, Rows, Section, StudyDefinition

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from exports.plans import Column, Table, Variant
+from exports.tables.plans import Column, Table, Variant
 from trialmgr.protocol.model import CodeList, Item, Range, StudyDefinition, Text
 from trialmgr.protocol.scoring import described
 

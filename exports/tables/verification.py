@@ -12,8 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from exports.manifest import FORMAT, MANIFEST, SUMS, sha256_of
-from exports.writers.csv_writer import read_csv
+from exports.tables.manifest import FORMAT, MANIFEST, SUMS, sha256_of
+from exports.tables.writers.csv_writer import read_csv
 
 
 def verify_release(folder: Path) -> list[str]:

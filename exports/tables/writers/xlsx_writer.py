@@ -21,7 +21,7 @@ from openpyxl.cell.cell import ERROR_CODES, ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Font
 from openpyxl.writer.excel import ExcelWriter
 
-from exports.writers.csv_writer import read_csv
+from exports.tables.writers.csv_writer import read_csv
 
 MOST_ROWS = 1_048_576 - 1  # below the header
 LONGEST_TEXT = 32_767
