@@ -7,7 +7,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
-from audit.asking import found
+from audit.statements import found
 from crf.models import (
     QUERY_STATUS_LABELS,
     QUERY_TRANSITIONS,
@@ -183,3 +183,14 @@ def check_gate_open(participant: Participant, phase: str) -> None:
         reasons.append(_("The decision at this visit has opened another phase."))
     if reasons:
         raise ActionRefused(*reasons)
+
+
+def check_unchanged(entry: FormEntry) -> None:
+    """Lock the entry's visit, as every act on an entry does; refuse if the entry was saved since it was read."""
+    Visit.objects.select_for_update(of=("self",)).get(pk=entry.visit_id)
+    check_revision(FormEntry.objects.only("revision").get(pk=entry.pk), entry.revision)
+
+
+def check_revision(entry: FormEntry, seen: int) -> None:
+    if entry.revision != seen:
+        raise ActionRefused(_("Somebody else saved this form in the meantime: open it again and compare."))

@@ -10,7 +10,7 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 
 from crf.actions.entries import merged
-from crf.layout.fields import FieldLink, Marks, SectionView, build_fields
+from crf.layout.fields import FieldLink, FieldView, Marks, SectionView, build_fields
 from crf.layout.groups import item_label, laid_out
 from crf.lookup import StoredValues
 from crf.models import EntryStatus, FormEntry, Query, QueryStatus, Signature
@@ -241,6 +241,10 @@ class Sheet:
 
     def _holds_file(self, key: str) -> bool:
         return self.form.item(key).type is ItemType.FILE and key in self.data
+
+    def answered(self) -> list[FieldView]:
+        """Fields that hold a value, or a reason for having none."""
+        return [field for section in self.sections() for field in section.fields if field.value or field.missing_reason]
 
 
 def open_sheet(place: FormPlace, row: int) -> Sheet:

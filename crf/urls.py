@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from crf.views import casebooks, decisions, entries, live, review, rows, threads, visits
+from crf.views import (
+    casebooks,
+    decisions,
+    entries,
+    evaluation,
+    freezes,
+    queries,
+    signatures,
+    trail,
+    verifications,
+    visits,
+)
 from trialmgr.participants.urls import urlpatterns as of_participants
 
 _participants: list[URLPattern] = [
@@ -19,23 +30,23 @@ _participants: list[URLPattern] = [
 
 _row: list[URLPattern] = [
     path("", entries.row, name="row"),
-    path("live/", live.of_row, name="live"),
-    path("history/", review.history, name="history"),
-    path("history/<name:item>/", review.item_history, name="item_history"),
+    path("live/", evaluation.of_row, name="live"),
+    path("history/", trail.history, name="history"),
+    path("history/<name:item>/", trail.item_history, name="item_history"),
     path("files/<name:item>/", entries.file, name="file"),
-    path("sign/", review.sign, name="sign"),
-    path("verify/", review.verify, name="verify"),
-    path("remove/", rows.remove, name="remove"),
-    path("queries/raise/<name:item>/", threads.raise_one, name="raise_query"),
-    path("queries/<int:n>/", threads.thread, name="query"),
+    path("sign/", signatures.sign, name="sign"),
+    path("verify/", verifications.verify, name="verify"),
+    path("remove/", entries.remove_row, name="remove"),
+    path("queries/raise/<name:item>/", queries.raise_one, name="raise_query"),
+    path("queries/<int:n>/", queries.thread, name="query"),
 ]
 
 _form: list[URLPattern | URLResolver] = [
     path("", entries.entry, name="entry"),
     path("not-done/", entries.form_not_done, name="form_not_done"),
-    path("rows/", rows.rows, name="rows"),
+    path("rows/", entries.rows, name="rows"),
     path("rows/new/", entries.new_row, name="new_row"),
-    path("rows/new/live/", live.of_new_row, name="live_new_row"),
+    path("rows/new/live/", evaluation.of_new_row, name="live_new_row"),
     path("rows/<int:row>/", include(_row)),
 ]
 
@@ -47,12 +58,12 @@ _casebook: list[URLPattern | URLResolver] = [
     path("eligibility/", decisions.eligibility, name="eligibility"),
     path("eligibility/judge/", decisions.judge, name="judge"),
     path("phases/<slug:phase>/", decisions.phase, name="phase"),
-    path("freeze/", review.freeze, name="freeze"),
+    path("freeze/", freezes.freeze, name="freeze"),
 ]
 
 _crf: list[URLPattern | URLResolver] = [
     path("participants/<slug:number>/", include(_casebook)),
-    path("queries/", threads.queries, name="queries"),
+    path("queries/", queries.queries, name="queries"),
 ]
 
 urlpatterns = [

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from exports import views
+from exports.views import locks, releases
 
 app_name = "exports"
 urlpatterns = [
-    path("releases/", views.releases, name="releases"),
-    path("releases/lock/", views.lock, name="lock"),
-    path("releases/make/", views.make, name="make"),
-    path("releases/<int:number>/", views.release, name="release"),
-    path("releases/<int:number>/<name:name>/", views.file, name="file"),
+    path("releases/", releases.releases, name="releases"),
+    path("releases/lock/", locks.lock, name="lock"),
+    path("releases/make/", releases.make, name="make"),
+    path("releases/<int:number>/", releases.release, name="release"),
+    path("releases/<int:number>/<name:name>/", releases.file, name="file"),
 ]

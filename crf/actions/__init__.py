@@ -1,12 +1,13 @@
 """The one door for writes to the casebook."""
 
+from crf.actions.amendments import migrate_entries, plan_added_visits, plan_migration, visits_to_plan
 from crf.actions.decisions import decide_gate, judge_eligibility
 from crf.actions.entries import EntryRefused, Saved, mark_not_done, remove_row, save_entry
 from crf.actions.files import store_file
-from crf.actions.migration import migrate_entries, plan_migration
+from crf.actions.freezes import freeze, thaw
 from crf.actions.queries import answer_query, close_query, raise_query, reopen_query
-from crf.actions.replanning import plan_added_visits, visits_to_plan
-from crf.actions.review import freeze, sign_entry, thaw, verify_items
+from crf.actions.signatures import sign_entry
+from crf.actions.verifications import verify_items
 from crf.actions.visits import (
     add_unscheduled_visit,
     mark_visit_not_done,

@@ -6,8 +6,7 @@ from django.utils.translation import gettext as _
 from audit.actions import action
 from audit.acts import ActionRefused, record
 from crf import policies
-from crf.actions.latest import check_unchanged
-from crf.actions.review import sign_entry
+from crf.actions.signatures import sign_entry
 from crf.actions.visits import open_visits
 from crf.lookup import StoredValues
 from crf.models import EligibilityDecision, EntryStatus, GateDecision
@@ -30,7 +29,7 @@ def judge_eligibility(*, by: User, participant: Participant) -> EligibilityDecis
     entry = policies.eligibility_entry(participant)
     if entry is None or entry.status != EntryStatus.COMPLETE:
         raise ActionRefused(_("The eligibility form is not complete."))
-    check_unchanged(entry)
+    policies.check_unchanged(entry)
     definition = entry.study_version.definition
     version = criteria_for(participant, definition)
     eligible, not_met = judge(definition, version, entry.data, StoredValues(participant))

@@ -10,16 +10,16 @@ from django.utils.translation import gettext as _
 
 from audit.actions import action
 from audit.acts import ActionRefused
-from audit.asking import found
+from audit.statements import found
 from crf import policies
 from crf.actions.checks import follow_checks, follow_removal
-from crf.actions.ending import end_with
 from crf.actions.files import strange_files
-from crf.actions.latest import check_revision, check_unchanged
-from crf.actions.lines import item_reveals, note_entry
+from crf.actions.participation import end_with
+from crf.actions.trail import item_reveals, note_entry
 from crf.lookup import StoredValues
 from crf.models import EntryQuerySet, EntryStatus, FormEntry, Visit
 from crf.participant_forms import form_for
+from crf.policies import check_revision, check_unchanged
 from crf.versions import version_for
 from trialmgr.people.models import User
 from trialmgr.protocol.evaluation import Evaluation, Problem, evaluate_entry

@@ -8,10 +8,9 @@ from django.utils.translation import gettext as _
 
 from audit.actions import action
 from audit.acts import ActionRefused
-from crf.actions.latest import check_unchanged, lock_query
-from crf.actions.lines import item_reveals, note_entry
+from crf.actions.trail import item_reveals, note_entry
 from crf.models import QUERY_TRANSITIONS, FormEntry, Query, QueryMessage
-from crf.policies import check_query_transition
+from crf.policies import check_query_transition, check_unchanged
 from trialmgr.people.models import Site, User
 from trialmgr.protocol.model import Form
 
@@ -38,7 +37,7 @@ def answer_query(*, by: User, query: Query, text: str) -> Query:
 @action("query.closed", permission="queries.close", site=_site)
 def close_query(*, by: User, query: Query, text: str) -> Query:
     _check_text(text)
-    lock_query(query)
+    _lock(query)
     check_query_transition(query, "query.closed")
     return close(query, by, text, timezone.now())
 
@@ -74,7 +73,7 @@ def close(query: Query, by: User, text: str, at: datetime.datetime) -> Query:
 
 def _move(query: Query, transition: str, by: User, text: str) -> Query:
     _check_text(text)
-    lock_query(query)
+    _lock(query)
     check_query_transition(query, transition)
     query.closed_at = None
     query.status = QUERY_TRANSITIONS[transition][1].value
@@ -98,3 +97,8 @@ def _say(query: Query, action_name: str, by: User, text: str) -> None:
 def _check_text(text: str) -> None:
     if not text.strip():
         raise ActionRefused(_("Write what you want to say."))
+
+
+def _lock(query: Query) -> None:
+    """The query as it stands now, held until the act ends."""
+    query.refresh_from_db(from_queryset=Query.objects.select_for_update(of=("self",)))

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from audit.actions import action
 from audit.acts import ActionRefused, record
-from crf.actions.lines import note_visit
+from crf.actions.trail import note_visit
 from crf.models import Visit
 from crf.policies import is_frozen
 from crf.versions import definition_for

@@ -8,10 +8,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crf import actions
-from crf.api.casebook import CasebookView
-from crf.api.shapes import EligibilitySerializer, GateSerializer
+from crf.api.casebooks import CasebookView
 from crf.models import EligibilityDecision, GateDecision
 from crf.places import CasebookPlace
+from crf.serializers import EligibilitySerializer, GateSerializer
 from trialmgr.people.api import WRITING, check_signed_in_again, operation, person
 from trialmgr.people.visibility import Sight
 

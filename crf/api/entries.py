@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,23 +11,19 @@ from rest_framework.response import Response
 
 from crf import actions
 from crf.actions import Saved
-from crf.api.casebook import CasebookView
-from crf.api.shapes import (
-    EntrySerializer,
-    SavedSerializer,
-    SignatureSerializer,
-    VerificationSerializer,
-    entry_document,
-    saved_document,
-    sight_of_items,
-)
-from crf.attachments import file_of
+from crf.api.casebooks import CasebookView
 from crf.layout.groups import laid_out
 from crf.models import FormEntry
 from crf.places import FormPlace, spoken
 from crf.policies import check_role_enters
-from trialmgr.people.api import ENTERING, WRITING, check_signed_in_again, checked, listed, operation, person
-from trialmgr.protocol.model import ItemType
+from crf.serializers import (
+    EntrySerializer,
+    SavedSerializer,
+    entry_document,
+    saved_document,
+    sight_of_items,
+)
+from trialmgr.people.api import ENTERING, WRITING, checked, listed, operation, person
 
 _LONGEST_VALUE = 20_000
 
@@ -58,14 +53,6 @@ class NotDoneRequest(serializers.Serializer[Any]):
 
 class RemovalRequest(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=1000)
-
-
-class VerificationRequest(serializers.Serializer[Any]):
-    items = serializers.ListField(child=serializers.CharField(max_length=40), min_length=1)
-
-
-class SigningRequest(serializers.Serializer[Any]):
-    meaning = serializers.CharField(max_length=200)
 
 
 class EntryWriting(CasebookView):
@@ -199,85 +186,3 @@ class EntryRemoval(EntryWriting):
         sent = checked(RemovalRequest, request)
         removed = actions.remove_row(by=person(request), entry=entry, **sent)
         return Response(EntrySerializer(entry_document(removed, place.sight)).data)
-
-
-class FileDocument(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=200)
-    content = serializers.CharField(help_text=_("The content in base64."))
-
-
-class FileMark(serializers.Serializer[Any]):
-    mark = serializers.CharField(help_text=_("What stands for the file as the value of its item."))
-
-
-class EntryFile(EntryWriting):
-    @operation("entries_file_read", "The file that an answer names", answer=FileDocument, may=("entries.view",))
-    def get(self, request: Request, number: str, slug: str, form: str, row: int, item: str) -> Response:
-        name, content = file_of(self.form(number, slug, form), row, item)
-        return Response({"name": name, "content": base64.b64encode(content).decode()})
-
-    @operation(
-        "entries_file_keep",
-        "Keep a file for an item; saving the mark it gets as the item's value is a step of its own",
-        may=("entries.enter",),
-        request=FileDocument,
-        answer=FileMark,
-        status=201,
-        refusals=WRITING,
-    )
-    def post(self, request: Request, number: str, slug: str, form: str, row: int, item: str) -> Response:
-        place = self.writable(number, slug, form)
-        sent = checked(FileDocument, request)
-        seen = place.form.holds(item) and place.sight.item(place.form.item(item))
-        if not seen or place.form.item(item).type is not ItemType.FILE:
-            raise serializers.ValidationError({item: [_("This form asks for no such file.")]})
-        mark = actions.store_file(
-            by=person(request),
-            visit=place.visit,
-            form=place.form,
-            item=item,
-            name=sent["name"],
-            content=_decoded(sent["content"]),
-        )
-        return Response({"mark": mark}, status=201)
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except ValueError:
-        raise serializers.ValidationError({"content": [_("This is not base64.")]}) from None
-
-
-class EntryVerification(CasebookView):
-    @operation(
-        "entries_verify",
-        "Record that values were held against their source",
-        may=("entries.verify",),
-        request=VerificationRequest,
-        answer=VerificationSerializer(many=True),
-        refusals=WRITING,
-    )
-    def post(self, request: Request, number: str, slug: str, form: str, row: int) -> Response:
-        entry = self.entry(number, slug, form, row)
-        sent = checked(VerificationRequest, request)
-        rows = actions.verify_items(by=person(request), entry=entry, **sent)
-        return listed(VerificationSerializer, rows)
-
-
-class EntrySigning(CasebookView):
-    @operation(
-        "entries_sign",
-        "Sign a complete form; refused with 403 unless this session has just signed in again",
-        may=("entries.sign",),
-        request=SigningRequest,
-        answer=SignatureSerializer,
-        status=201,
-        refusals=WRITING,
-    )
-    def post(self, request: Request, number: str, slug: str, form: str, row: int) -> Response:
-        entry = self.entry(number, slug, form, row)
-        check_signed_in_again(request)
-        sent = checked(SigningRequest, request)
-        signature = actions.sign_entry(by=person(request), entry=entry, **sent)
-        return Response(SignatureSerializer(signature).data, status=201)

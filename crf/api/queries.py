@@ -12,9 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crf import actions
-from crf.api.casebook import CasebookView
-from crf.api.shapes import QuerySerializer
+from crf.api.casebooks import CasebookView
 from crf.models import QUERY_STATUS_LABELS, Query
+from crf.serializers import QuerySerializer
 from trialmgr.people.api import WRITING, ApiView, checked, listed, operation, person
 from trialmgr.people.models import User
 

@@ -9,9 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crf import actions
-from crf.api.casebook import CasebookView
-from crf.api.shapes import EntrySerializer, VisitSerializer, entry_document
+from crf.api.casebooks import CasebookView
 from crf.models import Visit
+from crf.serializers import EntrySerializer, VisitSerializer, entry_document
 from trialmgr.participants.api import ParticipantList, ParticipantSerializer
 from trialmgr.people.api import WRITING, checked, listed, operation, person
 from trialmgr.people.models import Site

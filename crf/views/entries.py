@@ -1,4 +1,7 @@
-"""Entering a form: the whole form on one page, judged by the server, with nothing that was typed ever lost."""
+"""Entering a form: the whole form on one page, judged by the server, with nothing that was typed ever lost.
+
+A repeating form has a page that lists its rows.
+"""
 
 from __future__ import annotations
 
@@ -16,20 +19,24 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
+from crf import actions
 from crf.actions import EntryRefused, Saved, mark_not_done, save_entry, store_file
 from crf.actions.entries import ReasonWanted
-from crf.attachments import file_of
+from crf.casebook import entry_tag
+from crf.files import file_of
 from crf.forms import ChangeReasonForm, NotDoneForm
-from crf.layout.fields import ErrorLink, error_links, read_submission, rows_sent
+from crf.layout.fields import ErrorLink, error_links, read_submission, rows_sent, shown_value
 from crf.layout.groups import item_label
-from crf.models import Query, QueryStatus
+from crf.models import FormEntry, Query, QueryStatus, Signature
+from crf.pages import frame, show
 from crf.places import FormPlace, form_place, spoken
 from crf.policies import check_role_enters
 from crf.sheets import Sheet, open_sheet
-from crf.views.frames import acted, frame, show
-from trialmgr.people.forms import bound
+from trialmgr.people.forms import ReasonForm, acted, bound
 from trialmgr.people.guards import permitted, person
-from trialmgr.protocol.model import ItemType
+from trialmgr.protocol.model import Item, ItemType
+
+SHOWN_ITEMS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,7 @@ def form_not_done(request: HttpRequest, number: str, slug: str, form: str) -> Ht
     if acted(request, why, mark_not_done, by=place.user, visit=place.visit, form_key=place.form.key):
         messages.success(request, _("The form is recorded as not done."))
         return redirect(place.url)
-    return show(request, "form_not_done", frame(place, _("The whole form was not done"), form=why))
+    return show(request, "entry_not_done", frame(place, _("The whole form was not done"), form=why))
 
 
 @permitted("entries.view")
@@ -92,6 +99,34 @@ def file(request: HttpRequest, number: str, slug: str, form: str, row: int, item
     name, content = file_of(place, row, item)
     disposition = content_disposition_header(as_attachment=True, filename=name)
     return HttpResponse(content, content_type="application/octet-stream", headers={"Content-Disposition": disposition})
+
+
+@permitted("entries.view")
+def rows(request: HttpRequest, number: str, slug: str, form: str) -> HttpResponse:
+    place = form_place(person(request), number, slug, form)
+    if not place.form.repeating:
+        raise Http404
+    items = [item for item in place.form.items if place.sight.item(item)][:SHOWN_ITEMS]
+    context = frame(
+        place,
+        place.form_label,
+        columns=[{"label": label} for label in (_("Row"), *(item.label(spoken()) for item in items), _("Status"))],
+        rows=_rows(place, items),
+        sheet=Sheet(place, None, None),
+    )
+    return render(request, "crf/entry_rows.html", context)
+
+
+@permitted("entries.enter")
+def remove_row(request: HttpRequest, number: str, slug: str, form: str, row: int) -> HttpResponse:
+    place = form_place(person(request), number, slug, form)
+    place.check_may("entries.enter")
+    entry = place.entry(row)
+    why = bound(ReasonForm, request)
+    if acted(request, why, actions.remove_row, by=place.user, entry=entry):
+        messages.success(request, _("Row %(n)s is removed.") % {"n": row})
+        return redirect("crf:rows", number, slug, form)
+    return show(request, "entry_remove", frame(place, _("Remove row %(n)s") % {"n": row}, form=why))
 
 
 def _page(request: HttpRequest, sheet: Sheet) -> HttpResponse:
@@ -210,3 +245,28 @@ def _context(sheet: Sheet, **context: Any) -> dict[str, Any]:
         return frame(sheet.place, sheet.place.form_label, sheet=sheet, **context)
     heading = _("Row %(n)s") % {"n": sheet.row} if sheet.row else _("New row")
     return frame(sheet.place, heading, sheet=sheet, **context)
+
+
+def _rows(place: FormPlace, items: list[Item]) -> list[list[dict[str, Any]]]:
+    entries = FormEntry.objects.for_user(place.user).filter(visit=place.visit, form_key=place.form.key)
+    signatures = Signature.objects.for_user(place.user).filter(entry__visit=place.visit, lapsed_at=None)
+    signed = set(signatures.values_list("entry_id", flat=True))
+    return [
+        [
+            {"text": entry.occurrence, "url": place.row_url("row", entry.occurrence), "about": place.form_label},
+            *({"text": _cell(place, entry, item)} for item in items),
+            _status(entry, signed),
+        ]
+        for entry in entries.order_by("occurrence")
+    ]
+
+
+def _cell(place: FormPlace, entry: FormEntry, item: Item) -> str | None:
+    reasons = {reason.code: reason.label(spoken()) for reason in place.definition.missing_reasons.items}
+    value = shown_value(place.definition, item, entry.data.get(item.key, ""), spoken())
+    return value or reasons.get(entry.missing.get(item.key, ""))
+
+
+def _status(entry: FormEntry, signed: set[int]) -> dict[str, str]:
+    tag = entry_tag(entry, signed=entry.pk in signed)
+    return {"text": tag.text, "kind": tag.kind}

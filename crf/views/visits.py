@@ -8,9 +8,9 @@ from django.utils.translation import gettext as _
 from crf.actions import add_unscheduled_visit, mark_visit_not_done, set_visit_day
 from crf.casebook import visit_line
 from crf.forms import AddVisitForm, VisitDayForm
+from crf.pages import frame, show
 from crf.places import casebook_place, spoken, visit_place
-from crf.views.frames import acted, frame, show
-from trialmgr.people.forms import ReasonForm, bound
+from trialmgr.people.forms import ReasonForm, acted, bound
 from trialmgr.people.guards import permitted, person
 
 

@@ -20,7 +20,7 @@ from crf.actions import (
     thaw,
     verify_items,
 )
-from crf.actions.lines import item_reveals
+from crf.actions.trail import item_reveals
 from crf.models import FormEntry, Freeze, Query, QueryStatus, Signature, Verification, Visit
 from tests import walk
 from tests.audit.recipes import again, medicine, query_on, the, vital_signs

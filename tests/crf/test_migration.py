@@ -12,7 +12,7 @@ from django.utils.translation import override
 from audit import verification
 from audit.acts import ActionRefused
 from crf.actions import freeze, judge_eligibility, migrate_entries, plan_migration, sign_entry, verify_items
-from crf.actions.migration import Move
+from crf.actions.amendments import Move
 from crf.models import FormEntry
 from exports.actions import lock_study
 from tests import walk

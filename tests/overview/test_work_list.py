@@ -32,7 +32,7 @@ from randomization.policies import can_allocate
 from randomization.queries import in_screening, ready_to_randomise
 from tests import walk
 from trialmgr.overview.duties import Duty, duty, work_list
-from trialmgr.overview.duties.casebook import window_of
+from trialmgr.overview.duties.casebooks import window_of
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.actions import record_consent, withdraw_consent
 from trialmgr.participants.models import Participant

@@ -6,7 +6,7 @@ from csp.decorators import csp_update
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from crf import api as crf
+from crf.api import decisions, entries, files, queries, signatures, verifications, visits
 from exports import api as exports
 from randomization import api as randomization
 from trialmgr.overview import api as overview
@@ -15,41 +15,41 @@ from trialmgr.participants import api as participants
 Patterns = list[URLPattern | URLResolver]
 
 _row: Patterns = [
-    path("", crf.EntryDetail.as_view(), name="entry"),
-    path("remove/", crf.EntryRemoval.as_view(), name="entry_remove"),
-    path("files/<name:item>/", crf.EntryFile.as_view(), name="entry_file"),
-    path("verify/", crf.EntryVerification.as_view(), name="entry_verify"),
-    path("sign/", crf.EntrySigning.as_view(), name="entry_sign"),
-    path("queries/", crf.EntryQueries.as_view(), name="entry_queries"),
-    path("queries/<int:query>/", crf.QueryDetail.as_view(), name="query"),
-    path("queries/<int:query>/answer/", crf.QueryAnswer.as_view(), name="query_answer"),
-    path("queries/<int:query>/close/", crf.QueryClosing.as_view(), name="query_close"),
-    path("queries/<int:query>/reopen/", crf.QueryReopening.as_view(), name="query_reopen"),
+    path("", entries.EntryDetail.as_view(), name="entry"),
+    path("remove/", entries.EntryRemoval.as_view(), name="entry_remove"),
+    path("files/<name:item>/", files.EntryFile.as_view(), name="entry_file"),
+    path("verify/", verifications.EntryVerification.as_view(), name="entry_verify"),
+    path("sign/", signatures.EntrySigning.as_view(), name="entry_sign"),
+    path("queries/", queries.EntryQueries.as_view(), name="entry_queries"),
+    path("queries/<int:query>/", queries.QueryDetail.as_view(), name="query"),
+    path("queries/<int:query>/answer/", queries.QueryAnswer.as_view(), name="query_answer"),
+    path("queries/<int:query>/close/", queries.QueryClosing.as_view(), name="query_close"),
+    path("queries/<int:query>/reopen/", queries.QueryReopening.as_view(), name="query_reopen"),
 ]
 _visit: Patterns = [
-    path("", crf.VisitDetail.as_view(), name="visit"),
-    path("day/", crf.VisitDay.as_view(), name="visit_day"),
-    path("not-done/", crf.VisitNotDone.as_view(), name="visit_not_done"),
-    path("entries/", crf.VisitEntries.as_view(), name="visit_entries"),
-    path("forms/<slug:form>/rows/", crf.EntryRows.as_view(), name="rows"),
-    path("forms/<slug:form>/not-done/", crf.FormNotDone.as_view(), name="form_not_done"),
+    path("", visits.VisitDetail.as_view(), name="visit"),
+    path("day/", visits.VisitDay.as_view(), name="visit_day"),
+    path("not-done/", visits.VisitNotDone.as_view(), name="visit_not_done"),
+    path("entries/", visits.VisitEntries.as_view(), name="visit_entries"),
+    path("forms/<slug:form>/rows/", entries.EntryRows.as_view(), name="rows"),
+    path("forms/<slug:form>/not-done/", entries.FormNotDone.as_view(), name="form_not_done"),
     path("forms/<slug:form>/rows/<int:row>/", include(_row)),
 ]
 _participant: Patterns = [
     path("", participants.ParticipantDetail.as_view(), name="participant"),
     path("consents/", participants.Consents.as_view(), name="consents"),
     path("consents/<slug:version>/withdraw/", participants.ConsentWithdrawal.as_view(), name="consent_withdraw"),
-    path("visits/", crf.Visits.as_view(), name="visits"),
+    path("visits/", visits.Visits.as_view(), name="visits"),
     path("visits/<slug:slug>/", include(_visit)),
-    path("eligibility/", crf.EligibilityJudgement.as_view(), name="eligibility"),
-    path("phases/<slug:phase>/", crf.GateDecisionView.as_view(), name="gate"),
+    path("eligibility/", decisions.EligibilityJudgement.as_view(), name="eligibility"),
+    path("phases/<slug:phase>/", decisions.GateDecisionView.as_view(), name="gate"),
     path("allocation/", randomization.AllocationDetail.as_view(), name="allocation"),
 ]
 _version_1: Patterns = [
     path("study/", overview.Study.as_view(), name="study"),
-    path("participants/", crf.Participants.as_view(), name="participants"),
+    path("participants/", visits.Participants.as_view(), name="participants"),
     path("participants/<slug:number>/", include(_participant)),
-    path("queries/", crf.QueryList.as_view(), name="queries"),
+    path("queries/", queries.QueryList.as_view(), name="queries"),
     path("open-points/", exports.OpenPoints.as_view(), name="open_points"),
     path("releases/", exports.Releases.as_view(), name="releases"),
     path("releases/<int:number>/", exports.ReleaseDetail.as_view(), name="release"),

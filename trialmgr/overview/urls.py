@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from django.urls import path
 
-from trialmgr.overview.views import home, language, recruitment, trail, versions
+from trialmgr.overview.views import duties, language, recruitment, trail, versions
 
 app_name = "overview"
 urlpatterns = [
-    path("", home.home, name="home"),
-    path("duties/<slug:key>/", home.one_duty, name="duty"),
+    path("", duties.duties, name="home"),
+    path("duties/<slug:key>/", duties.one_duty, name="duty"),
     path("recruitment/", recruitment.recruitment, name="recruitment"),
     path("audit/", trail.trail, name="trail"),
     path("audit/export/", trail.export, name="trail_export"),

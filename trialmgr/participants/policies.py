@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
-from audit.asking import found
+from audit.statements import found
 from trialmgr.participants.models import Consent, DifferentPerson, IdentityMark, Participant
 from trialmgr.participants.states import STATUS_LABELS, TRANSITIONS, Status
 from trialmgr.people.models import Site, User

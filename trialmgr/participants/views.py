@@ -16,7 +16,7 @@ from trialmgr.participants.forms import ConsentForm, ContactForm, WithdrawalForm
 from trialmgr.participants.models import Consent, ContactDetails, Participant
 from trialmgr.participants.policies import same_person
 from trialmgr.participants.queries import participant_for
-from trialmgr.people.forms import ReasonForm, bound, status_of
+from trialmgr.people.forms import ReasonForm, acted, bound, status_of
 from trialmgr.people.guards import permitted, person
 from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies.queries import current_definition
@@ -30,7 +30,8 @@ def consent(request: HttpRequest, number: str) -> HttpResponse:
     form = bound(ConsentForm, request, versions=_versions(definition))
     if request.method == "POST":
         user.check_may("participants.consent", site=participant.site)
-        if form.is_valid() and _recorded(request, participant, form):
+        if acted(request, form, actions.record_consent, by=user, participant=participant):
+            messages.success(request, _("Consent is recorded."))
             return redirect("participants:consent", number=number)
     may = user.may("participants.consent", site=participant.site)
     context = _frame(participant, _("Consent"), form=form if may else None)
@@ -43,14 +44,9 @@ def withdraw(request: HttpRequest, number: str, version: str) -> HttpResponse:
     participant = participant_for(person(request), number, permission="participants.consent")
     given = get_object_or_404(Consent, participant=participant, version=version, withdrawn_on=None)
     form = bound(WithdrawalForm, request)
-    if request.method == "POST" and form.is_valid():
-        try:
-            actions.withdraw_consent(by=person(request), consent=given, **form.cleaned_data)
-        except ActionRefused as refusal:
-            form.refuse(refusal)
-        else:
-            messages.success(request, _("The withdrawal of consent is recorded."))
-            return redirect("participants:consent", number=number)
+    if acted(request, form, actions.withdraw_consent, by=person(request), consent=given):
+        messages.success(request, _("The withdrawal of consent is recorded."))
+        return redirect("participants:consent", number=number)
     context = _frame(participant, _("Withdraw consent"), form=form, given=given)
     return render(request, "participants/withdraw.html", context, status=status_of(form))
 
@@ -87,16 +83,6 @@ def erase_contact(request: HttpRequest, number: str) -> HttpResponse:
         return redirect("participants:detail", number=number)
     context = _frame(participant, _("Erase contact details"), form=form)
     return render(request, "participants/erase_contact.html", context, status=status_of(form))
-
-
-def _recorded(request: HttpRequest, participant: Participant, form: ConsentForm) -> bool:
-    try:
-        actions.record_consent(by=person(request), participant=participant, **form.cleaned_data)
-    except ActionRefused as refusal:
-        form.refuse(refusal)
-        return False
-    messages.success(request, _("Consent is recorded."))
-    return True
 
 
 def _saved(request: HttpRequest, participant: Participant, form: ContactForm) -> bool:

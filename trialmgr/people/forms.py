@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from django import forms
@@ -17,6 +17,7 @@ from trialmgr.people.models import Site, User
 from trialmgr.people.permissions import ROLE_LABELS, Role
 
 F = TypeVar("F", bound=forms.Form)
+R = TypeVar("R")
 _ROLES = [("", "–"), *((role.value, label) for role, label in ROLE_LABELS.items())]
 
 
@@ -70,6 +71,17 @@ class ActForm(forms.Form):
 def bound(form: type[F], request: HttpRequest, **kwargs: Any) -> F:
     """The form with what was sent, or empty."""
     return form(request.POST if request.method == "POST" else None, **kwargs)
+
+
+def acted(request: HttpRequest, form: ActForm, act: Callable[..., R], **given: Any) -> R | None:
+    """What the act gave, done with what the form holds. None before that, and when refused: the form then says why."""
+    if request.method != "POST" or not form.is_valid():
+        return None
+    try:
+        return act(**given, **form.cleaned_data)
+    except ActionRefused as refusal:
+        form.refuse(refusal)
+        return None
 
 
 def status_of(form: forms.Form) -> int:

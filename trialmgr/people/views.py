@@ -14,7 +14,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from audit.acts import ActionRefused
 from trialmgr.people import actions, queries
 from trialmgr.people.forms import (
     ActForm,
@@ -23,6 +22,7 @@ from trialmgr.people.forms import (
     RoleForm,
     SiteDayForm,
     UserForm,
+    acted,
     bound,
     status_of,
 )
@@ -84,14 +84,9 @@ def _in_force(held: Membership) -> bool:
 @permitted("people.manage")
 def add(request: HttpRequest) -> HttpResponse:
     form = bound(UserForm, request)
-    if request.method == "POST" and form.is_valid():
-        try:
-            user = actions.create_user(by=person(request), password=None, **form.cleaned_data)
-        except ActionRefused as refusal:
-            form.refuse(refusal)
-        else:
-            messages.success(request, _("The account is made. Now grant a role and hand over a link."))
-            return redirect("people:detail", username=user.username)
+    if user := acted(request, form, actions.create_user, by=person(request), password=None):
+        messages.success(request, _("The account is made. Now grant a role and hand over a link."))
+        return redirect("people:detail", username=user.username)
     return _act_page(request, _("Add a person"), form, back=reverse("people:list"))
 
 
@@ -148,14 +143,9 @@ def link(request: HttpRequest, username: str) -> HttpResponse:
 def deactivate(request: HttpRequest, username: str) -> HttpResponse:
     user, form = queries.person_called(username), bound(ReasonForm, request)
     back = reverse("people:detail", args=[username])
-    if request.method == "POST" and form.is_valid():
-        try:
-            actions.deactivate_user(by=person(request), user=user, **form.cleaned_data)
-        except ActionRefused as refusal:
-            form.refuse(refusal)
-        else:
-            messages.success(request, _("The account is deactivated."))
-            return redirect(back)
+    if acted(request, form, actions.deactivate_user, by=person(request), user=user):
+        messages.success(request, _("The account is deactivated."))
+        return redirect(back)
     warning = _("This person can no longer sign in. The account and all they did stay in the records.")
     return _act_page(request, _("Deactivate this account"), form, back, user.actor_name, warning)
 
@@ -164,14 +154,9 @@ def deactivate(request: HttpRequest, username: str) -> HttpResponse:
 def grant(request: HttpRequest, username: str) -> HttpResponse:
     user, form = queries.person_called(username), bound(RoleForm, request)
     back = reverse("people:detail", args=[username])
-    if request.method == "POST" and form.is_valid():
-        try:
-            actions.grant_role(by=person(request), user=user, **form.cleaned_data)
-        except ActionRefused as refusal:
-            form.refuse(refusal)
-        else:
-            messages.success(request, _("The role is granted."))
-            return redirect(back)
+    if acted(request, form, actions.grant_role, by=person(request), user=user):
+        messages.success(request, _("The role is granted."))
+        return redirect(back)
     return _act_page(request, _("Grant a role"), form, back, user.actor_name)
 
 
@@ -179,14 +164,9 @@ def grant(request: HttpRequest, username: str) -> HttpResponse:
 def end(request: HttpRequest, username: str, number: int) -> HttpResponse:
     user, form = queries.person_called(username), bound(ReasonForm, request)
     held, back = queries.membership_of(user, number), reverse("people:detail", args=[username])
-    if request.method == "POST" and form.is_valid():
-        try:
-            actions.end_role(by=person(request), membership=held, **form.cleaned_data)
-        except ActionRefused as refusal:
-            form.refuse(refusal)
-        else:
-            messages.success(request, _("The role has ended."))
-            return redirect(back)
+    if acted(request, form, actions.end_role, by=person(request), membership=held):
+        messages.success(request, _("The role has ended."))
+        return redirect(back)
     return _act_page(request, _("End a role"), form, back, f"{user.actor_name}: {_role_name(held)}")
 
 
@@ -222,14 +202,9 @@ def _site_link(site: Site, active: bool) -> dict[str, Any]:
 def activate(request: HttpRequest, code: str) -> HttpResponse:
     """A site starts after its approvals, which the reason names."""
     site, form = queries.site_called(code), bound(SiteDayForm, request)
-    if request.method == "POST" and form.is_valid():
-        try:
-            actions.activate_site(by=person(request), site=site, **form.cleaned_data)
-        except ActionRefused as refusal:
-            form.refuse(refusal)
-        else:
-            messages.success(request, _("The site is activated."))
-            return redirect("people:sites")
+    if acted(request, form, actions.activate_site, by=person(request), site=site):
+        messages.success(request, _("The site is activated."))
+        return redirect("people:sites")
     lead = _("Name the approvals in the reason: ethics committee, contract, training.")
     return _act_page(request, _("Activate a site"), form, reverse("people:sites"), site.name, lead)
 
@@ -237,14 +212,9 @@ def activate(request: HttpRequest, code: str) -> HttpResponse:
 @permitted("sites.manage")
 def close(request: HttpRequest, code: str) -> HttpResponse:
     site, form = queries.site_called(code), bound(SiteDayForm, request)
-    if request.method == "POST" and form.is_valid():
-        try:
-            actions.close_site(by=person(request), site=site, **form.cleaned_data)
-        except ActionRefused as refusal:
-            form.refuse(refusal)
-        else:
-            messages.success(request, _("The site is closed."))
-            return redirect("people:sites")
+    if acted(request, form, actions.close_site, by=person(request), site=site):
+        messages.success(request, _("The site is closed."))
+        return redirect("people:sites")
     warning = _("From that day nobody can be registered or randomised at this site. Entry goes on.")
     return _act_page(request, _("Close a site"), form, reverse("people:sites"), site.name, warning)
 

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 
-from audit.asking import found
+from audit.statements import found
 from trialmgr.protocol.lineage import with_dropped_parts
 from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies.clock import today

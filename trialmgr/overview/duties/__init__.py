@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from trialmgr.overview.duties import afterwards, casebook, lists, screening, versions
-from trialmgr.overview.duties.desk import Desk, Duty, Link, Task
+from trialmgr.overview.duties import allocations, casebooks, lists, participants, versions
+from trialmgr.overview.duties.tasks import Desk, Duty, Link, Task
 from trialmgr.people.models import User
 from trialmgr.studies.clock import today
 from trialmgr.studies.queries import current_definition
@@ -19,24 +19,24 @@ __all__ = ["DUTIES", "Desk", "Duty", "Link", "Task", "duty", "work_list"]
 SHOWN = 15
 
 DUTIES: dict[str, Callable[[Desk], Duty]] = {
-    "breaks": afterwards.code_breaks,
-    "waiting": afterwards.waiting,
+    "breaks": allocations.code_breaks,
+    "waiting": allocations.waiting,
     "supply": lists.supply,
     "activation": lists.activation,
     "approval": versions.approval,
-    "countersign": afterwards.countersignatures,
-    "strata": afterwards.strata,
-    "randomise": screening.randomise,
-    "enrol": screening.enrol,
-    "decisions": screening.decisions,
-    "eligibility": screening.eligibility,
-    "consent": screening.consent,
+    "countersign": allocations.countersignatures,
+    "strata": allocations.strata,
+    "randomise": participants.randomise,
+    "enrol": participants.enrol,
+    "decisions": participants.decisions,
+    "eligibility": participants.eligibility,
+    "consent": participants.consent,
     "consent_again": versions.consent_again,
-    "forms": casebook.forms,
-    "answer": casebook.queries_to_answer,
-    "close": casebook.queries_to_close,
-    "signatures": casebook.signatures,
-    "ending": screening.ending,
+    "forms": casebooks.forms,
+    "answer": casebooks.queries_to_answer,
+    "close": casebooks.queries_to_close,
+    "signatures": casebooks.signatures,
+    "ending": participants.ending,
 }
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from randomization.models import ListStatus, RandomizationList
 from randomization.policies import active_list, purpose_here
 from randomization.supply import running_low
-from trialmgr.overview.duties.desk import Desk, Duty, Link, Task, said_of
+from trialmgr.overview.duties.tasks import Desk, Duty, Link, Task, said_of
 
 
 def activation(desk: Desk) -> Duty:

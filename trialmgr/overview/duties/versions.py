@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
-from trialmgr.overview.duties.desk import Desk, Duty, Link, Task, said_of
+from trialmgr.overview.duties.tasks import Desk, Duty, Link, Task, said_of
 from trialmgr.participants.models import Consent, Participant, ParticipantQuerySet
 from trialmgr.participants.states import Status
 from trialmgr.people.models import Site

@@ -16,11 +16,11 @@ from django.utils.timezone import localtime
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
-from audit.acts import ActionRefused, reasons_against
+from audit.acts import reasons_against
 from crf.impact import entries_on
 from randomization.comparing_form import Boxes
 from trialmgr.overview.changes import changes_for
-from trialmgr.people.forms import ActForm, DayField, bound, status_of
+from trialmgr.people.forms import ActForm, DayField, acted, bound, status_of
 from trialmgr.people.guards import permitted, person, signed_in_again
 from trialmgr.people.models import User
 from trialmgr.protocol.differences import Change
@@ -80,22 +80,13 @@ def approve(request: HttpRequest, number: int) -> HttpResponse:
     user, found = person(request), _version(number)
     sites = [(site.code, f"{site.code} · {site.name}") for site in found.definition.sites]
     form = bound(ApproveForm, request, sites=sites)
-    if request.method == "POST" and form.is_valid() and _approved(user, found, form):
+    if acted(request, form, approve_version, by=user, version=found):
         messages.success(request, _("Version %(number)s is approved.") % {"number": number})
         return redirect("overview:version", number=number)
     heading = _("Approve version %(number)s") % {"number": number}
     page = _frame(found, heading) | _what_changes(user, found) | {"form": form}
     page["reasons"] = reasons_against(check_approvable, found, user) if request.method != "POST" else []
     return render(request, "overview/approve_version.html", page, status=status_of(form))
-
-
-def _approved(user: User, found: StudyVersion, form: ApproveForm) -> bool:
-    try:
-        approve_version(by=user, version=found, **form.cleaned_data)
-    except ActionRefused as refusal:
-        form.refuse(refusal)
-        return False
-    return True
 
 
 def _version(number: int) -> StudyVersion:

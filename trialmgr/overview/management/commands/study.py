@@ -5,7 +5,7 @@ from typing import Any
 
 from audit.commands import RoomCommand, Subcommand
 from crf.rules import RuleRefused
-from trialmgr.overview.management import amending, exchanging, previewing, versions
+from trialmgr.overview.management import amendments, exchange, preview, versions
 from trialmgr.protocol.exchange.drafting import ImportRefused
 from trialmgr.protocol.loader import StudyErrors
 from trialmgr.studies.queries import NoStudyPublished, one_version
@@ -16,18 +16,14 @@ class Command(RoomCommand):
     refusals = (StudyErrors, NoStudyPublished, RuleRefused, ImportRefused)
 
     def subcommands(self) -> Iterable[Subcommand]:
-        yield Subcommand(
-            "new", "Make a small study folder to begin with.", exchanging.new_folder, exchanging.new_arguments
-        )
+        yield Subcommand("new", "Make a small study folder to begin with.", exchange.new_folder, exchange.new_arguments)
         yield Subcommand(
             "check", "Load a study folder and run the examples of its rules.", versions.check, versions.folder_argument
         )
         yield Subcommand(
-            "preview", "Write every form as a page, to look at.", previewing.preview, previewing.preview_arguments
+            "preview", "Write every form as a page, to look at.", preview.preview, preview.preview_arguments
         )
-        yield Subcommand(
-            "schema", "Write the JSON Schemas for editors.", previewing.schema, previewing.schema_arguments
-        )
+        yield Subcommand("schema", "Write the JSON Schemas for editors.", preview.schema, preview.schema_arguments)
         yield Subcommand(
             "publish",
             "Propose a study folder; from then on it is immutable.",
@@ -54,41 +50,41 @@ class Command(RoomCommand):
         yield Subcommand(
             "diff",
             "Say in words what changes between two versions, and for whom.",
-            amending.diff,
-            amending.diff_arguments,
+            amendments.diff,
+            amendments.diff_arguments,
         )
         yield Subcommand(
             "try",
             "Try a new rule on stored data before it is switched on.",
-            amending.try_out,
-            amending.try_arguments,
+            amendments.try_out,
+            amendments.try_arguments,
             as_user=True,
         )
         yield Subcommand(
             "migrate",
             "Move stored entries to a newer version, or tell with --dry-run what that would do.",
-            amending.migrate,
-            amending.migrate_arguments,
+            amendments.migrate,
+            amendments.migrate_arguments,
             as_user=True,
         )
         yield Subcommand(
             "plan-visits",
             "Plan the visits that a newer version added, for participants whose phase has opened.",
-            amending.plan_visits,
-            amending.planning_arguments,
+            amendments.plan_visits,
+            amendments.planning_arguments,
             as_user=True,
         )
         yield Subcommand(
             "import",
             "Make a study folder of an ODM file or a REDCap data dictionary.",
-            exchanging.import_folder,
-            exchanging.import_arguments,
+            exchange.import_folder,
+            exchange.import_arguments,
         )
         yield Subcommand(
             "export-odm",
             "Write a study folder as CDISC ODM 1.3.2.",
-            exchanging.export_odm,
-            exchanging.export_arguments,
+            exchange.export_odm,
+            exchange.export_arguments,
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

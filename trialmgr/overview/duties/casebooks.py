@@ -24,7 +24,7 @@ from crf.models import (
     VisitQuerySet,
 )
 from crf.versions import stretches
-from trialmgr.overview.duties.desk import Desk, Duty, Link, Task, said_of, within
+from trialmgr.overview.duties.tasks import Desk, Duty, Link, Task, said_of, within
 from trialmgr.participants.models import Consent
 from trialmgr.participants.states import Status
 from trialmgr.people.models import Site

@@ -9,9 +9,9 @@ from trialmgr.people.guards import person
 
 
 @login_required
-def home(request: HttpRequest) -> HttpResponse:
+def duties(request: HttpRequest) -> HttpResponse:
     """What waits for this person now."""
-    return render(request, "overview/home.html", {"duties": work_list(person(request))})
+    return render(request, "overview/duties.html", {"duties": work_list(person(request))})
 
 
 @login_required

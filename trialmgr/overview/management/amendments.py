@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from audit.commands import Answer, WrongUsage, acting_user
-from crf.actions.migration import Move, migrate_entries, plan_migration
-from crf.actions.replanning import plan_added_visits, visits_to_plan
+from crf.actions.amendments import Move, migrate_entries, plan_added_visits, plan_migration, visits_to_plan
 from crf.impact import Impact, impact, place_of
 from crf.outcomes import Outcome
 from crf.rules import Tried, check_named, in_sight, rule_as_check, try_rule

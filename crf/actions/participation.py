@@ -9,7 +9,7 @@ import datetime
 
 from django.utils.translation import gettext as _
 
-from crf.actions.lines import note_visit
+from crf.actions.trail import note_visit
 from crf.models import EntryStatus, FormEntry, Visit
 from trialmgr.participants.actions import end_participation
 from trialmgr.participants.states import TRANSITIONS, ending

@@ -1,8 +1,7 @@
-"""What the pages of one casebook share: breadcrumbs, heading, and the act behind a form."""
+"""What the pages of one casebook share: breadcrumbs, heading, status."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -10,9 +9,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from audit.acts import ActionRefused
 from crf.places import CasebookPlace, FormPlace, VisitPlace
-from trialmgr.people.forms import ActForm, status_of
+from trialmgr.people.forms import status_of
 
 
 def frame(place: CasebookPlace, heading: str, **context: Any) -> dict[str, Any]:
@@ -27,18 +25,6 @@ def frame(place: CasebookPlace, heading: str, **context: Any) -> dict[str, Any]:
 def show(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
     """The page; with status 422 when its form came back with errors."""
     return render(request, f"crf/{template}.html", context, status=status_of(context["form"]))
-
-
-def acted(request: HttpRequest, form: ActForm, act: Callable[..., object], **given: Any) -> bool:
-    """Do the act with what the form holds. False before that, and when refused: the form then says why."""
-    if request.method != "POST" or not form.is_valid():
-        return False
-    try:
-        act(**given, **form.cleaned_data)
-    except ActionRefused as refusal:
-        form.refuse(refusal)
-        return False
-    return True
 
 
 def _crumbs(place: CasebookPlace) -> list[dict[str, str]]:

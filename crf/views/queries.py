@@ -20,10 +20,10 @@ from crf.actions import answer_query, close_query, raise_query, reopen_query
 from crf.forms import MessageForm, QueryFilter, sites_of
 from crf.layout.groups import item_label
 from crf.models import QUERY_TRANSITIONS, Query, QueryStatus
+from crf.pages import frame, show
 from crf.places import FormPlace, form_place, spoken
 from crf.queries import unclosed_queries, with_definitions
-from crf.views.frames import acted, frame, show
-from trialmgr.people.forms import bound
+from trialmgr.people.forms import acted, bound
 from trialmgr.people.guards import permitted, person
 
 PAGE_SIZE = 50

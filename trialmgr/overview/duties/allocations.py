@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from randomization.corrections import Difference, strata_that_differ
 from randomization.models import Allocation, CodeBreak, RandomisedInError
 from randomization.queries import in_screening, waiting_by_stratum
-from trialmgr.overview.duties.desk import Desk, Duty, Link, Task, said_of, within
+from trialmgr.overview.duties.tasks import Desk, Duty, Link, Task, said_of, within
 from trialmgr.participants.models import Participant
 
 

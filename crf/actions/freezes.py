@@ -1,0 +1,45 @@
+"""Freezing a casebook, and freeing it again."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from audit.actions import action
+from audit.acts import ActionRefused, record
+from crf import policies
+from crf.models import Freeze
+from trialmgr.participants.models import Participant
+from trialmgr.people.models import User
+
+
+@action("casebook.frozen", permission="entries.freeze")
+def freeze(*, by: User, participant: Participant) -> Freeze:
+    if policies.is_frozen(participant):
+        raise ActionRefused(_("The casebook of this participant is frozen."))
+    row = Freeze(participant=participant, frozen_at=timezone.now(), frozen_by=by.actor_name)
+    row.save()
+    _note(participant, "frozen")
+    return row
+
+
+@action("casebook.thawed", permission="entries.freeze")
+def thaw(*, by: User, participant: Participant, reason: str) -> Freeze:
+    row = Freeze.objects.filter(participant=participant, thawed_at=None).first()
+    if row is None or not reason.strip():
+        raise ActionRefused(_("Only a frozen casebook can be thawed, with a reason."))
+    row.thawed_at, row.thawed_by = timezone.now(), by.actor_name
+    row.save()
+    _note(participant, "thawed")
+    return row
+
+
+def _note(participant: Participant, new: str) -> None:
+    record(
+        object_type="participant",
+        object_id=participant.number,
+        site=participant.site.code,
+        participant=participant.number,
+        item="casebook",
+        new=new,
+    )

@@ -1,0 +1,34 @@
+"""Freezing a casebook."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+
+from crf import policies
+from crf.actions import freeze as freeze_casebook
+from crf.actions import thaw
+from crf.forms import ConfirmForm
+from crf.pages import frame, show
+from crf.places import casebook_place
+from trialmgr.people.forms import ReasonForm, acted, bound
+from trialmgr.people.guards import permitted, person
+
+
+@permitted("entries.freeze")
+def freeze(request: HttpRequest, number: str) -> HttpResponse:
+    """Freeze the casebook of a participant, or thaw it with a reason."""
+    place = casebook_place(person(request), number)
+    if policies.is_frozen(place.participant):
+        form = bound(ReasonForm, request)
+        if acted(request, form, thaw, by=place.user, participant=place.participant):
+            messages.success(request, _("The casebook is thawed."))
+            return redirect(place.url)
+        return show(request, "thaw", frame(place, _("Thaw the casebook"), form=form))
+    confirm = bound(ConfirmForm, request)
+    if acted(request, confirm, freeze_casebook, by=place.user, participant=place.participant):
+        messages.success(request, _("The casebook is frozen."))
+        return redirect(place.url)
+    return show(request, "freeze", frame(place, _("Freeze the casebook"), form=confirm))
