@@ -59,7 +59,7 @@ class _Reading:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.document: dict[str, Any] = {}
-        self.places: dict[DocumentPath, Place] = {(): Place(STUDY_FILE, 1, 1, "")}
+        self.places: dict[DocumentPath, Place] = {(): Place(STUDY_FILE, 1, 1)}
         self.scalars: dict[DocumentPath, Scalar] = {}
         self.errors: list[StudyError] = []
 
@@ -150,7 +150,7 @@ class _Reading:
         for step in finding.path:
             here = here[step]
         line, column = scalar.place_of(str(here), finding.sign)
-        return Place(place.file, line, column, place.key)
+        return place._replace(line=line, column=column)
 
     def _place(self, path: DocumentPath) -> Place:
         return place_of(self.places, path)

@@ -125,7 +125,7 @@ class _Reading:
         self.errors.extend(source.errors)
         if source.document is None:
             return
-        places = {(): Place(name, 1, 1, ""), **source.places}
+        places = {(): Place(name, 1, 1), **source.places}
         try:
             pack = WordingFile.model_validate(source.document)
         except ValidationError as failed:

@@ -8,23 +8,12 @@ arrive unchanged; the typed model turns them into numbers.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, StringMark
-from ruamel.yaml.events import (
-    AliasEvent,
-    CollectionEndEvent,
-    DocumentStartEvent,
-    Event,
-    MappingStartEvent,
-    NodeEvent,
-    ScalarEvent,
-)
-from ruamel.yaml.reader import ReaderError
+from trialmgr.protocol.yaml_events import Event, Kind, Refused, quick_events
 
 LARGEST_FILE = 1_000_000
 DEEPEST = 30
@@ -50,14 +39,19 @@ class StudyError:
         return "".join(sign if sign.isprintable() else "?" for sign in told)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a key stands. ``key`` is its path inside the file, such as ``sections[0].items[3].range``."""
+class Place(NamedTuple):
+    """Where a key stands: line and column from 1, and the path inside the file."""
 
     file: str
     line: int
     column: int
-    key: str
+    path: DocumentPath = ()
+
+    @property
+    def key(self) -> str:
+        """The path as a person reads it: ``sections[0].items[3].range``."""
+        steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
+        return steps.removeprefix(".")
 
     def error(self, message: str, mend: str) -> StudyError:
         return StudyError(self.file, self.line, self.column, self.key, message, mend)
@@ -67,8 +61,7 @@ _ESCAPED = {"'": re.compile("''"), '"': re.compile(r"\\(?:x..|u.{4}|U.{8}|.)")}
 _HEAD = re.compile(r"[|>][^\n]*\n|['\"]?")
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """A text as it stands in the file, from its quote, its ``|`` or its first sign on."""
 
     line: int
@@ -111,90 +104,43 @@ class YamlSource:
     scalars: dict[DocumentPath, Scalar]
 
 
-class _Refused(Exception):
-    def __init__(self, line: int, column: int, message: str, mend: str) -> None:
-        super().__init__(message)
-        self.fault = (line, column, message, mend)
-
-
 def read_source(folder: Path, name: str) -> YamlSource:
     """Read ``folder / name``; every fault is in ``errors``, none is raised."""
     builder = _Builder(name)
     try:
         text = _text(folder / name)
-        builder.build(_events(text), text)
-    except _Refused as refused:
+        builder.build(_events(text))
+    except Refused as refused:
         line, column, message, mend = refused.fault
         builder.errors.append(StudyError(name, line, column, "", message, mend))
         return YamlSource(None, builder.places, tuple(builder.errors), builder.scalars)
     return YamlSource(builder.document(), builder.places, tuple(builder.errors), builder.scalars)
 
 
-def path_text(path: DocumentPath) -> str:
-    """``("items", 3, "range")`` as ``items[3].range``."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return text.removeprefix(".")
+def _events(text: str) -> Iterable[Event]:
+    events = quick_events(text)
+    if events is not None:
+        return events
+    from trialmgr.protocol.yaml_faults import events_or_fault  # a sound file can do without this slow parser
+
+    return events_or_fault(text)
 
 
 def _text(path: Path) -> str:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise _Refused(1, 1, "the file is missing", f"make the file {path.name}") from None
+        raise Refused(1, 1, "the file is missing", f"make the file {path.name}") from None
     except OSError as error:
-        raise _Refused(
-            1, 1, "the file cannot be read", f"check that it is a readable file ({error.strerror})"
-        ) from None
+        raise Refused(1, 1, "the file cannot be read", f"check that it is a readable file ({error.strerror})") from None
     if len(content) > LARGEST_FILE:
-        raise _Refused(1, 1, "the file is larger than 1 MB", "split it into smaller forms")
+        raise Refused(1, 1, "the file is larger than 1 MB", "split it into smaller forms")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
-        raise _Refused(line, column, "the file is not UTF-8 here", "save the file as UTF-8") from None
-
-
-def _events(text: str) -> Iterator[Event]:
-    try:
-        yield from YAML(typ="safe", pure=True).parse(text)
-    except MarkedYAMLError as error:
-        raise _not_yaml(error) from None
-    except ReaderError as error:
-        before = text[: error.position]
-        column = error.position - (before.rfind("\n") + 1) + 1
-        message = "a sign stands here that no text may have"
-        raise _Refused(before.count("\n") + 1, column, message, "remove this control character") from None
-
-
-# What the parser says, as a person may read it; and whether the fault stands where its part begins.
-_PROBLEMS: tuple[tuple[str, str, str, bool], ...] = (
-    ("'\\t'", "a tab stands where spaces indent", "indent with spaces, not with tabs", False),
-    ("mapping values", "a colon stands where no key can begin", "put a text with a colon in quotes", False),
-    ("unexpected end of stream", "a quote is opened here and never closed", "close it on the same line", True),
-    ("unexpected document", "a quote is opened here and never closed", "close it on the same line", True),
-    ("expected ',' or", "a comma or a closing bracket is missing before this", "close what { or [ opened", False),
-    ("expected ':'", "a key has no colon", "write `key: value`", True),
-    ("block end", "this does not fit the lines above it", "check the indentation here and the quotes above", False),
-)
-
-
-def _not_yaml(error: MarkedYAMLError) -> _Refused:
-    problem = str(error.problem or error.context)
-    known = next((found for found in _PROBLEMS if found[0] in problem), None)
-    _sign, message, mend, at_begin = known or (
-        "",
-        f"this is not valid YAML: {problem}",
-        "check the indentation, the colons and the quotes on this line and the one before",
-        False,
-    )
-    marks = (error.context_mark, error.problem_mark) if at_begin else (error.problem_mark, error.context_mark)
-    mark = next((mark for mark in marks if mark is not None), StringMark("", 0, 0, 0, "", 0))
-    return _Refused(mark.line + 1, mark.column + 1, message, mend)
-
-
-def _column(mark: Any) -> tuple[int, int]:
-    return mark.line + 1, mark.column + 1
+        raise Refused(line, column, "the file is not UTF-8 here", "save the file as UTF-8") from None
 
 
 class _Builder:
@@ -205,26 +151,22 @@ class _Builder:
         self.places: dict[DocumentPath, Place] = {}
         self.errors: list[StudyError] = []
         self.scalars: dict[DocumentPath, Scalar] = {}
-        self._text = ""
         self._roots: list[Any] = []
         self._open: list[tuple[DocumentPath, Any]] = []
         self._key: list[str | None] = []
 
-    def build(self, events: Iterator[Event], text: str) -> None:
-        self._text = text
+    def build(self, events: Iterable[Event]) -> None:
         documents = 0
         for event in events:
-            if isinstance(event, DocumentStartEvent):
+            if event.kind is Kind.DOCUMENT:
                 documents += 1
                 if documents > 1:
-                    raise _Refused(
-                        *_column(event.start_mark), "the file holds a second document", "remove the line ---"
-                    )
-            elif isinstance(event, NodeEvent):
-                self._node(event)
-            elif isinstance(event, CollectionEndEvent):
+                    raise Refused(event.line, event.column, "the file holds a second document", "remove the line ---")
+            elif event.kind is Kind.END:
                 self._open.pop()
                 self._key.pop()
+            else:
+                self._node(event)
 
     def document(self) -> dict[str, Any] | None:
         root = self._roots[0] if self._roots else None
@@ -234,51 +176,50 @@ class _Builder:
         self.errors.append(StudyError(self.name, 1, 1, "", message, "write `key: value` lines, see the other studies"))
         return None
 
-    def _node(self, event: NodeEvent) -> None:
-        line, column = _column(event.start_mark)
-        if isinstance(event, AliasEvent) or event.anchor is not None:
-            raise _Refused(line, column, "anchors and aliases are not used in a study", "write the part out in full")
-        if getattr(event, "tag", None) not in (None, "!"):
-            raise _Refused(line, column, "tags such as !!str are not used in a study", "remove the tag")
+    def _node(self, event: Event) -> None:
+        line, column = event.line, event.column
+        if event.kind is Kind.ALIAS or event.anchored:
+            raise Refused(line, column, "anchors and aliases are not used in a study", "write the part out in full")
+        if event.tagged:
+            raise Refused(line, column, "tags such as !!str are not used in a study", "remove the tag")
         if self._awaits_key():
-            self._take_key(event, line, column)
+            self._take_key(event)
             return
         path = self._path(line, column)
-        if isinstance(event, ScalarEvent):
-            written = self._text[event.start_mark.index : event.end_mark.index]
-            self.scalars.setdefault(path, Scalar(line, column, written, event.style or ""))
+        if event.kind is Kind.SCALAR:
+            self.scalars.setdefault(path, Scalar(line, column, event.written, event.style))
             self._put(path, _scalar(event))
         else:
-            self._start(path, {} if isinstance(event, MappingStartEvent) else [], line, column)
+            self._start(path, {} if event.kind is Kind.MAPPING else [], line, column)
 
     def _awaits_key(self) -> bool:
         return bool(self._open) and isinstance(self._open[-1][1], dict) and self._key[-1] is None
 
-    def _take_key(self, event: NodeEvent, line: int, column: int) -> None:
-        if not isinstance(event, ScalarEvent):
-            raise _Refused(line, column, "a key must be a plain word", "write `key: value`")
+    def _take_key(self, event: Event) -> None:
+        if event.kind is not Kind.SCALAR:
+            raise Refused(event.line, event.column, "a key must be a plain word", "write `key: value`")
         self._key[-1] = event.value
         path, mapping = self._open[-1]
-        place = Place(self.name, line, column, path_text((*path, event.value)))
+        place = Place(self.name, event.line, event.column, (*path, event.value))
         if event.value in mapping:
             self.errors.append(place.error("the key stands here twice", "keep one of the two"))
         else:
-            self.places[(*path, event.value)] = place
+            self.places[place.path] = place
 
     def _path(self, line: int, column: int) -> DocumentPath:
         if not self._open:
-            self.places[()] = Place(self.name, line, column, "")
+            self.places[()] = Place(self.name, line, column)
             return ()
         path, container = self._open[-1]
         if isinstance(container, dict):
             return (*path, str(self._key[-1]))
         item = (*path, len(container))
-        self.places[item] = Place(self.name, line, column, path_text(item))
+        self.places[item] = Place(self.name, line, column, item)
         return item
 
     def _start(self, path: DocumentPath, container: Any, line: int, column: int) -> None:
         if len(self._open) >= DEEPEST:
-            raise _Refused(line, column, "the file is nested too deep", "no part of a study is that deep; flatten it")
+            raise Refused(line, column, "the file is nested too deep", "no part of a study is that deep; flatten it")
         self._put(path, container)
         self._open.append((path, container))
         self._key.append(None)
@@ -295,10 +236,10 @@ class _Builder:
             self._key[-1] = None
 
 
-def _scalar(event: ScalarEvent) -> str | bool | None:
+def _scalar(event: Event) -> str | bool | None:
     """YAML 1.2 core schema without its numbers, which stay as written."""
-    if event.style is not None and event.style != "":
-        return str(event.value).rstrip("\n")
+    if event.style:
+        return event.value.rstrip("\n")
     if event.value in ("", "~", "null", "Null", "NULL"):
         return None
-    return {"true": True, "false": False}.get(event.value.lower(), str(event.value))
+    return {"true": True, "false": False}.get(event.value.lower(), event.value)
