@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
-import json
+import fcntl
+import functools
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from django.conf import settings
+from psycopg import sql
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.loaded import ROOT, Child, loaded
 
 
 @dataclass(frozen=True)
@@ -29,65 +34,106 @@ class Installation:
 
     @property
     def environment(self) -> dict[str, str]:
-        module = "tests.demo_settings" if self.demo else "tests.settings"
-        return os.environ | {"DATABASE_URL": self.url, "DJANGO_SETTINGS_MODULE": module, "PYTHONWARNINGS": "default"}
+        return os.environ | {
+            "DATABASE_URL": self.url,
+            "DJANGO_SETTINGS_MODULE": self._settings,
+            "PYTHONWARNINGS": "default",
+        }
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+    @property
+    def _settings(self) -> str:
+        return "tests.demo_settings" if self.demo else "tests.settings"
+
+    def start(self, *arguments: str) -> Child:
+        return loaded(self._settings).start(self.environment, arguments)
 
     def run(self, *arguments: str) -> str:
         """Standard output of a process that must end well."""
-        process = self.start(*arguments)
-        out, err = process.communicate()
-        assert process.returncode == 0, err[-4000:]
-        return out
+        return self.start(*arguments).told()
 
     def ask(self, *arguments: str) -> Any:
         """The JSON that a process prints in its last line."""
-        return json.loads(self.run(*arguments).splitlines()[-1])
+        return self.start(*arguments).answer()
 
     def all_at_once(self, commands: Sequence[Sequence[str]]) -> list[Any]:
         """Start every command before waiting for any; the JSON each printed."""
-        processes = [self.start(*command) for command in commands]
-        outcomes = []
-        for process in processes:
-            out, err = process.communicate()
-            assert process.returncode == 0, err[-4000:]
-            outcomes.append(json.loads(out.splitlines()[-1]))
-        return outcomes
+        return [child.answer() for child in [self.start(*command) for command in commands]]
 
 
 @contextlib.contextmanager
 def installation(folder: Path, *, demo: bool = False) -> Iterator[Installation]:
     """On the kind of database that the tests run on now; migrated; gone afterwards."""
-    engine = settings.DATABASES["default"]["ENGINE"]
-    made = _sqlite(folder) if engine.endswith("sqlite3") else _postgresql()
-    with made as url:
-        installed = Installation(url, demo)
-        installed.run("manage.py", "migrate", "--verbosity", "0")
-        installed.run("manage.py", "createcachetable")
-        yield installed
+    with _copied(migrated(), folder / "installation.sqlite3") as url:
+        yield Installation(url, demo)
 
 
 @contextlib.contextmanager
-def _sqlite(folder: Path) -> Iterator[str]:
-    yield f"sqlite:///{folder / 'installation.sqlite3'}"
+def copied(site: Installation, file: Path) -> Iterator[Installation]:
+    """Another installation with all that stands in this one, which nobody works in. ``file``: of its SQLite."""
+    with _copied(site.url, file) as url:
+        yield Installation(url, site.demo)
 
 
 @contextlib.contextmanager
-def _postgresql() -> Iterator[str]:
-    base = urlsplit(os.environ["DATABASE_URL"])
-    name = f"trialmgr_{uuid.uuid4().hex[:12]}"
+def _copied(url: str, file: Path) -> Iterator[str]:
+    if url.startswith("sqlite"):
+        shutil.copyfile(urlsplit(url).path[1:], file)
+        yield f"sqlite:///{file}"
+        return
+    copy = _named(f"trialmgr_{uuid.uuid4().hex[:12]}")
+    _to_server("CREATE DATABASE {} TEMPLATE {}", copy, url)
+    try:
+        yield copy
+    finally:
+        _to_server("DROP DATABASE {} WITH (FORCE)", copy)
+
+
+def _named(database: str) -> str:
+    """The address of a PostgreSQL database beside that of the tests."""
+    return urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{database}"))
+
+
+def _to_server(statement: str, *urls: str) -> None:
+    names = [sql.Identifier(urlsplit(url).path[1:]) for url in urls]
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
-        server.execute(f'CREATE DATABASE "{name}"')
-        try:
-            yield urlunsplit(base._replace(path=f"/{name}"))
-        finally:
-            server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        server.execute(sql.SQL(statement).format(*names))
+
+
+# --- the migrated database that installations are copies of -----------------------------------------------------------
+
+
+@functools.cache
+def migrated() -> str:
+    """The address of a database that is migrated and holds nothing: made once in a run, for all its processes."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"{os.getpid()}")[:12]
+    folder = Path(tempfile.gettempdir()) / f"trialmgr-migrated-{run}"
+    folder.mkdir(exist_ok=True)
+    engine = settings.DATABASES["default"]["ENGINE"]
+    is_sqlite = engine.endswith("sqlite3")
+    url = f"sqlite:///{folder / 'migrated.sqlite3'}" if is_sqlite else _named(f"trialmgr_migrated_{run}")
+    in_use = (folder / "in_use").open("w")
+    fcntl.flock(in_use, fcntl.LOCK_SH)
+    atexit.register(_leave, folder, url, in_use)
+    with (folder / "making").open("w") as making:
+        fcntl.flock(making, fcntl.LOCK_EX)
+        if not (folder / "made").exists():
+            _make(url)
+            (folder / "made").touch()
+    return url
+
+
+def _make(url: str) -> None:
+    if not url.startswith("sqlite"):
+        _to_server("CREATE DATABASE {}", url)
+    for command in (["migrate", "--verbosity", "0"], ["createcachetable"]):
+        # Started as an administrator starts them, not forked.
+        subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=Installation(url).environment, check=True)
+
+
+def _leave(folder: Path, url: str, in_use: IO[str]) -> None:
+    """The last process that used it takes it away."""
+    with in_use, contextlib.suppress(BlockingIOError):
+        fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder)
+        if not url.startswith("sqlite"):
+            _to_server("DROP DATABASE {} WITH (FORCE)", url)

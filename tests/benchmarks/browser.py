@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from statistics import median
 from urllib.parse import urlencode
 
-from tests.installation import ROOT, Installation
+from tests.installation import Installation
+from tests.loaded import ROOT
 
 
 @dataclass(frozen=True)

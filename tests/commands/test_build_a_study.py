@@ -105,17 +105,6 @@ def test_the_form_of_the_guide_has_twenty_questions_that_skip_and_score() -> Non
     assert [warning.check_key for warning in judged.warnings] == ["drinks_much"]
 
 
-FIRST_PAGE = """
-import django; django.setup()
-from django.test import Client
-from trialmgr.people.models import User
-for user in User.objects.all():
-    client = Client(headers={"host": "127.0.0.1"})
-    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
-    assert client.get("/").status_code == 200, user
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("walked")
 def test_the_study_of_the_guide_is_put_in_force_by_two_people_in_an_empty_installation(
@@ -136,7 +125,7 @@ def test_the_study_of_the_guide_is_put_in_force_by_two_people_in_an_empty_instal
         for command in last:
             site.run(*(named.get(word, word) for word in command))
         assert "Alcohol and mood" in site.run("manage.py", "study", "show")
-        site.run("-c", FIRST_PAGE)
+        site.run("-m", "tests.commands.first_page")
 
 
 def _account(first_name: str) -> tuple[str, ...]:

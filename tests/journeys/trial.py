@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.browser import free_port, wait_for
-from tests.installation import ROOT, Installation, installation
+from tests.installation import Installation, installation
 from tests.journeys.wsgi import DAY_FILE
+from tests.loaded import ROOT
 
 
 @dataclass(frozen=True)
