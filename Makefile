@@ -2,7 +2,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 
-.PHONY: help env demo test test-fast format translations clean
+.PHONY: help env demo test test-full test-fast format translations clean
 
 help: ## What can be asked for
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -17,7 +17,10 @@ demo: ## Serve a rehearsed trial at 127.0.0.1:8000 (another port: make demo PORT
 test: ## Every check and every test, on SQLite and PostgreSQL, with the browser
 	@exec bash scripts/test.sh
 
-test-fast: env ## The tests on SQLite only; needs neither Chromium nor PostgreSQL
+test-full: ## The same with every large test at full size, and the planted faults
+	@exec bash scripts/test.sh full
+
+test-fast: env ## The tests on SQLite alone; needs neither Chromium nor PostgreSQL
 	@exec $(PYTHON) scripts/checks.py fast
 
 format: env ## Put the code in the house's format

@@ -1,4 +1,4 @@
-"""Runs the checks of the house one after the other: checks.py all | fast | NAME...
+"""Runs the checks of the house one after the other: checks.py all | full | fast | NAME...
 
 Each step says what it does and how long it took. A failing step does not stop the others; the exit code and the
 summary tell. The last line adds up every test that ran, and counts each other failing step as one failure.
@@ -134,7 +134,7 @@ def _production() -> Environment:
     return {"ALLOWED_HOSTS": "trial.example.org"}
 
 
-def _common() -> Environment:
+def _common(*, full: bool) -> Environment:
     """The caller's environment without his own settings of the application, and throw-away secrets instead."""
     settings = ("TRIALMGR_", "DJANGO_", "DATABASE_URL", "ALLOWED_HOSTS")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(settings)}
@@ -146,6 +146,7 @@ def _common() -> Environment:
         "TRIALMGR_LIST_KEY": _key(),
         "TRIALMGR_CONTACT_KEY": _key(),
         "TRIALMGR_MAIL_HOST": "mail.example.org",
+        "TRIALMGR_FULL": str(int(full)),
     }
 
 
@@ -220,8 +221,7 @@ def _environment(step: Step, addresses: dict[str, str], common: Environment) -> 
     return common | {"DATABASE_URL": addresses[step.database]}
 
 
-def run_all(chosen: list[Step], addresses: dict[str, str]) -> list[Outcome]:
-    common = _common()
+def run_all(chosen: list[Step], addresses: dict[str, str], common: Environment) -> list[Outcome]:
     return [run(step, _environment(step, addresses, common)) for step in chosen]
 
 
@@ -236,7 +236,7 @@ def summarise(outcomes: list[Outcome]) -> int:
     return int(failures > 0)
 
 
-def check(chosen: list[Step]) -> int:
+def check(chosen: list[Step], common: Environment) -> int:
     """Runs the steps on their databases, in a temporary folder that is removed afterwards."""
     shutil.rmtree(COVERAGE_DATA, ignore_errors=True)
     COVERAGE_DATA.mkdir(parents=True)
@@ -245,10 +245,10 @@ def check(chosen: list[Step]) -> int:
         folder.chmod(0o711)  # the database server runs as another user and must reach its own folder in it
         addresses = {"sqlite": f"sqlite:///{folder}/checks.sqlite3"}
         if not any(step.database == "postgresql" for step in chosen):
-            return summarise(run_all(chosen, addresses))
+            return summarise(run_all(chosen, addresses, common))
         print("==> starting a throw-away PostgreSQL", flush=True)
         with postgresql(folder) as address:
-            return summarise(run_all(chosen, addresses | {"postgresql": address}))
+            return summarise(run_all(chosen, addresses | {"postgresql": address}, common))
 
 
 def _chosen(names: list[str]) -> list[Step]:
@@ -256,11 +256,12 @@ def _chosen(names: list[str]) -> list[Step]:
     fast = [*PYTEST, "-n", "2", "-m", "not journey and not benchmark and not slow"]
     sets: dict[str, Callable[[], list[Step]]] = {
         "all": lambda: list(by_name.values()),
+        "full": lambda: list(by_name.values()),
         "fast": lambda: [Step("fast", "tests on SQLite, without browser and benchmarks", fast, runs_tests=True)],
     }
     unknown = [name for name in names if name not in by_name and name not in sets]
     if unknown or not names:
-        sys.exit(f"usage: checks.py all | fast | NAME...\n  names: {', '.join(by_name)}")
+        sys.exit(f"usage: checks.py all | full | fast | NAME...\n  names: {', '.join(by_name)}")
     return [step for name in names for step in (sets[name]() if name in sets else [by_name[name]])]
 
 
@@ -270,4 +271,4 @@ def _stop(_signal: int, _frame: object) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _stop)  # so that the database is ended as well
-    sys.exit(check(_chosen(sys.argv[1:])))
+    sys.exit(check(_chosen(sys.argv[1:]), _common(full="full" in sys.argv)))

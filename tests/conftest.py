@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
+from tests.sizes import FULL
 from trialmgr.overview.rehearsal.cast import Cast, set_up, standing_cast
 from trialmgr.people.models import User
 from trialmgr.protocol.loader import load_study
@@ -29,7 +30,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         vendors = {mark.args[0] for mark in item.iter_markers("only_on")} or {"sqlite", connection.vendor}
         belongs = connection.vendor in vendors and (connection.vendor == "sqlite" or _needs_a_database(item))
-        (here if belongs else elsewhere).append(item)
+        now = FULL or item.get_closest_marker("full") is None
+        (here if belongs and now else elsewhere).append(item)
     config.hook.pytest_deselected(items=elsewhere)
     items[:] = here
 
