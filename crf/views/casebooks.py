@@ -19,9 +19,9 @@ from crf.actions import register_participant
 from crf.casebook import DueLine, casebook, due_line, randomise_url
 from crf.forms import ParticipantFilter, RegisterForm, sites_of
 from crf.models import GateDecision
-from crf.pages import frame, show
 from crf.places import CasebookPlace, casebook_place, spoken
 from crf.queries import due_for, open_query_counts
+from crf.views.frames import frame, show
 from trialmgr.participants.models import Participant, ParticipantQuerySet
 from trialmgr.participants.states import Status
 from trialmgr.people.forms import bound
@@ -52,7 +52,7 @@ def participants(request: HttpRequest) -> HttpResponse:
         "columns": list(_columns()),
         "may_register": bool(sites_of(user, "participants.register")),
     }
-    return render(request, "crf/casebooks.html", context)
+    return render(request, "crf/casebooks/list.html", context)
 
 
 @permitted("participants.register")
@@ -70,7 +70,7 @@ def register(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("Participant %(number)s is registered.") % {"number": participant.number})
             return redirect("participants:consent", number=participant.number)
     crumbs = [{"label": _("Participants"), "url": reverse("participants:list")}, {"label": _("Register a participant")}]
-    return show(request, "casebook_register", {"form": form, "breadcrumbs": crumbs})
+    return show(request, "casebooks/register", {"form": form, "breadcrumbs": crumbs})
 
 
 @permitted("participants.view")
@@ -86,7 +86,7 @@ def detail(request: HttpRequest, number: str) -> HttpResponse:
         phases=casebook(place),
         actions=list(_actions(place)),
     )
-    return render(request, "crf/casebook.html", context)
+    return render(request, "crf/casebooks/casebook.html", context)
 
 
 def participant_rows(user: User, participants: Sequence[Participant]) -> list[list[dict[str, Any]]]:

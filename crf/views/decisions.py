@@ -13,8 +13,8 @@ from crf.actions import decide_gate, judge_eligibility
 from crf.eligibility import Assessment, assess
 from crf.forms import ConfirmForm
 from crf.gates import GateView, gate_view
-from crf.pages import frame, show
 from crf.places import CasebookPlace, casebook_place
+from crf.views.frames import frame, show
 from trialmgr.people.forms import acted, bound
 from trialmgr.people.guards import permitted, person, signed_in_again
 
@@ -26,7 +26,7 @@ def eligibility(request: HttpRequest, number: str) -> HttpResponse:
     decision = policies.standing_eligibility(place.participant)
     may_judge = assessment.is_complete and decision is None and place.may("participants.judge")
     context = frame(place, _("Eligibility"), assessment=assessment, decision=decision, may_judge=may_judge)
-    return render(request, "crf/decision_eligibility.html", context)
+    return render(request, "crf/decisions/eligibility.html", context)
 
 
 @permitted("participants.judge")
@@ -39,7 +39,7 @@ def judge(request: HttpRequest, number: str) -> HttpResponse:
     if acted(request, confirm, judge_eligibility, by=place.user, participant=place.participant):
         messages.success(request, _("The judgement on eligibility is recorded and signed."))
         return redirect("crf:eligibility", number=number)
-    return show(request, "decision_judge", frame(place, _("Judge eligibility"), form=confirm, assessment=assessment))
+    return show(request, "decisions/judge", frame(place, _("Judge eligibility"), form=confirm, assessment=assessment))
 
 
 @permitted("participants.gate")
@@ -55,7 +55,7 @@ def phase(request: HttpRequest, number: str, phase: str) -> HttpResponse:
     if acted(request, confirm, decide_gate, by=place.user, participant=place.participant, phase=phase):
         messages.success(request, view.consequence)
         return redirect(place.url)
-    return show(request, "decision_gate", frame(place, view.label, form=confirm, view=view))
+    return show(request, "decisions/gate", frame(place, view.label, form=confirm, view=view))
 
 
 def _enrol(request: HttpRequest, place: CasebookPlace, phase: str) -> HttpResponse:
@@ -65,7 +65,7 @@ def _enrol(request: HttpRequest, place: CasebookPlace, phase: str) -> HttpRespon
         messages.success(request, _("The participant is enrolled."))
         return redirect(place.url)
     reasons = policies.reasons_not_enterable(place.participant, place.definition)
-    return show(request, "decision_enrol", frame(place, _("Enrol"), form=confirm, reasons=reasons))
+    return show(request, "decisions/enrol", frame(place, _("Enrol"), form=confirm, reasons=reasons))
 
 
 def _assessed(request: HttpRequest, number: str) -> tuple[CasebookPlace, Assessment]:

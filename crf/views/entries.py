@@ -28,10 +28,10 @@ from crf.forms import ChangeReasonForm, NotDoneForm
 from crf.layout.fields import ErrorLink, error_links, read_submission, rows_sent, shown_value
 from crf.layout.groups import item_label
 from crf.models import FormEntry, Query, QueryStatus, Signature
-from crf.pages import frame, show
 from crf.places import FormPlace, form_place, spoken
 from crf.policies import check_role_enters
 from crf.sheets import Sheet, open_sheet
+from crf.views.frames import frame, show
 from trialmgr.people.forms import ReasonForm, acted, bound
 from trialmgr.people.guards import permitted, person
 from trialmgr.protocol.model import Item, ItemType
@@ -89,7 +89,7 @@ def form_not_done(request: HttpRequest, number: str, slug: str, form: str) -> Ht
     if acted(request, why, mark_not_done, by=place.user, visit=place.visit, form_key=place.form.key):
         messages.success(request, _("The form is recorded as not done."))
         return redirect(place.url)
-    return show(request, "entry_not_done", frame(place, _("The whole form was not done"), form=why))
+    return show(request, "entries/not_done", frame(place, _("The whole form was not done"), form=why))
 
 
 @permitted("entries.view")
@@ -114,7 +114,7 @@ def rows(request: HttpRequest, number: str, slug: str, form: str) -> HttpRespons
         rows=_rows(place, items),
         sheet=Sheet(place, None, None),
     )
-    return render(request, "crf/entry_rows.html", context)
+    return render(request, "crf/entries/rows.html", context)
 
 
 @permitted("entries.enter")
@@ -126,7 +126,7 @@ def remove_row(request: HttpRequest, number: str, slug: str, form: str, row: int
     if acted(request, why, actions.remove_row, by=place.user, entry=entry):
         messages.success(request, _("Row %(n)s is removed.") % {"n": row})
         return redirect("crf:rows", number, slug, form)
-    return show(request, "entry_remove", frame(place, _("Remove row %(n)s") % {"n": row}, form=why))
+    return show(request, "entries/remove", frame(place, _("Remove row %(n)s") % {"n": row}, form=why))
 
 
 def _page(request: HttpRequest, sheet: Sheet) -> HttpResponse:
@@ -136,13 +136,13 @@ def _page(request: HttpRequest, sheet: Sheet) -> HttpResponse:
 
 
 def _read_page(request: HttpRequest, sheet: Sheet) -> HttpResponse:
-    return render(request, "crf/entry_read.html", _context(sheet, sections=sheet.sections()))
+    return render(request, "crf/entries/read.html", _context(sheet, sections=sheet.sections()))
 
 
 def _write_page(request: HttpRequest, sheet: Sheet, typed: Typed | None = None, status: int = 422) -> HttpResponse:
     if typed is None:
         context = _context(sheet, sections=sheet.sections(), revision=sheet.revision, reason_form=ChangeReasonForm())
-        return render(request, "crf/entry.html", context)
+        return render(request, "crf/entries/write.html", context)
     reason_form = ChangeReasonForm(request.POST)
     sections = sheet.sections(typed.values, typed.missing, typed.errors)
     context = _context(
@@ -153,7 +153,7 @@ def _write_page(request: HttpRequest, sheet: Sheet, typed: Typed | None = None, 
         reason_form=reason_form.take_focus() if typed.reason_wanted else reason_form,
         reason_wanted=typed.reason_wanted,
     )
-    return render(request, "crf/entry.html", context, status=status)
+    return render(request, "crf/entries/write.html", context, status=status)
 
 
 def _save(request: HttpRequest, sheet: Sheet) -> HttpResponse:

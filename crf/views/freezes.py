@@ -11,8 +11,8 @@ from crf import policies
 from crf.actions import freeze as freeze_casebook
 from crf.actions import thaw
 from crf.forms import ConfirmForm
-from crf.pages import frame, show
 from crf.places import casebook_place
+from crf.views.frames import frame, show
 from trialmgr.people.forms import ReasonForm, acted, bound
 from trialmgr.people.guards import permitted, person
 
@@ -26,9 +26,9 @@ def freeze(request: HttpRequest, number: str) -> HttpResponse:
         if acted(request, form, thaw, by=place.user, participant=place.participant):
             messages.success(request, _("The casebook is thawed."))
             return redirect(place.url)
-        return show(request, "thaw", frame(place, _("Thaw the casebook"), form=form))
+        return show(request, "freezes/thaw", frame(place, _("Thaw the casebook"), form=form))
     confirm = bound(ConfirmForm, request)
     if acted(request, confirm, freeze_casebook, by=place.user, participant=place.participant):
         messages.success(request, _("The casebook is frozen."))
         return redirect(place.url)
-    return show(request, "freeze", frame(place, _("Freeze the casebook"), form=confirm))
+    return show(request, "freezes/freeze", frame(place, _("Freeze the casebook"), form=confirm))

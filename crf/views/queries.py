@@ -20,9 +20,9 @@ from crf.actions import answer_query, close_query, raise_query, reopen_query
 from crf.forms import MessageForm, QueryFilter, sites_of
 from crf.layout.groups import item_label
 from crf.models import QUERY_TRANSITIONS, Query, QueryStatus
-from crf.pages import frame, show
 from crf.places import FormPlace, form_place, spoken
 from crf.queries import unclosed_queries, with_definitions
+from crf.views.frames import frame, show
 from trialmgr.people.forms import acted, bound
 from trialmgr.people.guards import permitted, person
 
@@ -54,7 +54,7 @@ def queries(request: HttpRequest) -> HttpResponse:
         "columns": [{"label": label} for label in _columns()],
         "rows": _rows(list(page.object_list)),
     }
-    return render(request, "crf/queries.html", context)
+    return render(request, "crf/queries/list.html", context)
 
 
 @permitted("queries.raise")
@@ -69,7 +69,7 @@ def raise_one(request: HttpRequest, number: str, slug: str, form: str, row: int,
         messages.success(request, _("The query is raised."))
         return redirect(place.row_url("row", row) if place.form.repeating else place.url)
     label = item_label(place.form, item, spoken())
-    return show(request, "raise_query", frame(place, _("Raise a query"), form=text, item_label=label))
+    return show(request, "queries/raise", frame(place, _("Raise a query"), form=text, item_label=label))
 
 
 @permitted("queries.view")
@@ -100,7 +100,7 @@ def thread(request: HttpRequest, number: str, slug: str, form: str, row: int, n:
         sheet_url=place.row_url("row", row) if place.form.repeating else place.url,
         thread=query.messages.all(),
     )
-    return show(request, "query", context)
+    return show(request, "queries/query", context)
 
 
 def _acts(place: FormPlace, query: Query) -> list[str]:

@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 
 from crf.actions import sign_entry
 from crf.forms import ConfirmForm
-from crf.pages import frame, show
 from crf.places import form_place
 from crf.sheets import open_sheet
+from crf.views.frames import frame, show
 from trialmgr.people.forms import acted, bound
 from trialmgr.people.guards import permitted, person, signed_in_again
 
@@ -30,4 +30,4 @@ def sign(request: HttpRequest, number: str, slug: str, form: str, row: int) -> H
         return redirect(open_sheet(place, row).url)
     sheet = open_sheet(place, row)
     rows = [{"key": field.label, "value": field.shown} for field in sheet.answered()]
-    return show(request, "signature", frame(place, _("Sign this form"), form=confirm, rows=rows, meaning=meaning))
+    return show(request, "signatures", frame(place, _("Sign this form"), form=confirm, rows=rows, meaning=meaning))

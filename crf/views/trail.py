@@ -10,9 +10,9 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from crf.layout.groups import item_label
-from crf.pages import frame
 from crf.places import FormPlace, form_place, spoken
 from crf.trail import trail_columns, trail_rows
+from crf.views.frames import frame
 from trialmgr.people.guards import permitted, person
 
 

@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 
 from crf.actions import verify_items
 from crf.forms import ConfirmForm
-from crf.pages import frame, show
 from crf.places import form_place
 from crf.sheets import open_sheet
+from crf.views.frames import frame, show
 from trialmgr.people.forms import acted, bound
 from trialmgr.people.guards import permitted, person
 
@@ -28,4 +28,4 @@ def verify(request: HttpRequest, number: str, slug: str, form: str, row: int) ->
     if acted(request, confirm, verify_items, by=place.user, entry=entry, items=chosen):
         messages.success(request, _("Verified: %(n)s.") % {"n": len(chosen)})
         return redirect(sheet.url)
-    return show(request, "verification", frame(place, _("Verify against the source"), form=confirm, fields=fields))
+    return show(request, "verifications", frame(place, _("Verify against the source"), form=confirm, fields=fields))

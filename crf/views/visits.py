@@ -8,8 +8,8 @@ from django.utils.translation import gettext as _
 from crf.actions import add_unscheduled_visit, mark_visit_not_done, set_visit_day
 from crf.casebook import visit_line
 from crf.forms import AddVisitForm, VisitDayForm
-from crf.pages import frame, show
 from crf.places import casebook_place, spoken, visit_place
+from crf.views.frames import frame, show
 from trialmgr.people.forms import ReasonForm, acted, bound
 from trialmgr.people.guards import permitted, person
 
@@ -28,7 +28,7 @@ def visit(request: HttpRequest, number: str, slug: str) -> HttpResponse:
         return redirect(place.url)
     row.refresh_from_db(fields=["took_place_on", "not_done_reason"])
     context = frame(place, place.label, form=form, may_plan=may_plan, line=visit_line(place, row))
-    return show(request, "visit", context)
+    return show(request, "visits/visit", context)
 
 
 @permitted("visits.plan")
@@ -39,7 +39,7 @@ def visit_not_done(request: HttpRequest, number: str, slug: str) -> HttpResponse
     if acted(request, form, mark_visit_not_done, by=place.user, visit=place.visit):
         messages.success(request, _("The visit is recorded as not done."))
         return redirect(place.url)
-    return show(request, "visit_not_done", frame(place, _("The visit did not take place"), form=form))
+    return show(request, "visits/not_done", frame(place, _("The visit did not take place"), form=form))
 
 
 @permitted("visits.plan")
@@ -56,4 +56,4 @@ def add_visit(request: HttpRequest, number: str) -> HttpResponse:
     if acted(request, form, add_unscheduled_visit, by=place.user, participant=place.participant):
         messages.success(request, _("The visit is added."))
         return redirect(place.url)
-    return show(request, "add_visit", frame(place, _("Add an unscheduled visit"), form=form))
+    return show(request, "visits/add", frame(place, _("Add an unscheduled visit"), form=form))

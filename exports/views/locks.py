@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from exports import actions
 from exports.open_points import OpenPoint, points_for, summaries, summary
-from exports.pages import moment, page
+from exports.views.frames import moment, page
 from trialmgr.people.forms import ReasonForm, acted, bound
 from trialmgr.people.guards import permitted, person, signed_in_again
 from trialmgr.people.models import User
@@ -30,7 +30,7 @@ def lock(request: HttpRequest) -> HttpResponse:
         messages.success(request, _("The study is locked: no data can change."))
         return redirect("exports:releases")
     open_now = [] if open_lock() else summaries(points_for(person(request)))
-    return page(request, "lock", _("Lock the study"), form, open_now=open_now)
+    return page(request, "locks", _("Lock the study"), form, open_now=open_now)
 
 
 def lock_rows(lock: StudyLock) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from exports.folders import kept_folder
 from exports.forms import WITH, MakeForm
 from exports.models import Release
 from exports.open_points import points_for
-from exports.pages import frame, moment, page
+from exports.views.frames import frame, moment, page
 from exports.views.locks import groups_of, lock_rows
 from trialmgr.people.forms import acted, bound
 from trialmgr.people.guards import permitted, person, signed_in_again
@@ -35,7 +35,7 @@ def releases(request: HttpRequest) -> HttpResponse:
         "may_make": lock is not None and user.may("releases.make"),
         "made": release_table(Release.objects.for_user(user).select_related("lock")),
     }
-    return render(request, "exports/releases.html", context)
+    return render(request, "exports/releases/list.html", context)
 
 
 @permitted("releases.make")
@@ -48,7 +48,7 @@ def make(request: HttpRequest) -> HttpResponse:
         messages.success(request, _("Release %(number)d is made.") % {"number": made.number})
         return redirect("exports:release", number=made.number)
     standing = open_lock()
-    return page(request, "make", _("Make a release"), form, rows=lock_rows(standing) if standing else [])
+    return page(request, "releases/make", _("Make a release"), form, rows=lock_rows(standing) if standing else [])
 
 
 @permitted("releases.view")
@@ -56,7 +56,7 @@ def release(request: HttpRequest, number: int) -> HttpResponse:
     found = _release(request, number)
     heading = _("Release %(number)d") % {"number": number}
     context = frame(heading, rows=release_rows(found), files=file_table(found))
-    return render(request, "exports/release.html", context)
+    return render(request, "exports/releases/release.html", context)
 
 
 @permitted("releases.view")

@@ -34,10 +34,10 @@ class RefusalMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, ActionRefused):
             reasons = {"reasons": exception.reasons}
-            return render(request, "overview/refused.html", reasons, status=status.HTTP_409_CONFLICT)
+            return render(request, "overview/refusals/refused.html", reasons, status=status.HTTP_409_CONFLICT)
         if isinstance(exception, NotReady):
             mend = {"mend": _what_is_wanting(exception)}
-            return render(request, "overview/not_ready.html", mend, status=status.HTTP_503_SERVICE_UNAVAILABLE)
+            return render(request, "overview/refusals/not_ready.html", mend, status=status.HTTP_503_SERVICE_UNAVAILABLE)
         return None
 
 

@@ -36,7 +36,7 @@ def consent(request: HttpRequest, number: str) -> HttpResponse:
     may = user.may("participants.consent", site=participant.site)
     context = _frame(participant, _("Consent"), form=form if may else None)
     context |= {"columns": _consent_columns(), "rows": _rows(participant, definition, may)}
-    return render(request, "participants/consent.html", context, status=status_of(form))
+    return render(request, "participants/consents/consent.html", context, status=status_of(form))
 
 
 @permitted("participants.consent")
@@ -48,7 +48,7 @@ def withdraw(request: HttpRequest, number: str, version: str) -> HttpResponse:
         messages.success(request, _("The withdrawal of consent is recorded."))
         return redirect("participants:consent", number=number)
     context = _frame(participant, _("Withdraw consent"), form=form, given=given)
-    return render(request, "participants/withdraw.html", context, status=status_of(form))
+    return render(request, "participants/consents/withdraw.html", context, status=status_of(form))
 
 
 @permitted("participants.contact")
@@ -68,7 +68,7 @@ def contact(request: HttpRequest, number: str) -> HttpResponse:
         del form.fields["other_person"]
     kept = ContactDetails.objects.filter(participant=participant).exists()
     context = _frame(participant, _("Contact details"), form=form, kept=kept)
-    return render(request, "participants/contact.html", context, status=status_of(form))
+    return render(request, "participants/contact/contact.html", context, status=status_of(form))
 
 
 @permitted("participants.contact")
@@ -82,7 +82,7 @@ def erase_contact(request: HttpRequest, number: str) -> HttpResponse:
         messages.success(request, _("The contact details are erased."))
         return redirect("participants:detail", number=number)
     context = _frame(participant, _("Erase contact details"), form=form)
-    return render(request, "participants/erase_contact.html", context, status=status_of(form))
+    return render(request, "participants/contact/erase.html", context, status=status_of(form))
 
 
 def _saved(request: HttpRequest, participant: Participant, form: ContactForm) -> bool:

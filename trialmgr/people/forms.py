@@ -43,7 +43,7 @@ class DayWidget(forms.MultiWidget):
 
     def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
         # By the pages' own engine, so that the boxes look like those of a form's item.
-        return render_to_string("people/day.html", self.get_context(name, value, attrs))
+        return render_to_string("people/frames/day.html", self.get_context(name, value, attrs))
 
 
 class DayField(forms.Field):

@@ -46,7 +46,7 @@ def people_list(request: HttpRequest) -> HttpResponse:
         "rows": [_user_row(user) for user in page_obj],
         "may_manage": person(request).may("people.manage"),
     }
-    return render(request, "people/list.html", page)
+    return render(request, "people/accounts/list.html", page)
 
 
 def _user_row(user: User) -> list[dict[str, Any]]:
@@ -103,7 +103,7 @@ def detail(request: HttpRequest, username: str) -> HttpResponse:
         "may_manage": may_manage and user.is_active,
         "breadcrumbs": _crumbs(user.actor_name),
     }
-    return render(request, "people/detail.html", page)
+    return render(request, "people/accounts/account.html", page)
 
 
 def _summary(user: User) -> list[dict[str, Any]]:
@@ -136,7 +136,9 @@ def link(request: HttpRequest, username: str) -> HttpResponse:
     user = queries.person_called(username)
     token = actions.make_password_link(by=person(request), user=user)
     url = request.build_absolute_uri(reverse("people:set_password", args=[username, token]))
-    return render(request, "people/link.html", {"shown": user, "link": url, "breadcrumbs": _crumbs(user.actor_name)})
+    return render(
+        request, "people/accounts/link.html", {"shown": user, "link": url, "breadcrumbs": _crumbs(user.actor_name)}
+    )
 
 
 @permitted("people.manage")
@@ -225,20 +227,20 @@ def set_password(request: HttpRequest, username: str, token: str) -> HttpRespons
     """The first step of a new person, without an account's password: the link is the proof, once."""
     user = queries.user_of_link(username, token)
     if user is None:
-        return render(request, "people/link_over.html", status=410)
+        return render(request, "people/accounts/link_over.html", status=410)
     form = bound(PasswordForm, request, user=user)
     if request.method == "POST" and form.is_valid():
         actions.change_password(by=user, password=form.cleaned_data["password"])
         messages.success(request, _("Your password is set. Sign in with it."))
         return redirect("account_login")
-    return render(request, "people/set_password.html", {"form": form, "shown": user}, status=status_of(form))
+    return render(request, "people/accounts/set_password.html", {"form": form, "shown": user}, status=status_of(form))
 
 
 def _act_page(
     request: HttpRequest, heading: str, form: ActForm, back: str, caption: str = "", lead: str = ""
 ) -> HttpResponse:
     page = {"heading": heading, "form": form, "cancel_url": back, "caption": caption, "lead": lead}
-    return render(request, "people/act.html", page, status=status_of(form))
+    return render(request, "people/frames/act.html", page, status=status_of(form))
 
 
 def _crumbs(label: str) -> list[dict[str, str]]:

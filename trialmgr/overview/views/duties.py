@@ -11,7 +11,7 @@ from trialmgr.people.guards import person
 @login_required
 def duties(request: HttpRequest) -> HttpResponse:
     """What waits for this person now."""
-    return render(request, "overview/duties.html", {"duties": work_list(person(request))})
+    return render(request, "overview/duties/list.html", {"duties": work_list(person(request))})
 
 
 @login_required
@@ -19,4 +19,4 @@ def one_duty(request: HttpRequest, key: str) -> HttpResponse:
     """Everything that waits in one duty."""
     if key not in DUTIES:
         raise Http404
-    return render(request, "overview/duty.html", {"duty": duty(person(request), key)})
+    return render(request, "overview/duties/duty.html", {"duty": duty(person(request), key)})

@@ -31,7 +31,7 @@ def recruitment(request: HttpRequest) -> HttpResponse:
         "month_rows": [_month_row(month) for month in reversed(months)],
         "chart": _chart(months, definition.target_participants),
     }
-    return render(request, "overview/recruitment.html", page)
+    return render(request, "overview/recruitment/recruitment.html", page)
 
 
 def _columns(first: str, *rest: str) -> list[dict[str, object]]:

@@ -60,7 +60,7 @@ def versions(request: HttpRequest) -> HttpResponse:
     labels = (_("Version"), _("Label"), _("Proposed"), _("Approved"), _("In force"))
     found = StudyVersion.objects.select_related("approval").order_by("-number")
     page = {"columns": [{"label": label} for label in labels], "rows": [_line(version) for version in found]}
-    return render(request, "overview/versions.html", page)
+    return render(request, "overview/versions/list.html", page)
 
 
 @permitted("study.view")
@@ -70,7 +70,7 @@ def version(request: HttpRequest, number: int) -> HttpResponse:
     page = _frame(found, _heading(found)) | _what_changes(user, found)
     may = user.may("study.approve") and not reasons_against(check_approvable, found, user)
     page["approve_url"] = reverse("overview:approve_version", args=[number]) if may else ""
-    return render(request, "overview/version.html", page)
+    return render(request, "overview/versions/version.html", page)
 
 
 @permitted("study.approve")
@@ -86,7 +86,7 @@ def approve(request: HttpRequest, number: int) -> HttpResponse:
     heading = _("Approve version %(number)s") % {"number": number}
     page = _frame(found, heading) | _what_changes(user, found) | {"form": form}
     page["reasons"] = reasons_against(check_approvable, found, user) if request.method != "POST" else []
-    return render(request, "overview/approve_version.html", page, status=status_of(form))
+    return render(request, "overview/versions/approve.html", page, status=status_of(form))
 
 
 def _version(number: int) -> StudyVersion:
