@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from trialmgr.protocol.exchange.drafting import Draft, ImportReport
-from trialmgr.protocol.exchange.importing import import_study
-from trialmgr.protocol.exchange.odm.reading import draft_of
+from trialmgr.protocol.exchange.drafts import Draft, ImportReport
+from trialmgr.protocol.exchange.imports import import_study
+from trialmgr.protocol.exchange.odm.imports import draft_of
 from trialmgr.protocol.exchange.odm.source import source_of
 
 SHIPPED = Path(__file__).parents[1] / "data" / "odm"

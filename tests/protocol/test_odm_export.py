@@ -18,8 +18,8 @@ from odmlib.oid_generator import create_oid_checker
 from tests.protocol.odm_files import draft, imported, told
 from tests.protocol.small_study import write
 from trialmgr.protocol import studies
-from trialmgr.protocol.exchange.drafting import ImportRefused, in_both
-from trialmgr.protocol.exchange.odm.writing import definition_of, odm_of
+from trialmgr.protocol.exchange.drafts import ImportRefused, in_both
+from trialmgr.protocol.exchange.odm.exports import definition_of, odm_of
 from trialmgr.protocol.expressions import RESERVED
 from trialmgr.protocol.loader import load_study
 from trialmgr.protocol.model import StudyDefinition

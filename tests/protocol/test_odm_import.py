@@ -8,8 +8,8 @@ import pytest
 
 from tests.protocol.odm_files import SHIPPED, draft, imported, items_of, metadata, odm, one_form, told
 from trialmgr.protocol.check import check_study
-from trialmgr.protocol.exchange.drafting import REPORT_FILE, ImportRefused, ImportReport
-from trialmgr.protocol.exchange.importing import import_study
+from trialmgr.protocol.exchange.drafts import REPORT_FILE, ImportRefused, ImportReport
+from trialmgr.protocol.exchange.imports import import_study
 from trialmgr.protocol.exchange.odm.source import read_source
 
 FILES = sorted(path.name for path in SHIPPED.glob("*.xml"))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.protocol.odm_files import draft, imported, items_of, metadata, odm, one_form, told
-from trialmgr.protocol.exchange.drafting import Draft
+from trialmgr.protocol.exchange.drafts import Draft
 
 
 def _item(content: str = "", *, data_type: str = "text", more: str = "", after: str = "", **other: Any) -> Draft:

@@ -10,8 +10,8 @@ import pytest
 
 from tests.protocol.odm_files import items_of, told
 from trialmgr.protocol.check import check_study
-from trialmgr.protocol.exchange.drafting import Draft, ImportRefused, ImportReport
-from trialmgr.protocol.exchange.importing import import_study
+from trialmgr.protocol.exchange.drafts import Draft, ImportRefused, ImportReport
+from trialmgr.protocol.exchange.imports import import_study
 from trialmgr.protocol.exchange.redcap import draft_of, read_rows
 
 DICTIONARY = Path(__file__).parents[1] / "data" / "redcap" / "sleep_study_DataDictionary.csv"

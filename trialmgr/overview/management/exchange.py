@@ -8,10 +8,10 @@ from pathlib import Path
 
 from audit.commands import Answer, WrongUsage
 from trialmgr.overview.management.versions import folder_argument, study_folder
-from trialmgr.protocol.exchange.importing import import_study
-from trialmgr.protocol.exchange.odm.writing import OdmDocument, odm_of
+from trialmgr.protocol.exchange.imports import import_study
+from trialmgr.protocol.exchange.odm.exports import OdmDocument, odm_of
 from trialmgr.protocol.loader import load_study
-from trialmgr.protocol.starting import start_study
+from trialmgr.protocol.new_study import start_study
 
 
 def new_arguments(parser: ArgumentParser) -> None:

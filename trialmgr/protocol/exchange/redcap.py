@@ -19,7 +19,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from trialmgr.protocol.exchange.drafting import (
+from trialmgr.protocol.exchange.drafts import (
     ENTERED_BY,
     Draft,
     ImportRefused,

@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from trialmgr.protocol.durations import Unit, duration, minutes_of, whole_months
+from trialmgr.protocol.expressions.arithmetic import CONTEXT, finite, span
 from trialmgr.protocol.expressions.kinds import Kind
-from trialmgr.protocol.expressions.reckoning import CONTEXT, finite, span
 from trialmgr.protocol.values import Value
 
 _NUMBER = frozenset({Kind.NUMBER})

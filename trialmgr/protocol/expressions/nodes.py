@@ -14,9 +14,9 @@ from functools import cached_property
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from trialmgr.protocol.durations import Duration
+from trialmgr.protocol.expressions.arithmetic import compare, reckon
 from trialmgr.protocol.expressions.functions import AGGREGATES, FUNCTIONS, unit_kind
 from trialmgr.protocol.expressions.kinds import ARITHMETIC, DURATIONS, ORDERED, ExpressionError, Kind, KindOf, Path
-from trialmgr.protocol.expressions.reckoning import compare, reckon
 from trialmgr.protocol.values import Value
 
 IN_ROWS = (2, 4)

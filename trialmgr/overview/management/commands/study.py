@@ -6,7 +6,7 @@ from typing import Any
 from audit.commands import RoomCommand, Subcommand
 from crf.rules import RuleRefused
 from trialmgr.overview.management import amendments, exchange, preview, versions
-from trialmgr.protocol.exchange.drafting import ImportRefused
+from trialmgr.protocol.exchange.drafts import ImportRefused
 from trialmgr.protocol.loader import StudyErrors
 from trialmgr.studies.queries import NoStudyPublished, one_version
 

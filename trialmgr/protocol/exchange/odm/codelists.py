@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from trialmgr.protocol.exchange.drafting import Keys, Notices, plain_code
+from trialmgr.protocol.exchange.drafts import Keys, Notices, plain_code
 from trialmgr.protocol.exchange.odm.definitions import Definitions, alias_notes, in_order, key_of, origin
 from trialmgr.protocol.exchange.odm.elements import Element
 from trialmgr.protocol.exchange.odm.extension import rest_of, restored

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from trialmgr.protocol.exchange.drafting import Notices, plain_key
+from trialmgr.protocol.exchange.drafts import Notices, plain_key
 from trialmgr.protocol.exchange.odm.elements import Element
 from trialmgr.protocol.exchange.odm.extension import damaged, is_ours
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from trialmgr.protocol.exchange.drafting import ENTERED_BY, Keys, Notices, in_order_of
+from trialmgr.protocol.exchange.drafts import ENTERED_BY, Keys, Notices, in_order_of
 from trialmgr.protocol.exchange.foreign_logic import Known
 from trialmgr.protocol.exchange.odm.definitions import Definitions, alias_notes, key_of, origin
 from trialmgr.protocol.exchange.odm.elements import Element

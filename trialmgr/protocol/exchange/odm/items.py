@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from trialmgr.protocol.exchange.drafting import Keys, Notices, in_order_of
+from trialmgr.protocol.exchange.drafts import Keys, Notices, in_order_of
 from trialmgr.protocol.exchange.foreign_logic import Known
 from trialmgr.protocol.exchange.odm.codelists import ReadList
 from trialmgr.protocol.exchange.odm.definitions import Definitions, alias_notes, key_of, origin

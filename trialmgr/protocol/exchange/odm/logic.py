@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from trialmgr.protocol.exchange.drafting import Notices
+from trialmgr.protocol.exchange.drafts import Notices
 from trialmgr.protocol.exchange.foreign_logic import CannotTranslate, Known, Translated, calculation, condition, negated
 from trialmgr.protocol.exchange.odm.definitions import Definitions
 from trialmgr.protocol.exchange.odm.elements import Element

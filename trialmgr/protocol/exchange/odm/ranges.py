@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from trialmgr.protocol.exchange.drafting import Keys, Notices
+from trialmgr.protocol.exchange.drafts import Keys, Notices
 from trialmgr.protocol.exchange.foreign_logic import negated
 from trialmgr.protocol.exchange.odm.codelists import ReadList
 from trialmgr.protocol.exchange.odm.elements import Element

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 from xml.parsers import expat  # refuses declarations itself, see _Builder.declaration
 
-from trialmgr.protocol.exchange.drafting import ImportRefused, Notices
+from trialmgr.protocol.exchange.drafts import ImportRefused, Notices
 from trialmgr.protocol.exchange.odm.clinical import Survey
 from trialmgr.protocol.exchange.odm.elements import Element, order_errors
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from trialmgr.protocol.exchange.drafting import Notices
+from trialmgr.protocol.exchange.drafts import Notices
 from trialmgr.protocol.exchange.odm.elements import Element
 
 _NAMES = {"nl": "Dutch", "en": "English", "": "a language that is not named"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trialmgr.protocol.exchange.drafting import ImportRefused
+from trialmgr.protocol.exchange.drafts import ImportRefused
 from trialmgr.protocol.exchange.odm.clinical import metadata_of
 from trialmgr.protocol.exchange.odm.elements import ORDER, Element
 from trialmgr.protocol.exchange.odm.source import OdmSource

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from trialmgr.protocol.exchange.drafting import Keys, Notices, eligibility_form, eligibility_visit, in_order_of, visit
+from trialmgr.protocol.exchange.drafts import Keys, Notices, eligibility_form, eligibility_visit, in_order_of, visit
 from trialmgr.protocol.exchange.odm.definitions import Definitions, alias_notes, key_of, origin
 from trialmgr.protocol.exchange.odm.elements import Element
 from trialmgr.protocol.exchange.odm.extension import kept_list, rest_of, restored

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trialmgr.protocol.exchange.drafting import Draft
+from trialmgr.protocol.exchange.drafts import Draft
 from trialmgr.protocol.exchange.odm.extension import difference
+from trialmgr.protocol.exchange.odm.imports import draft_of
 from trialmgr.protocol.exchange.odm.parts import DocumentWriter, item_oid, section_oid
-from trialmgr.protocol.exchange.odm.reading import draft_of
 from trialmgr.protocol.exchange.odm.source import source_of
 from trialmgr.protocol.exchange.odm.xml_text import xml_text
 from trialmgr.protocol.model import StudyDefinition

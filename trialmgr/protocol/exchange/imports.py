@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trialmgr.protocol.exchange.drafting import ImportRefused, ImportReport
-from trialmgr.protocol.exchange.odm.reading import import_odm
+from trialmgr.protocol.exchange.drafts import ImportRefused, ImportReport
+from trialmgr.protocol.exchange.odm.imports import import_odm
 from trialmgr.protocol.exchange.redcap import import_redcap
 
 _ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"\xd0\xcf\x11\xe0")

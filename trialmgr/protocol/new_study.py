@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from trialmgr.protocol.exchange.drafting import (
+from trialmgr.protocol.exchange.drafts import (
     REPORT_FILE,
     Draft,
     ImportRefused,

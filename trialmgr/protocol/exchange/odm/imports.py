@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from trialmgr.protocol.exchange.drafting import (
+from trialmgr.protocol.exchange.drafts import (
     Draft,
     ImportReport,
     Keys,

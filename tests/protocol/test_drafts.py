@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.protocol.odm_files import draft, one_form, told
-from trialmgr.protocol.exchange.drafting import Draft, ImportRefused, Keys, Notice, plain_code, plain_key, save
+from trialmgr.protocol.exchange.drafts import Draft, ImportRefused, Keys, Notice, plain_code, plain_key, save
 from trialmgr.protocol.exchange.yaml_writer import Noted, yaml_text
 from trialmgr.protocol.yaml_source import read_source
 
