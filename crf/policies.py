@@ -80,7 +80,7 @@ def _consent_reasons(visit: Visit) -> list[str]:
 
 
 def is_frozen(participant: Participant) -> bool:
-    return bool(found("SELECT 1 FROM crf_freeze WHERE participant_id = %s AND thawed_at IS NULL", participant.pk))
+    return bool(found("SELECT 1 FROM crf_freeze WHERE participant_id = %s AND unfrozen_at IS NULL", participant.pk))
 
 
 def check_query_transition(query: Query, action: str) -> None:

@@ -6,7 +6,7 @@ from crf.actions.files import store_file
 from crf.actions.migration import migrate_entries, plan_migration
 from crf.actions.queries import answer_query, close_query, raise_query, reopen_query
 from crf.actions.replanning import plan_added_visits, visits_to_plan
-from crf.actions.review import freeze, sign_entry, thaw, verify_items
+from crf.actions.review import freeze, sign_entry, unfreeze, verify_items
 from crf.actions.visits import (
     add_unscheduled_visit,
     mark_visit_not_done,
@@ -38,7 +38,7 @@ __all__ = [
     "set_visit_day",
     "sign_entry",
     "store_file",
-    "thaw",
+    "unfreeze",
     "verify_items",
     "visits_to_plan",
 ]

@@ -71,14 +71,15 @@ def freeze(*, by: User, participant: Participant) -> Freeze:
     return row
 
 
+# The audit trail keeps the name that this act had in the first version.
 @action("casebook.thawed", permission="entries.freeze")
-def thaw(*, by: User, participant: Participant, reason: str) -> Freeze:
-    row = Freeze.objects.filter(participant=participant, thawed_at=None).first()
+def unfreeze(*, by: User, participant: Participant, reason: str) -> Freeze:
+    row = Freeze.objects.filter(participant=participant, unfrozen_at=None).first()
     if row is None or not reason.strip():
-        raise ActionRefused(_("Only a frozen casebook can be thawed, with a reason."))
-    row.thawed_at, row.thawed_by = timezone.now(), by.actor_name
+        raise ActionRefused(_("Only a frozen casebook can be unfrozen, with a reason."))
+    row.unfrozen_at, row.unfrozen_by = timezone.now(), by.actor_name
     row.save()
-    _note(participant, "thawed")
+    _note(participant, "unfrozen")
     return row
 
 

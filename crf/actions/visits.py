@@ -96,7 +96,7 @@ def set_visit_day(*, by: User, visit: Visit, on: datetime.date, reason: str = ""
 @action("visit.not_done", permission="visits.plan", site=lambda visit, **_k: visit.participant.site)
 def mark_visit_not_done(*, by: User, visit: Visit, reason: str) -> Visit:
     """Refused once something is entered at the visit."""
-    _check_thawed(visit.participant)
+    _check_unfrozen(visit.participant)
     if not reason.strip():
         raise ActionRefused(_("Give the reason why the visit did not take place."))
     if visit.entries.exists():
@@ -111,12 +111,12 @@ def mark_visit_not_done(*, by: User, visit: Visit, reason: str) -> Visit:
 
 def _check_day(participant: Participant, on: datetime.date) -> None:
     check_not_future(on)
-    _check_thawed(participant)
+    _check_unfrozen(participant)
     if on < participant.registered_on:
         raise ActionRefused(_("A visit cannot lie before the day of registration."))
 
 
-def _check_thawed(participant: Participant) -> None:
+def _check_unfrozen(participant: Participant) -> None:
     if is_frozen(participant):
         raise ActionRefused(_("The casebook of this participant is frozen."))
 

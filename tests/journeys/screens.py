@@ -83,7 +83,7 @@ SCREENS = {
     "form-not-done": "A whole form that was not done, for one reason",
     "row-remove": "A row entered by mistake is removed; its values stay in the audit trail",
     "consent-withdraw": "A participant withdraws consent",
-    "thaw": "A data manager thaws a frozen casebook, with a reason",
+    "unfreeze": "A data manager unfreezes a frozen casebook, with a reason",
     "lists": "The randomisation list as an unblinded statistician sees it: never its rows",
     "list-make": "Making a list: check the design",
     "list": "The design and the manifest of a list",

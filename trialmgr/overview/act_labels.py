@@ -11,7 +11,7 @@ ACT_LABELS: dict[str, str | Promise] = {
     "cap.set": _("Cap set"),
     "casebook.frozen": _("Casebook frozen"),
     "casebook.opened": _("Casebook opened"),
-    "casebook.thawed": _("Casebook thawed"),
+    "casebook.thawed": _("Casebook unfrozen"),
     "code.broken": _("Code broken"),
     "code_break.noticed": _("Notice taken of a code break"),
     "consent.recorded": _("Consent recorded"),
