@@ -25,7 +25,7 @@ ACTS = {
     "entry.signed": gettext_lazy("Signed"),
     "signature.lapsed": gettext_lazy("Signature lapsed"),
     "items.verified": gettext_lazy("Verified"),
-    "verification.fell": gettext_lazy("Verification fell"),
+    "verification.fell": gettext_lazy("Verification lapsed"),
     "query.raised": gettext_lazy("Query raised"),
     "query.answered": gettext_lazy("Query answered"),
     "query.closed": gettext_lazy("Query closed"),

@@ -43,7 +43,7 @@ def sign_entry(*, by: User, entry: FormEntry, meaning: str) -> Signature:
     """Source: 21 CFR Part 11 11.50 and 11.70. The caller has the person sign in again first."""
     check_unchanged(entry)
     if entry.status != EntryStatus.COMPLETE:
-        raise ActionRefused(_("Only a complete form can be signed."))
+        raise ActionRefused(_("Only a complete form can be signed: fill in what is missing first."))
     role = by.role_names(entry.visit.participant.site)
     if entry.signatures.filter(lapsed_at=None, role=role).exists():
         raise ActionRefused(_("This form carries your signature already."))
@@ -64,7 +64,7 @@ def sign_entry(*, by: User, entry: FormEntry, meaning: str) -> Signature:
 @action("casebook.frozen", permission="entries.freeze")
 def freeze(*, by: User, participant: Participant) -> Freeze:
     if policies.is_frozen(participant):
-        raise ActionRefused(_("The casebook of this participant is frozen."))
+        raise ActionRefused(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
     row = Freeze(participant=participant, frozen_at=timezone.now(), frozen_by=by.actor_name)
     row.save()
     _note(participant, "frozen")

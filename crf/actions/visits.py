@@ -100,7 +100,7 @@ def mark_visit_not_done(*, by: User, visit: Visit, reason: str) -> Visit:
     if not reason.strip():
         raise ActionRefused(_("Give the reason why the visit did not take place."))
     if visit.entries.exists():
-        raise ActionRefused(_("Forms have been entered at this visit."))
+        raise ActionRefused(_("Forms have been entered at this visit, so it took place: correct its day instead."))
     old = visit.took_place_on.isoformat() if visit.took_place_on else None
     visit.took_place_on = None
     visit.not_done_reason = reason
@@ -113,12 +113,12 @@ def _check_day(participant: Participant, on: datetime.date) -> None:
     check_not_future(on)
     _check_unfrozen(participant)
     if on < participant.registered_on:
-        raise ActionRefused(_("A visit cannot lie before the day of registration."))
+        raise ActionRefused(_("A visit cannot lie before the day of registration: correct the day."))
 
 
 def _check_unfrozen(participant: Participant) -> None:
     if is_frozen(participant):
-        raise ActionRefused(_("The casebook of this participant is frozen."))
+        raise ActionRefused(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
 
 
 def _check_reason(visit: Visit, reason: str) -> None:

@@ -1,1 +1,1 @@
-"""Lists of places as plain data: made, brought in, lengthened, sealed, revealed and verified."""
+"""Lists of places as plain data: made, imported, lengthened, sealed, revealed and verified."""

@@ -326,7 +326,7 @@ def _put_in_force(cast: Cast) -> Act:
 
 
 def _token_made(cast: Cast) -> Act:
-    return lambda: people.make_token(by=the(cast, Role.ADMINISTRATOR), user=the(cast, Role.COORDINATOR))
+    return lambda: people.make_api_key(by=the(cast, Role.ADMINISTRATOR), user=the(cast, Role.COORDINATOR))
 
 
 def _trail_exported(cast: Cast) -> Act:

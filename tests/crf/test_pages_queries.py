@@ -49,7 +49,7 @@ def test_a_query_goes_from_raised_to_answered_to_closed_and_may_open_again(signe
     page = monitor.send(url, {"act": "close", "text": "Agreed."})
     assert "Closed" in page
     assert "Agreed." in page
-    assert "This query is Closed." in monitor.post(url, {"act": "close", "text": "again"}, 422)
+    assert "The status of this query is “Closed”" in monitor.post(url, {"act": "close", "text": "again"}, 422)
     assert "Open" in monitor.send(url, {"act": "reopen", "text": "Not so."})
     monitor.post(url, {"act": "shout", "text": "x"}, 404)
 
@@ -75,7 +75,7 @@ def test_the_list_of_queries_is_filtered(signed_in: SignedIn, cast: Cast) -> Non
     page = monitor.get("/queries/?site=LUMC&status=open")
     assert thread_url(other) in page
     assert thread_url(mine) not in page
-    assert "No query fits this." in monitor.get("/queries/?status=closed")
+    assert "No query matches the filter." in monitor.get("/queries/?status=closed")
     assert thread_url(mine) in monitor.get("/queries/?status=strange")
 
 

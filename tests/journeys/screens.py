@@ -114,7 +114,7 @@ SCREENS = {
     "balance": "Balance of the arms, for the unblinded statistician alone",
     "description": "The randomisation in words: public, restricted, and for the report",
     "compare": "Designs to be compared by simulation",
-    "list-import": "A list that an independent statistician made is brought in",
+    "list-import": "A list that an independent statistician made is imported",
     "list-extend": "Places are added to the list in force",
     "envelopes": "Reserved places are printed as sealed envelopes",
     "extension-activate": "The activation of an extension: a second person does it, not the one who made it",

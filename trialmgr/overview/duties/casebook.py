@@ -177,7 +177,7 @@ def signatures(desk: Desk) -> Duty:
     )
     found = rows.select_related("visit__participant").order_by("visit__took_place_on", "pk")[: desk.limit]
     tasks = [_signature_task(desk, entry) for entry in found]
-    return Duty("signatures", _("Signatures wanting"), rows.count(), tasks)
+    return Duty("signatures", _("Missing signatures"), rows.count(), tasks)
 
 
 def _signature_task(desk: Desk, entry: FormEntry) -> Task:
