@@ -288,6 +288,8 @@ class QueryMessage(TrackedModel):
     at = models.DateTimeField(_("time"))
     by = models.CharField(_("who"), max_length=150)
     text = models.TextField(_("text"))
+    # By language, where an edit check speaks; ``by`` is then whose save made it speak. Empty where a person wrote.
+    check_texts = models.JSONField(_("text of the edit check"), default=dict)
 
     append_only = True
     objects = TrackedQuerySet["QueryMessage"].as_manager()
@@ -298,6 +300,9 @@ class QueryMessage(TrackedModel):
 
     def __str__(self) -> str:
         return self.text[:40]
+
+    def shown(self, language: str) -> str:
+        return str(self.check_texts.get(language, self.text))
 
 
 class Verification(TrackedModel):
@@ -359,13 +364,13 @@ class Signature(TrackedModel):
 
 
 class Freeze(TrackedModel):
-    """The casebook of one participant is frozen: no value changes until a data manager thaws it."""
+    """The casebook of one participant is frozen: no value changes until a data manager unfreezes it."""
 
     participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="freezes")
     frozen_at = models.DateTimeField(_("frozen at"))
     frozen_by = models.CharField(_("frozen by"), max_length=150)
-    thawed_at = models.DateTimeField(_("thawed at"), null=True)
-    thawed_by = models.CharField(_("thawed by"), max_length=150, blank=True)
+    unfrozen_at = models.DateTimeField(_("unfrozen at"), null=True)
+    unfrozen_by = models.CharField(_("unfrozen by"), max_length=150, blank=True)
 
     objects = TrackedQuerySet["Freeze"].as_manager()
 
@@ -374,12 +379,12 @@ class Freeze(TrackedModel):
         verbose_name = _("freeze")
         constraints = [
             models.UniqueConstraint(
-                fields=["participant"], condition=models.Q(thawed_at=None), name="one_standing_freeze"
+                fields=["participant"], condition=models.Q(unfrozen_at=None), name="one_standing_freeze"
             ),
             models.CheckConstraint(
-                condition=models.Q(thawed_at=None, thawed_by="")
-                | models.Q(thawed_at__isnull=False) & ~models.Q(thawed_by=""),
-                name="thaw_has_who_and_when",
+                condition=models.Q(unfrozen_at=None, unfrozen_by="")
+                | models.Q(unfrozen_at__isnull=False) & ~models.Q(unfrozen_by=""),
+                name="unfreezing_has_who_and_when",
             ),
         ]
 

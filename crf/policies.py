@@ -23,6 +23,7 @@ from trialmgr.participants.models import Participant
 from trialmgr.participants.policies import ends_of_consents, valid_consent
 from trialmgr.participants.states import STATUS_LABELS, Status
 from trialmgr.people.models import User
+from trialmgr.people.permissions import ROLE_LABELS, Role
 from trialmgr.people.policies import is_blinded_no_more
 from trialmgr.protocol.model import Form, StudyDefinition
 from trialmgr.studies.clock import today
@@ -32,9 +33,12 @@ from trialmgr.studies.queries import version_of_row
 def check_role_enters(user: User, visit: Visit, form: Form) -> None:
     """Which roles enter a form stands in the study definition; who learned an allocation enters none blinded."""
     if not user.roles_at(visit.participant.site) & set(form.entered_by):
-        raise PermissionDenied(_("Your role does not enter this form."))
+        roles = ", ".join(str(ROLE_LABELS[Role(name)]) for name in form.entered_by)
+        raise PermissionDenied(_("Your role does not enter this form. Entered by: %(roles)s.") % {"roles": roles})
     if is_blinded_no_more(user):
-        raise PermissionDenied(_("You have learned an allocation of this trial and enter no form in a blinded role."))
+        raise PermissionDenied(
+            _("You have learned an allocation of this trial: somebody else who is blinded enters this form.")
+        )
 
 
 def can_role_enter(user: User, visit: Visit, form: Form) -> bool:
@@ -53,12 +57,12 @@ def entry_closed_reasons(visit: Visit, form: Form, *, begun: bool | None = None)
     participant = visit.participant
     reasons = []
     if form.key not in visit.definition.forms and not _is_begun(visit, form, begun):
-        reasons.append(_("This form does not belong to this visit."))
+        reasons.append(_("This form does not belong to this visit: open a visit that has it."))
     reasons += _consent_reasons(visit)
     if is_frozen(participant):
-        reasons.append(_("The casebook of this participant is frozen."))
+        reasons.append(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
     if visit.is_not_done:
-        reasons.append(_("This visit is recorded as not done."))
+        reasons.append(_("This visit is recorded as not done: if it did take place, record its day first."))
     elif visit.definition.kind != "log" and visit.took_place_on is None:
         reasons.append(_("Record the day of the visit first."))
     return reasons
@@ -72,7 +76,7 @@ def _consent_reasons(visit: Visit) -> list[str]:
     """A withdrawal stops collection: of visits after it, not of what was done before. Source: GDPR 17(3)(d)."""
     ends = ends_of_consents(visit.participant)
     if not ends:
-        return [_("No consent is recorded: nothing may be entered before consent.")]
+        return [_("No consent is recorded: record consent first, nothing may be entered before it.")]
     day = visit.took_place_on
     if day is not None and all(end is not None and end < day for end in ends):
         return [_("Consent was withdrawn before this visit.")]
@@ -80,12 +84,15 @@ def _consent_reasons(visit: Visit) -> list[str]:
 
 
 def is_frozen(participant: Participant) -> bool:
-    return bool(found("SELECT 1 FROM crf_freeze WHERE participant_id = %s AND thawed_at IS NULL", participant.pk))
+    return bool(found("SELECT 1 FROM crf_freeze WHERE participant_id = %s AND unfrozen_at IS NULL", participant.pk))
 
 
 def check_query_transition(query: Query, action: str) -> None:
     if query.state not in QUERY_TRANSITIONS[action][0]:
-        raise ActionRefused(_("This query is %(state)s.") % {"state": QUERY_STATUS_LABELS[query.state]})
+        raise ActionRefused(
+            _("The status of this query is “%(state)s”, which does not allow this: read its last message.")
+            % {"state": QUERY_STATUS_LABELS[query.state]}
+        )
 
 
 def standing_eligibility(participant: Participant) -> EligibilityDecision | None:
@@ -114,11 +121,11 @@ def reasons_not_ready(participant: Participant, definition: StudyDefinition) -> 
     if participant.state is not Status.SCREENING:
         reasons.append(_("The participant is in the state “%(state)s”.") % {"state": STATUS_LABELS[participant.state]})
     if valid_consent(participant) is None:
-        reasons.append(_("No standing consent is recorded."))
+        reasons.append(_("No valid consent is recorded: record consent first."))
     reasons += _eligibility_reasons(participant)
     reasons += open_forms_before_allocation(participant, definition)
     if is_frozen(participant):
-        reasons.append(_("The casebook of this participant is frozen."))
+        reasons.append(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
     return reasons
 
 
@@ -126,7 +133,10 @@ def reasons_not_enterable(participant: Participant, definition: StudyDefinition)
     """Every reason why this participant may not enter a trial in which nothing is drawn by lot."""
     reasons = reasons_not_ready(participant, definition)
     if not participant.site.is_active(today()):
-        reasons.append(_("%(site)s is not active in this trial.") % {"site": participant.site.name})
+        reasons.append(
+            _("%(site)s is not active in this trial: an administrator activates the site first.")
+            % {"site": participant.site.name}
+        )
     return reasons
 
 
@@ -139,7 +149,9 @@ def check_enterable(participant: Participant, definition: StudyDefinition) -> No
 def _eligibility_reasons(participant: Participant) -> list[str]:
     decision = standing_eligibility(participant)
     if decision is None:
-        return [_("An investigator has not judged eligibility, or the form changed since.")]
+        return [
+            _("An investigator has not judged eligibility, or the form changed since: an investigator judges it now.")
+        ]
     if not decision.eligible:
         return [_("Not eligible: %(criteria)s.") % {"criteria": ", ".join(decision.not_met)}]
     return []
@@ -151,7 +163,7 @@ def open_forms_before_allocation(participant: Participant, definition: StudyDefi
     complete = set(entries.order_by().values_list("visit__key", "form_key"))
     days = dict(Visit.objects.filter(participant=participant).values_list("key", "took_place_on"))
     return [
-        _("%(visit)s: %(form)s is not complete.")
+        _("%(visit)s: complete %(form)s first.")
         % {"visit": visit.label(language), "form": definition.form(form).label(language)}
         for visit in definition.visits
         if visit.before_allocation
@@ -180,7 +192,7 @@ def check_gate_open(participant: Participant, phase: str) -> None:
     if GateDecision.objects.filter(participant=participant, phase=phase).exists():
         reasons.append(_("This decision has been taken already."))
     if _is_settled(participant, phase):
-        reasons.append(_("The decision at this visit has opened another phase."))
+        reasons.append(_("The decision at this visit has opened another phase: nothing is decided here any more."))
     if reasons:
         raise ActionRefused(*reasons)
 

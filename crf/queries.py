@@ -8,7 +8,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from django.db.models import Count, QuerySet
 
 from crf.due import CaseFacts, Due, VisitFacts, next_due
-from crf.models import EligibilityDecision, EntryStatus, FormEntry, GateDecision, Query, QueryStatus, Visit
+from crf.models import (
+    EligibilityDecision,
+    EntryStatus,
+    FormEntry,
+    GateDecision,
+    Query,
+    QueryMessage,
+    QueryStatus,
+    Visit,
+)
 from crf.versions import planned_as
 from trialmgr.participants.models import Consent, Participant
 from trialmgr.participants.states import Status
@@ -54,6 +63,12 @@ def due_for(user: User, participants: Sequence[Participant]) -> dict[int, Due | 
 def unclosed_queries(user: User) -> QuerySet[Query]:
     rows: QuerySet[Query] = Query.objects.for_user(user).exclude(status=QueryStatus.CLOSED.value)
     return rows
+
+
+def said_by_checks(stored: Collection[str | None], language: str) -> dict[str, str]:
+    """Of texts as the audit trail keeps them: those that edit checks said, in the language of the reader."""
+    rows = QueryMessage.objects.filter(text__in={text for text in stored if text}).exclude(check_texts={})
+    return {message.text: message.shown(language) for message in rows}
 
 
 def open_query_counts(user: User, ids: Collection[int]) -> dict[int, int]:

@@ -124,7 +124,7 @@ class Sheet:
         if self.entry and self.entry.status == EntryStatus.REMOVED:
             reasons.append(_("This row has been removed."))
         if open_lock() is not None:
-            reasons.append(_("The study is locked."))
+            reasons.append(_("The study is locked: a data manager can unlock it, with a reason."))
         return tuple(reasons)
 
     @cached_property

@@ -15,6 +15,7 @@ from crf.layout.fields import shown_value
 from crf.layout.groups import item_label
 from crf.models import ENTRY_STATUS_LABELS
 from crf.places import FormPlace, spoken
+from crf.queries import said_by_checks
 from trialmgr.people.permissions import ROLE_LABELS, Role
 
 ACTS = {
@@ -24,7 +25,7 @@ ACTS = {
     "entry.signed": gettext_lazy("Signed"),
     "signature.lapsed": gettext_lazy("Signature lapsed"),
     "items.verified": gettext_lazy("Verified"),
-    "verification.fell": gettext_lazy("Verification fell"),
+    "verification.fell": gettext_lazy("Verification lapsed"),
     "query.raised": gettext_lazy("Query raised"),
     "query.answered": gettext_lazy("Query answered"),
     "query.closed": gettext_lazy("Query closed"),
@@ -50,10 +51,12 @@ def trail_columns() -> list[dict[str, str]]:
 
 
 def trail_rows(place: FormPlace, row: int, item: str = "") -> list[list[dict[str, Any]]]:
-    return [_cells(place, line) for line in trail_of(place, row, item)]
+    lines = list(trail_of(place, row, item))
+    said = said_by_checks([line.new for line in lines if line.action.startswith("query.")], spoken())
+    return [_cells(place, line, said) for line in lines]
 
 
-def _cells(place: FormPlace, line: LedgerEntry) -> list[dict[str, Any]]:
+def _cells(place: FormPlace, line: LedgerEntry, said: dict[str, str]) -> list[dict[str, Any]]:
     known = place.form.has_item(line.item)
     texts = (
         date_format(localtime(line.at), "SHORT_DATETIME_FORMAT"),
@@ -62,7 +65,7 @@ def _cells(place: FormPlace, line: LedgerEntry) -> list[dict[str, Any]]:
         ACTS.get(line.action, line.action),
         item_label(place.form, line.item, spoken()) if known else line.item,
         _value(place, line, line.old, "missing_old"),
-        _value(place, line, line.new, "missing_new"),
+        said.get(line.new or "") or _value(place, line, line.new, "missing_new"),
         line.reason,
     )
     return [{"text": text or None} for text in texts]

@@ -82,7 +82,7 @@ def _keep_release(
 ) -> Release:
     # The lock's row is locked: releases are numbered one after the other.
     if not StudyLock.objects.select_for_update().filter(pk=lock.pk, unlocked_at=None).exists():
-        raise ActionRefused(_("The study was unlocked in the meantime."))
+        raise ActionRefused(_("The study was unlocked in the meantime: lock it again first."))
     last = Release.objects.order_by("number").last()
     release = Release(
         lock=lock,

@@ -18,6 +18,7 @@ from crf.models import EligibilityDecision, EntryStatus, FormEntry, Query, Query
 from crf.queries import with_definitions
 from exports.queries import published_definitions
 from randomization.corrections import strata_that_differ
+from randomization.methods.definition import factor_label
 from randomization.models import Allocation, RandomisedInError
 from trialmgr.participants.models import Participant
 from trialmgr.participants.states import STATUS_LABELS, Status
@@ -103,7 +104,7 @@ def _of_allocations() -> Iterator[OpenPoint]:
         yield OpenPoint(Kind.ALLOCATION_UNSETTLED, flag.allocation.participant.number, said)
     for one in strata_that_differ(Allocation.objects.all()):
         said = _("%(factor)s: %(held)s at the allocation, in the casebook %(now)s.") % {
-            "factor": one.factor,
+            "factor": factor_label(current_definition(), one.factor, get_language() or "nl"),
             "held": one.held,
             "now": one.now or _("no value"),
         }

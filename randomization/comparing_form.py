@@ -9,13 +9,13 @@ from django import forms
 from django.forms.boundfield import BoundField
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from randomization.methods.comparison.choices import OWN, asked_for, designs_to_compare
 from randomization.methods.comparison.expectations import recruitment_of
 from randomization.methods.comparison.figures import TRIALS, label
-from randomization.methods.definition import design_of, factors_of
+from randomization.methods.definition import design_of, factor_label, factors_of
 from randomization.methods.designs import name_of
 from randomization.methods.findings import DesignRefused
 from randomization.planning import observed_shares
@@ -75,11 +75,16 @@ class ComparisonForm(forms.Form):
         boxes: Any = self.fields["designs"]
         boxes.choices, boxes.initial = choices, [name for name, _label in choices]
         for name, factor, level, share in self._expected():
-            self.fields[name] = NumberField(label=f"{factor}: {level}", min_value=0, max_value=1000, initial=share)
+            self.fields[name] = NumberField(
+                label=f"{factor_label(definition, factor, language)}: {level}",
+                min_value=0,
+                max_value=1000,
+                initial=share,
+            )
 
     def _choices(self, language: Language) -> list[tuple[str, str]]:
         own, *others = designs_to_compare(self.definition)
-        of_study = _t("%(design)s (of this study)") % {"design": label(own)(language)}
+        of_study = gettext("%(design)s (of this study)") % {"design": label(own)(language)}
         return [(OWN, of_study), *((name_of(design), label(design)(language)) for design in others)]
 
     def _expected(self) -> Iterator[tuple[str, str, str, int]]:
@@ -103,13 +108,13 @@ class ComparisonForm(forms.Form):
         if given.get("participants", 0) * given.get("simulations", 0) > MOST_ALLOCATIONS:
             most = MOST_ALLOCATIONS // given["participants"]
             self.add_error(
-                "simulations", _t("With so many participants simulate at most %(most)s trials.") % {"most": most}
+                "simulations", gettext("With so many participants simulate at most %(most)s trials.") % {"most": most}
             )
 
     def _read_designs(self, given: dict[str, Any]) -> None:
         written = [*given.get("designs", ()), *given.get("more", "").split()]
         if not 0 < len(written) <= MOST_DESIGNS:
-            self.add_error("designs", _t("Choose 1 to %(most)s designs.") % {"most": MOST_DESIGNS})
+            self.add_error("designs", gettext("Choose 1 to %(most)s designs.") % {"most": MOST_DESIGNS})
         try:
             given["asked"] = asked_for(written, self.definition)
         except DesignRefused as refusal:
@@ -122,7 +127,7 @@ class ComparisonForm(forms.Form):
         }
         empty = [factor for factor, of_factor in shares.items() if not any(of_factor.values())]
         for factor in empty:
-            self.add_error(f"expected-{factor}-0", _t("Somebody has to be expected at one level at least."))
+            self.add_error(f"expected-{factor}-0", gettext("Somebody has to be expected at one level at least."))
         if empty:
             return
         try:
@@ -132,7 +137,7 @@ class ComparisonForm(forms.Form):
 
     def _refuse(self, field: str | None, refusal: DesignRefused) -> None:
         for each in refusal.findings:
-            self.add_error(field, _t(each.message) % each.values)
+            self.add_error(field, gettext(each.message) % each.values)
 
 
 def has_design(definition: StudyDefinition) -> bool:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from audit.models import LedgerEntry
+from randomization.methods.definition import factor_label
 from randomization.methods.printing import typeset
 from randomization.methods.words import tagged
 from randomization.models import Allocation
@@ -37,7 +38,8 @@ def position_hash(secret: bytes, *, trial_id: str, purpose: str, stratum_key: st
 
 def confirmed(allocation: Allocation, definition: StudyDefinition, language: Language) -> Rows:
     """What was allocated to whom, when, by whom, in which strata."""
-    strata = ", ".join(f"{factor}: {level}" for factor, level in allocation.levels.items())
+    levels = allocation.levels.items()
+    strata = ", ".join(f"{factor_label(definition, factor, language)}: {level}" for factor, level in levels)
     return [
         {"key": _("Participant"), "value": allocation.participant.number},
         {"key": _("Arm"), "value": definition.arm(allocation.arm).label(language)},

@@ -57,15 +57,18 @@ class EnvelopeForm(ReasonForm):
 
 
 class CorrectionForm(ReasonForm):
-    """``levels``: factor -> the levels it can have."""
+    """``levels``: factor -> the levels it can have; ``labels``: factor -> what people read."""
 
     level = forms.ChoiceField(label=_("The true level"))
     field_order = ["level", "reason"]
 
-    def __init__(self, *args: Any, levels: Mapping[str, Sequence[str]], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, levels: Mapping[str, Sequence[str]], labels: Mapping[str, str], **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        pairs = [f"{factor}={level}" for factor, of_factor in levels.items() for level in of_factor]
-        choices = [("", "–"), *((pair, pair.replace("=", ": ", 1)) for pair in pairs)]
+        pairs = [(factor, level) for factor, of_factor in levels.items() for level in of_factor]
+        named = [(f"{factor}={level}", f"{labels[factor]}: {level}") for factor, level in pairs]
+        choices = [("", "–"), *named]
         self.fields["level"] = forms.ChoiceField(label=self.fields["level"].label, choices=choices)
 
     def act(self) -> dict[str, str]:

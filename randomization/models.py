@@ -27,7 +27,7 @@ class ListPurpose(enum.StrEnum):
 
 
 class ListOrigin(enum.StrEnum):
-    """Made here from a secret, or brought by an independent statistician."""
+    """Made here from a secret, or imported from an independent statistician."""
 
     GENERATED = "generated"
     IMPORTED = "imported"

@@ -1,4 +1,4 @@
-"""Places left in the list in force: what runs low, and the letter to the unblinded roles when it begins to."""
+"""Places left in the list in force: what runs low, and the e-mail to the unblinded roles when it begins to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from audit.models import LedgerEntry, TrackedQuerySet
 from randomization.methods.supply import Forecast, Supply, forecast, weeks_observed
 from randomization.models import RandomizationList, Stratum
 from randomization.policies import is_minimised, places_left
-from trialmgr.people.letters import send_letter
+from trialmgr.people.emails import send_email
 from trialmgr.people.queries import unblinded_holders
 from trialmgr.studies.queries import current_definition
 
@@ -54,7 +54,7 @@ def _forecasts(listed: RandomizationList, strata: TrackedQuerySet[Stratum]) -> l
 
 
 def announce_if_low(listed: RandomizationList, stratum: Stratum) -> None:
-    """Inside an allocation, which holds the stratum's row: one entry and one letter for each length of a stratum.
+    """Inside an allocation, which holds the stratum's row: one entry and one e-mail for each length of a stratum.
 
     The entry is restricted and of no site: who enrols at a site never reads it.
     """
@@ -72,7 +72,7 @@ def announce_if_low(listed: RandomizationList, stratum: Stratum) -> None:
         detail={"left": found.supply.left, "lasts_until": str(found.lasts_until)},
         restricted=True,
     )
-    send_letter(unblinded_holders("lists.view"), _HEADING, _TEXT)
+    send_email(unblinded_holders("lists.view"), _HEADING, _TEXT)
 
 
 def _was_announced(listed: RandomizationList, stratum: Stratum) -> bool:

@@ -21,7 +21,7 @@ MEANINGS = {
     "breaks.notice": "note that the sponsor knows of a code break",
     "breaks.view": "read the log of code breaks (never a role that the study definition blinds)",
     "entries.enter": "enter the forms that the study definition gives to the role",
-    "entries.freeze": "freeze and thaw a casebook",
+    "entries.freeze": "freeze and unfreeze a casebook",
     "entries.sign": "sign forms",
     "entries.verify": "hold values against their source",
     "entries.view": "read forms, as far as the role sees them",

@@ -8,7 +8,7 @@ ALLOWED_HOSTS           comma-separated
 TRIALMGR_DEMO           1: rehearsed participants, banner on every page, second factor may be off
 TRIALMGR_SECOND_FACTOR  0: sign in by password alone (demo only)
 TRIALMGR_HTTPS          0: no TLS in front (demo only)
-TRIALMGR_MAIL_HOST      the mail server for letters; more about it in docs/settings.md
+TRIALMGR_MAIL_HOST      the mail server for e-mails; more about it in docs/settings.md
 """
 
 import os
@@ -168,7 +168,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# Letters (a code was broken, a list has no place left). Without a server none is sent; the work list tells the same.
+# E-mails (a code was broken, a list has no place left). Without a server none is sent; the work list tells the same.
 EMAIL_HOST = os.environ.get("TRIALMGR_MAIL_HOST", "")
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'dummy'}.EmailBackend"
 EMAIL_PORT = int(os.environ.get("TRIALMGR_MAIL_PORT", "587"))

@@ -6,7 +6,7 @@ that begins with an apostrophe, or undoing would be a guess. Numbers are not tou
 
 from __future__ import annotations
 
-# The last four are the full-width signs, which some spreadsheets read as the plain ones.
+# The last four are the full-width characters, which some spreadsheets read as the plain ones.
 RISKY = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 MARK = "'"
 

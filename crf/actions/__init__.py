@@ -4,7 +4,7 @@ from crf.actions.amendments import migrate_entries, plan_added_visits, plan_migr
 from crf.actions.decisions import decide_gate, judge_eligibility
 from crf.actions.entries import EntryRefused, Saved, mark_not_done, remove_row, save_entry
 from crf.actions.files import store_file
-from crf.actions.freezes import freeze, thaw
+from crf.actions.freezes import freeze, unfreeze
 from crf.actions.queries import answer_query, close_query, raise_query, reopen_query
 from crf.actions.signatures import sign_entry
 from crf.actions.verifications import verify_items
@@ -39,7 +39,7 @@ __all__ = [
     "set_visit_day",
     "sign_entry",
     "store_file",
-    "thaw",
+    "unfreeze",
     "verify_items",
     "visits_to_plan",
 ]

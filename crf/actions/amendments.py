@@ -131,9 +131,9 @@ def _reasons(outcome: Outcome, version: StudyVersion, locked: bool) -> Iterator[
     entry, language = outcome.entry, get_language() or "nl"
     participant = entry.visit.participant
     if locked:
-        yield _("The study is locked.")
+        yield _("The study is locked: a data manager can unlock it, with a reason.")
     if policies.is_frozen(participant):
-        yield _("The casebook of this participant is frozen.")
+        yield _("The casebook of this participant is frozen: a data manager can unfreeze it.")
     if not timeline().is_in_force(version, participant.site.code, today()):
         yield _("This version is not in force at the site of this participant.")
     if outcome.signers:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from django.db.models import QuerySet
-from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils import timezone, translation
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from crf.actions.queries import close, open_query
 from crf.models import FormEntry, Query, QueryStatus
 from trialmgr.people.models import User
 from trialmgr.protocol import expressions
 from trialmgr.protocol.evaluation import Evaluation, Problem
-from trialmgr.protocol.model import Form
+from trialmgr.protocol.model import Form, Text
+
+CORRECTED = _("The value was corrected; the check no longer fires.")
+ROW_REMOVED = _("The row was removed.")
 
 
 def follow_checks(entry: FormEntry, form: Form, evaluation: Evaluation, changed: tuple[str, ...], by: User) -> None:
@@ -25,7 +29,7 @@ def follow_checks(entry: FormEntry, form: Form, evaluation: Evaluation, changed:
     newest: dict[tuple[str | None, str | None], Query] = {(query.check_key, query.item): query for query in known}
     for key, query in newest.items():
         if query.state is not QueryStatus.CLOSED and key not in firing:
-            close(query, by, _("The value was corrected; the check no longer fires."), timezone.now())
+            close(query, by, _in_both(CORRECTED), timezone.now())
     for key, warning in firing.items():
         if key not in newest or _returns(newest[key], form, warning, changed):
             _raise(entry, form, warning, by)
@@ -35,7 +39,7 @@ def follow_removal(entry: FormEntry, by: User) -> None:
     """A removed row asks nothing any more."""
     for query in _raised_by_checks(entry):
         if query.state is not QueryStatus.CLOSED:
-            close(query, by, _("The row was removed."), timezone.now())
+            close(query, by, _in_both(ROW_REMOVED), timezone.now())
 
 
 def _raised_by_checks(entry: FormEntry) -> QuerySet[Query]:
@@ -54,5 +58,12 @@ def _items_of(form: Form, warning: Problem) -> set[str]:
 
 
 def _raise(entry: FormEntry, form: Form, warning: Problem, by: User) -> None:
-    text = f"{warning.message.nl} / {warning.message.en}"
-    open_query(entry, form, warning.item_key or "", text, by, check_key=warning.check_key or "")
+    open_query(entry, form, warning.item_key or "", warning.message, by, check_key=warning.check_key or "")
+
+
+def _in_both(text: str | Promise) -> Text:
+    def spoken(language: str) -> str:
+        with translation.override(language):
+            return str(text)
+
+    return Text(nl=spoken("nl"), en=spoken("en"))

@@ -28,7 +28,7 @@ def judge_eligibility(*, by: User, participant: Participant) -> EligibilityDecis
     """
     entry = policies.eligibility_entry(participant)
     if entry is None or entry.status != EntryStatus.COMPLETE:
-        raise ActionRefused(_("The eligibility form is not complete."))
+        raise ActionRefused(_("The eligibility form is not complete: fill in what is missing first."))
     policies.check_unchanged(entry)
     definition = entry.study_version.definition
     version = criteria_for(participant, definition)

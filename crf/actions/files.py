@@ -83,8 +83,8 @@ def _check_fits(item: Item, name: str, content: bytes) -> None:
     if item.accepts and ending not in item.accepts:
         reasons.append(_("Only these kinds of file can be kept here: %(kinds)s.") % {"kinds": ", ".join(item.accepts)})
     if len(content) > most * MEGABYTE:
-        reasons.append(_("The file is larger than %(most)s megabytes.") % {"most": most})
+        reasons.append(_("The file is larger than %(most)s megabytes: choose a smaller one.") % {"most": most})
     if not content:
-        reasons.append(_("The file is empty."))
+        reasons.append(_("The file is empty: choose another."))
     if reasons:
         raise ActionRefused(*reasons)

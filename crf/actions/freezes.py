@@ -16,21 +16,22 @@ from trialmgr.people.models import User
 @action("casebook.frozen", permission="entries.freeze")
 def freeze(*, by: User, participant: Participant) -> Freeze:
     if policies.is_frozen(participant):
-        raise ActionRefused(_("The casebook of this participant is frozen."))
+        raise ActionRefused(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
     row = Freeze(participant=participant, frozen_at=timezone.now(), frozen_by=by.actor_name)
     row.save()
     _note(participant, "frozen")
     return row
 
 
+# The audit trail keeps the name that this act had in the first version.
 @action("casebook.thawed", permission="entries.freeze")
-def thaw(*, by: User, participant: Participant, reason: str) -> Freeze:
-    row = Freeze.objects.filter(participant=participant, thawed_at=None).first()
+def unfreeze(*, by: User, participant: Participant, reason: str) -> Freeze:
+    row = Freeze.objects.filter(participant=participant, unfrozen_at=None).first()
     if row is None or not reason.strip():
-        raise ActionRefused(_("Only a frozen casebook can be thawed, with a reason."))
-    row.thawed_at, row.thawed_by = timezone.now(), by.actor_name
+        raise ActionRefused(_("Only a frozen casebook can be unfrozen, with a reason."))
+    row.unfrozen_at, row.unfrozen_by = timezone.now(), by.actor_name
     row.save()
-    _note(participant, "thawed")
+    _note(participant, "unfrozen")
     return row
 
 

@@ -12,7 +12,7 @@ from crf.actions.trail import item_reveals, note_entry
 from crf.models import QUERY_TRANSITIONS, FormEntry, Query, QueryMessage
 from crf.policies import check_query_transition, check_unchanged
 from trialmgr.people.models import Site, User
-from trialmgr.protocol.model import Form
+from trialmgr.protocol.model import Form, Text
 
 
 def _site(query: Query, **_kwargs: object) -> Site:
@@ -47,7 +47,7 @@ def reopen_query(*, by: User, query: Query, text: str) -> Query:
     return _move(query, "query.reopened", by, text)
 
 
-def open_query(entry: FormEntry, form: Form, item: str, text: str, by: User, check_key: str = "") -> Query:
+def open_query(entry: FormEntry, form: Form, item: str, text: str | Text, by: User, check_key: str = "") -> Query:
     """Within an act: the next query of the entry, with its first message."""
     last = entry.queries.aggregate(last=Max("number"))["last"] or 0
     query = Query(
@@ -63,7 +63,7 @@ def open_query(entry: FormEntry, form: Form, item: str, text: str, by: User, che
     return query
 
 
-def close(query: Query, by: User, text: str, at: datetime.datetime) -> Query:
+def close(query: Query, by: User, text: str | Text, at: datetime.datetime) -> Query:
     query.closed_at = at
     query.status = QUERY_TRANSITIONS["query.closed"][1].value
     query.save()
@@ -82,8 +82,10 @@ def _move(query: Query, transition: str, by: User, text: str) -> Query:
     return query
 
 
-def _say(query: Query, action_name: str, by: User, text: str) -> None:
-    QueryMessage(query=query, at=timezone.now(), by=by.actor_name, text=text).save()
+def _say(query: Query, action_name: str, by: User, said: str | Text) -> None:
+    """``said``: what a person wrote, or what an edit check says in both languages."""
+    text, texts = (said, {}) if isinstance(said, str) else (f"{said.nl} / {said.en}", {"nl": said.nl, "en": said.en})
+    QueryMessage(query=query, at=timezone.now(), by=by.actor_name, text=text, check_texts=texts).save()
     note_entry(
         query.entry,
         action=action_name,

@@ -18,7 +18,7 @@ def sign_entry(*, by: User, entry: FormEntry, meaning: str) -> Signature:
     """The caller has the person sign in again first."""
     check_unchanged(entry)
     if entry.status != EntryStatus.COMPLETE:
-        raise ActionRefused(_("Only a complete form can be signed."))
+        raise ActionRefused(_("Only a complete form can be signed: fill in what is missing first."))
     role = by.role_names(entry.visit.participant.site)
     if entry.signatures.filter(lapsed_at=None, role=role).exists():
         raise ActionRefused(_("This form carries your signature already."))

@@ -97,11 +97,11 @@ def set_visit_day(*, by: User, visit: Visit, on: datetime.date, reason: str = ""
 @action("visit.not_done", permission="visits.plan", site=lambda visit, **_k: visit.participant.site)
 def mark_visit_not_done(*, by: User, visit: Visit, reason: str) -> Visit:
     """Refused once something is entered at the visit."""
-    _check_thawed(visit.participant)
+    _check_unfrozen(visit.participant)
     if not reason.strip():
         raise ActionRefused(_("Give the reason why the visit did not take place."))
     if visit.entries.exists():
-        raise ActionRefused(_("Forms have been entered at this visit."))
+        raise ActionRefused(_("Forms have been entered at this visit, so it took place: correct its day instead."))
     old = visit.took_place_on.isoformat() if visit.took_place_on else None
     visit.took_place_on = None
     visit.not_done_reason = reason
@@ -112,14 +112,14 @@ def mark_visit_not_done(*, by: User, visit: Visit, reason: str) -> Visit:
 
 def _check_day(participant: Participant, on: datetime.date) -> None:
     check_not_future(on)
-    _check_thawed(participant)
+    _check_unfrozen(participant)
     if on < participant.registered_on:
-        raise ActionRefused(_("A visit cannot lie before the day of registration."))
+        raise ActionRefused(_("A visit cannot lie before the day of registration: correct the day."))
 
 
-def _check_thawed(participant: Participant) -> None:
+def _check_unfrozen(participant: Participant) -> None:
     if is_frozen(participant):
-        raise ActionRefused(_("The casebook of this participant is frozen."))
+        raise ActionRefused(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
 
 
 def _check_reason(visit: Visit, reason: str) -> None:

@@ -203,7 +203,7 @@ def _actions(place: CasebookPlace) -> Iterator[dict[str, str]]:
         yield from _gate_actions(place)
     if place.may("entries.freeze"):
         frozen = policies.is_frozen(participant)
-        label = _("Thaw the casebook") if frozen else _("Freeze the casebook")
+        label = _("Unfreeze the casebook") if frozen else _("Freeze the casebook")
         yield {"label": label, "url": reverse("crf:freeze", args=[number])}
 
 

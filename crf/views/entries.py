@@ -209,7 +209,7 @@ def _saved(request: HttpRequest, place: FormPlace, saved: Saved) -> HttpResponse
     row = saved.entry.occurrence
     sheet = open_sheet(place, row)
     if sheet.wanting:
-        messages.info(request, _("Saved. Still wanting: %(labels)s.") % {"labels": "; ".join(sheet.wanting)})
+        messages.info(request, _("Saved. Still missing: %(labels)s.") % {"labels": "; ".join(sheet.wanting)})
     else:
         messages.success(request, _("Saved. The form is complete."))
     for query in _asked(sheet, saved):

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from crf.actions import answer_query, close_query, raise_query, reopen_query
 from crf.forms import MessageForm, QueryFilter, sites_of
 from crf.layout.groups import item_label
-from crf.models import QUERY_TRANSITIONS, Query, QueryStatus
+from crf.models import QUERY_TRANSITIONS, Query, QueryMessage, QueryStatus
 from crf.places import FormPlace, form_place, spoken
 from crf.queries import unclosed_queries, with_definitions
 from crf.views.frames import frame, show
@@ -46,7 +46,7 @@ def queries(request: HttpRequest) -> HttpResponse:
     if wanted.get("site"):
         rows = rows.filter(entry__visit__participant__site__code=wanted["site"])
     rows = rows.select_related("entry__visit__participant__site", "entry__study_version")
-    rows = rows.defer("entry__study_version__document").order_by("raised_at", "pk")
+    rows = rows.defer("entry__study_version__document").prefetch_related("messages").order_by("raised_at", "pk")
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "filter_form": filter_form,
@@ -98,9 +98,14 @@ def thread(request: HttpRequest, number: str, slug: str, form: str, row: int, n:
         item_label=item_label(place.form, query.item, spoken()),
         acts=_acts(place, query),
         sheet_url=place.row_url("row", row) if place.form.repeating else place.url,
-        thread=query.messages.all(),
+        thread=[_said(message) for message in query.messages.all()],
     )
     return show(request, "queries/query", context)
+
+
+def _said(message: QueryMessage) -> dict[str, Any]:
+    by = _("Edit check, when %(name)s saved the form") % {"name": message.by} if message.check_texts else message.by
+    return {"by": by, "at": message.at, "text": message.shown(spoken())}
 
 
 def _acts(place: FormPlace, query: Query) -> list[str]:
@@ -112,7 +117,7 @@ def _acts(place: FormPlace, query: Query) -> list[str]:
 
 
 def _columns() -> tuple[str, ...]:
-    return (_("Participant"), _("Visit"), _("Form"), _("Query"), _("Item"), _("Status"), _("Raised on"))
+    return (_("Participant"), _("Visit"), _("Form"), _("Query"), _("Item"), _("Status"), _("Raised by"), _("Raised on"))
 
 
 def _rows(queries: list[Query]) -> list[list[dict[str, Any]]]:
@@ -132,5 +137,6 @@ def _row(query: Query) -> list[dict[str, Any]]:
         {"text": _("Query %(n)s") % {"n": query.number}, "url": url, "about": number},
         {"text": item_label(form, query.item, spoken()) if form.has_item(query.item) else query.item},
         {"text": query.get_status_display(), "kind": KINDS[query.state]},
+        {"text": _("Edit check") if query.check_key else query.messages.all()[0].by},
         {"text": date_format(localtime(query.raised_at), "SHORT_DATE_FORMAT")},
     ]

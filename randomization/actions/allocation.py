@@ -22,7 +22,7 @@ from randomization.policies import Aim
 from randomization.supply import announce_if_low
 from trialmgr.participants.actions import enrol
 from trialmgr.participants.models import Participant
-from trialmgr.people.letters import send_letter
+from trialmgr.people.emails import send_email
 from trialmgr.people.models import User
 from trialmgr.people.queries import unblinded_holders
 from trialmgr.studies.clock import today
@@ -95,7 +95,7 @@ def _lock_places(participant: Participant, aim: Aim | None) -> None:
 
 
 def _draw(aim: Aim) -> Drawn:
-    # Held already, but for one that an extension of the list brought a moment ago.
+    # Held already, but for one that an extension of the list added a moment ago.
     stratum = aim.listed.strata.select_for_update().get(key=aim.stratum_key)
     if policies.is_minimised(aim.listed):
         drawn = _minimised(aim, stratum)
@@ -162,7 +162,7 @@ def place_of(participant: Participant) -> dict[str, str]:
 
 
 def _was_told(participant: Participant, listed: RandomizationList) -> bool:
-    """One letter for each participant who waits, however often the page is sent."""
+    """One e-mail for each participant who waits, however often the page is sent."""
     told = LedgerEntry.objects.filter(action="stratum.used_up", object_id=str(listed.number))
     return told.filter(participant=participant.number).exists()
 
@@ -178,7 +178,7 @@ def tell_used_up(*, by: User, participant: Participant, aim: Aim) -> None:
         restricted=True,
         **place_of(participant),
     )
-    send_letter(unblinded_holders("lists.make"), _USED_UP, _USED_UP_TEXT)
+    send_email(unblinded_holders("lists.make"), _USED_UP, _USED_UP_TEXT)
 
 
 _USED_UP = _("A stratum is used up")

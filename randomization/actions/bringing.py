@@ -27,8 +27,8 @@ def import_list(*, by: User, file: bytes) -> RandomizationList:
     definition, purpose = current_definition(), policies.purpose_here()
     if isinstance(design_of(definition), Minimisation):
         raise ActionRefused(_("Minimisation makes no list beforehand, so none can be imported."))
-    brought = imported_list(text_of(file), ratio=ratio_of(definition), strata=strata_of(definition))
-    rows = {key: [Row(row.position, 0, row.arm) for row in listed] for key, listed in brought.strata.items()}
+    imported = imported_list(text_of(file), ratio=ratio_of(definition), strata=strata_of(definition))
+    rows = {key: [Row(row.position, 0, row.arm) for row in listed] for key, listed in imported.strata.items()}
     lengths = {key: len(listed) for key, listed in rows.items()}
     reserved, secret = reserved_places(definition, lengths), sealing.new_secret()
     manifest = imported_manifest(

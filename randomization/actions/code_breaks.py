@@ -18,7 +18,7 @@ from randomization.actions.allocation import place_of
 from randomization.models import Allocation, CodeBreak, RandomizationList
 from trialmgr.participants.models import Participant
 from trialmgr.people.actions import note_unblinding
-from trialmgr.people.letters import send_letter
+from trialmgr.people.emails import send_email
 from trialmgr.people.models import User
 from trialmgr.people.queries import unblinded_holders
 
@@ -44,7 +44,7 @@ def break_code(*, by: User, participant: Participant, reason: str) -> Allocation
     record(object_type="code break", object_id=str(number), new="broken", restricted=True, **place)
     note_unblinding(by=by, reason=reason)
     people = unblinded_holders("breaks.view", participant.site)
-    send_letter([user for user in people if user != by], _BROKEN, _BROKEN_TEXT)
+    send_email([user for user in people if user != by], _BROKEN, _BROKEN_TEXT)
     return allocation
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from randomization.methods.designs import Design, Minimisation, Parameters, design_from
 from randomization.methods.findings import DesignRefused, finding, gettext_noop
 from randomization.methods.lists.rows import Places, canonical_stratum_key
-from trialmgr.protocol.model import RandomizationDesign, StratificationFactor, StudyDefinition
+from trialmgr.protocol.model import RandomizationDesign, StratificationFactor, StudyDefinition, Text
 
 
 def design_of(study: StudyDefinition) -> Design:
@@ -25,6 +25,17 @@ def ratio_of(study: StudyDefinition) -> dict[str, int]:
 def sources_of(study: StudyDefinition) -> dict[str, str]:
     """Factor -> where its level is read."""
     return {factor.key: factor.source for factor in study.randomization.factors} if study.randomization else {}
+
+
+def factor_label(study: StudyDefinition, factor: str, language: str) -> str:
+    """A factor as people read it: the site, or the label of its item. Its key where this version has it no more."""
+    source = sources_of(study).get(factor)
+    if source is None:
+        return factor
+    if source == "site":
+        return _SITE(language)
+    _visit, form, item = source.split(".")
+    return study.form(form).item(item).label(language)
 
 
 def factors_of(study: StudyDefinition) -> dict[str, tuple[str, ...]]:
@@ -95,6 +106,7 @@ def randomization_of(study: StudyDefinition) -> RandomizationDesign:
     return study.randomization
 
 
+_SITE = Text(nl="Centrum", en="Site")
 _NO_DESIGN = gettext_noop("The study definition %(study)s describes no randomisation.")
 _NO_ENVELOPES = gettext_noop(
     "Minimisation knows no allocation beforehand, so none can be put in an envelope: leave out envelopes."

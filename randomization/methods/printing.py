@@ -55,7 +55,7 @@ def _fonts() -> typst.Fonts:
 
 
 def printable(text: str) -> str:
-    """The text as the embedded font can show it: any other sign as its number, ``[U+6F22]``, so that none is lost."""
+    """The text as the embedded font can show it: any other as its number, ``[U+6F22]``, so that none is lost."""
     return _UNPRINTABLE.sub(lambda found: f"[U+{ord(found[0]):04X}]", unicodedata.normalize("NFC", text))
 
 

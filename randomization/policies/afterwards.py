@@ -72,4 +72,4 @@ def check_breakable(participant: Participant) -> Allocation:
 
 def check_not_noticed(broken: CodeBreak) -> None:
     if broken.noticed_at is not None:
-        raise ActionRefused(_("Notice of this code break was taken already."))
+        raise ActionRefused(_("This code break has been acknowledged already."))

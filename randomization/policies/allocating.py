@@ -42,7 +42,9 @@ def reasons_of_participant(participant: Participant, by: User) -> list[str]:
     if Allocation.objects.filter(participant=participant).exists():
         reasons.append(_("The participant has been randomised already."))
     if not site.is_active(today()):
-        reasons.append(_("%(site)s is not active in this trial.") % {"site": site.name})
+        reasons.append(
+            _("%(site)s is not active in this trial: an administrator activates the site first.") % {"site": site.name}
+        )
     reasons += [_hold_reason(hold) for hold in holds_at(site)]
     reasons += [_cap_reason(cap) for cap in caps_at(site) if is_reached(cap)]
     return reasons + reasons_same_person(by, same_person(participant))
@@ -62,8 +64,8 @@ def check_allocatable(participant: Participant, by: User, aim: Aim | None) -> Ai
 
 def _reasons_of_levels(aim: Aim | None) -> list[str]:
     if aim is None:
-        return [_("No randomisation list is active.")]
-    missing = _("The stratification factor %(factor)s has no value.")
+        return [_("No randomisation list is in force: the trial statistician makes one, a second person activates it.")]
+    missing = _("The stratification factor %(factor)s has no value: fill it in on its form first.")
     return [missing % {"factor": factor} for factor, level in aim.levels.items() if not level]
 
 
@@ -100,11 +102,15 @@ def allocated_under(cap: AllocationCap) -> int:
 def _hold_reason(hold: AllocationHold) -> str:
     # The reason of the hold is for those who run the trial: it may be that of a data monitoring committee.
     if hold.site is None:
-        return _("Randomisation is on hold in the whole trial.")
-    return _("Randomisation is on hold at %(site)s.") % {"site": hold.site.name}
+        return _("Randomisation is on hold in the whole trial, until a data manager ends the hold.")
+    return _("Randomisation is on hold at %(site)s, until a data manager ends the hold.") % {"site": hold.site.name}
 
 
 def _cap_reason(cap: AllocationCap) -> str:
     if cap.site is None:
-        return _("The trial has reached its cap of %(cap)s participants.") % {"cap": cap.participants}
-    return _("%(site)s has reached its cap of %(cap)s participants.") % {"site": cap.site.name, "cap": cap.participants}
+        return _(
+            "The trial has reached its cap of %(cap)s participants: a data manager can change it under Caps and holds."
+        ) % {"cap": cap.participants}
+    return _(
+        "%(site)s has reached its cap of %(cap)s participants: a data manager can change it under Caps and holds."
+    ) % {"site": cap.site.name, "cap": cap.participants}

@@ -21,11 +21,11 @@ def check_envelope(participant: Participant, name: str, opened_at: datetime.date
     """The row in this envelope. Every reason why it cannot be this participant's is named."""
     row, reasons = envelope_row(name), []
     if row is None:
-        reasons.append(_("There is no envelope %(name)s.") % {"name": name.strip()})
+        reasons.append(_("There is no envelope %(name)s: read again what is printed on it.") % {"name": name.strip()})
     elif not _was_in_force(row.stratum.list, opened_at):
         reasons.append(_("The list of this envelope was not in force at that moment."))
     if opened_at > timezone.now():
-        reasons.append(_("An envelope cannot have been opened in the future."))
+        reasons.append(_("An envelope cannot have been opened in the future: correct the day and the time."))
     if Allocation.objects.filter(participant=participant).exists():
         reasons.append(_("The participant has been randomised already."))
     elif not can_transition(participant, "participant.enrolled"):
@@ -42,7 +42,9 @@ def _was_in_force(listed: RandomizationList, at: datetime.datetime) -> bool:
 
 def check_envelope_unused(row: ListRow) -> None:
     if Allocation.objects.filter(row=row).exists():
-        raise ActionRefused(_("This envelope has been entered already, for another participant."))
+        raise ActionRefused(
+            _("This envelope has been entered already, for another participant: read again what is printed on it.")
+        )
 
 
 def wanting_for_envelope(participant: Participant, row: ListRow, by: User) -> list[str]:

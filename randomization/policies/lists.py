@@ -46,7 +46,11 @@ def reasons_not_in_force(listed: RandomizationList) -> list[str]:
 
 
 def _reasons_of_purpose(listed: RandomizationList) -> list[str]:
-    return [] if listed.purpose == purpose_here() else [_("This list is of another purpose than this installation.")]
+    return (
+        []
+        if listed.purpose == purpose_here()
+        else [_("This list is of another purpose than this installation: make a list here.")]
+    )
 
 
 def _check_purpose(listed: RandomizationList) -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from randomization import actions, policies
 from randomization.forms import ActForm, CorrectionForm
+from randomization.methods.definition import factor_label
 from randomization.models import Allocation, RandomisedInError
 from randomization.views.frames import act_page, acted, after_act, crumbs, moment
 from trialmgr.participants.queries import participant_for
 from trialmgr.people.forms import ReasonForm, bound
 from trialmgr.people.guards import permitted, person, signed_in_again
 from trialmgr.people.models import User
+from trialmgr.studies.queries import current_definition
 
 
 @permitted("allocation.correct")
@@ -22,9 +25,11 @@ def correct(request: HttpRequest, number: str) -> HttpResponse:
     """The true level of a factor that was wrong at the allocation."""
     user = person(request)
     allocation = _allocation(user, number, "allocation.correct")
-    form = bound(CorrectionForm, request, levels=policies.levels_known(allocation))
+    definition, language = current_definition(), get_language() or "nl"
+    labels = {factor: factor_label(definition, factor, language) for factor in allocation.levels}
+    form = bound(CorrectionForm, request, levels=policies.levels_known(allocation), labels=labels)
     if acted(request, form, lambda: actions.correct_stratum(by=user, allocation=allocation, **form.act())):
-        messages.success(request, _("The correction is kept beside the level as randomised."))
+        messages.success(request, _("The correction is saved beside the level as randomised."))
         return redirect(after_act(user, number))
     standing = policies.levels_corrected(allocation)
     heading = _("Correct a stratum")
@@ -33,9 +38,9 @@ def correct(request: HttpRequest, number: str) -> HttpResponse:
         form,
         heading,
         caption=number,
-        rows=[{"key": factor, "value": level} for factor, level in standing.items()],
+        rows=[{"key": labels[factor], "value": level} for factor, level in standing.items()],
         warning=_("The allocation and its place in the list stay as they are; both levels are kept and exported."),
-        submit=_("Keep the correction"),
+        submit=_("Save the correction"),
         back=after_act(user, number),
         breadcrumbs=crumbs(allocation.participant, heading),
     )
@@ -48,7 +53,7 @@ def flag(request: HttpRequest, number: str) -> HttpResponse:
     allocation = _allocation(user, number, "allocation.flag")
     form = bound(ReasonForm, request)
     if acted(request, form, lambda: actions.flag_in_error(by=user, allocation=allocation, **form.cleaned_data)):
-        messages.success(request, _("The flag is kept. A second person countersigns it."))
+        messages.success(request, _("The flag is saved. A second person countersigns it."))
         return redirect(after_act(user, number))
     heading = _("Randomised in error")
     return act_page(

@@ -26,6 +26,7 @@ from trialmgr.participants.policies import valid_consent
 from trialmgr.participants.queries import participant_for
 from trialmgr.people.guards import permitted, person, signed_in_again
 from trialmgr.people.models import User
+from trialmgr.protocol.model import Language
 from trialmgr.studies.queries import current_definition
 
 
@@ -92,11 +93,12 @@ def _judgement(by: str, eligible: bool) -> str:
 def allocation(request: HttpRequest, number: str) -> HttpResponse:
     """The confirmation of an allocation; for those who may know the arm."""
     user, definition = person(request), current_definition()
+    language: Language = "en" if get_language() == "en" else "nl"
     found = allocation_seen(user, number)
     page = {
         "participant": found.participant,
-        "rows": [*confirmed(found, definition, "en" if get_language() == "en" else "nl"), *noted(found)],
-        "strata": strata_table(found),
+        "rows": [*confirmed(found, definition, language), *noted(found)],
+        "strata": strata_table(found, definition, language),
         "acts": list(acts_on(user, found)),
         "proofs": proofs(found),
         "breadcrumbs": crumbs(found.participant, _("Allocation")) if user.may("participants.view") else None,

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from randomization.methods.balance import files
 from randomization.methods.balance.figures import Balance, Line, Placed, balance_of
 from randomization.methods.comparison.figures import decimal
-from randomization.methods.definition import ratio_of
+from randomization.methods.definition import factor_label, ratio_of
 from randomization.methods.designs import Design, design_from
 from randomization.methods.findings import DesignRefused
 from randomization.models import Allocation, RandomizationList
@@ -36,7 +36,10 @@ def balance(request: HttpRequest) -> HttpResponse:
         "columns": _columns(found, definition, language),
         "overall": [_cells(_("Whole trial"), found.overall, language)],
         "parts": [
-            {"heading": _heading(part), "rows": [_cells(line.name, line, language) for line in lines]}
+            {
+                "heading": _heading(part, definition, language),
+                "rows": [_cells(line.name, line, language) for line in lines],
+            }
             for part, lines in _headed(found)
         ],
         "worst": found.worst,
@@ -87,8 +90,9 @@ def _headed(found: Balance) -> list[tuple[str, tuple[Line, ...]]]:
     return [(part, lines) for part, lines in found.parts.items() if part != "site" or names["site"] != names["stratum"]]
 
 
-def _heading(part: str) -> str:
-    return {"stratum": _("By stratum"), "site": _("By site")}.get(part, _("By %(factor)s") % {"factor": part})
+def _heading(part: str, definition: StudyDefinition, language: Language) -> str:
+    factor = {"factor": factor_label(definition, part, language)}
+    return {"stratum": _("By stratum"), "site": _("By site")}.get(part, _("By %(factor)s") % factor)
 
 
 def _columns(found: Balance, definition: StudyDefinition, language: Language) -> Rows:

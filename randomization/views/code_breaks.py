@@ -45,7 +45,7 @@ def code_break(request: HttpRequest, number: str) -> HttpResponse:
         heading,
         caption=number,
         warning=_(
-            "For an emergency in which the treatment must be known. The sponsor gets notice. Whoever works blinded is "
+            "For an emergency in which the treatment must be known. The sponsor is notified. Whoever works blinded is "
             "unblinded from then on: they enter no form in a blinded role any more, and the role ends with this day."
         ),
         submit=_("Break the code"),
@@ -74,7 +74,7 @@ def code_breaks(request: HttpRequest) -> HttpResponse:
     user = person(request)
     policies.check_unblinded(user)
     rows = CodeBreak.objects.select_related("participant__site", "broken_by", "noticed_by").order_by("-number")
-    labels = (_("Number"), _("Participant"), _("Broken"), _("Reason"), _("Notice taken"))
+    labels = (_("Number"), _("Participant"), _("Broken"), _("Reason"), _("Acknowledged"))
     page = {
         "columns": [{"label": label} for label in labels],
         "rows": [_line(user, broken) for broken in rows if user.may("breaks.view", site=broken.participant.site)],
@@ -98,7 +98,7 @@ def _notice_cell(user: User, broken: CodeBreak) -> dict[str, Any]:
     if not user.may("breaks.notice"):
         return {"text": _("Not yet"), "kind": "late"}
     url = reverse("randomization:notice", args=[broken.number])
-    return {"text": _("Take notice"), "url": url, "about": str(broken.number)}
+    return {"text": _("Acknowledge"), "url": url, "about": str(broken.number)}
 
 
 @permitted("breaks.notice")
@@ -109,21 +109,21 @@ def notice(request: HttpRequest, number: int) -> HttpResponse:
     broken = get_object_or_404(CodeBreak.objects.select_related("participant", "broken_by"), number=number)
     form = bound(ActForm, request)
     if acted(request, form, lambda: actions.notice_code_break(by=user, broken=broken)):
-        messages.success(request, _("It is noted that the sponsor knows."))
+        messages.success(request, _("It is recorded that the sponsor knows."))
         return redirect("randomization:code_breaks")
     return act_page(
         request,
         form,
-        _("Take notice of a code break"),
+        _("Acknowledge a code break"),
         rows=[
             {"key": _("Participant"), "value": broken.participant.number},
             {"key": _("Broken"), "value": f"{moment(broken.broken_at)}, {broken.broken_by.actor_name}"},
             {"key": _("Reason"), "value": broken.reason},
         ],
-        submit=_("Take notice"),
+        submit=_("Acknowledge"),
         back=reverse("randomization:code_breaks"),
         breadcrumbs=[
             {"label": _("Code breaks"), "url": reverse("randomization:code_breaks")},
-            {"label": _("Take notice")},
+            {"label": _("Acknowledge")},
         ],
     )

@@ -33,7 +33,7 @@ def envelope(request: HttpRequest, number: str) -> HttpResponse:
         form,
         heading,
         caption=number,
-        rows=[{"key": _("Wanting now, and noted"), "value": "\n".join(wanting)}] if wanting else [],
+        rows=[{"key": _("Missing now, and noted"), "value": "\n".join(wanting)}] if wanting else [],
         warning=_(
             "Only for an envelope that was opened while the system was down. For good the participant gets the place "
             "of the list that this envelope holds."

@@ -1,4 +1,4 @@
-"""Lists made longer, brought in from elsewhere, and put into envelopes."""
+"""Lists made longer, imported from elsewhere, and put into envelopes."""
 
 from __future__ import annotations
 

@@ -9,10 +9,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from randomization.corrections import strata_that_differ
+from randomization.methods.definition import factor_label
 from randomization.models import Allocation, EnvelopeUse, RandomisedInError
 from randomization.policies import can_countersign, levels_of
 from randomization.views.frames import moment
 from trialmgr.people.models import User
+from trialmgr.protocol.model import StudyDefinition
 
 
 def noted(found: Allocation) -> Iterator[dict[str, Any]]:
@@ -39,7 +41,7 @@ def _second_signature(flag: RandomisedInError) -> dict[str, Any]:
     return {"value": f"{moment(flag.countersigned_at)}, {flag.countersigned_by.actor_name}"}
 
 
-def strata_table(found: Allocation) -> dict[str, Any]:
+def strata_table(found: Allocation, definition: StudyDefinition, language: str) -> dict[str, Any]:
     """Each factor as randomised, as corrected, and as the casebook has it now."""
     corrected = {one.factor: one.corrected for one in found.corrections.order_by("corrected_at", "pk")}
     differs = {one.factor for one in strata_that_differ(Allocation.objects.filter(pk=found.pk))}
@@ -48,7 +50,12 @@ def strata_table(found: Allocation) -> dict[str, Any]:
     return {
         "columns": [{"label": label} for label in labels],
         "rows": [
-            [{"text": factor}, {"text": level}, {"text": corrected.get(factor)}, _now(now[factor], factor in differs)]
+            [
+                {"text": factor_label(definition, factor, language)},
+                {"text": level},
+                {"text": corrected.get(factor)},
+                _now(now[factor], factor in differs),
+            ]
             for factor, level in found.levels.items()
         ],
     }

@@ -97,10 +97,10 @@ def _opened(cast: Cast) -> Act:
     )
 
 
-def _thawed(cast: Cast) -> Act:
+def _unfrozen(cast: Cast) -> Act:
     participant = walk.registered(cast)
     crf.freeze(by=the(cast, Role.DATA_MANAGER), participant=participant)
-    return lambda: crf.thaw(by=the(cast, Role.DATA_MANAGER), participant=again(participant), reason="late page")
+    return lambda: crf.unfreeze(by=the(cast, Role.DATA_MANAGER), participant=again(participant), reason="late page")
 
 
 def _consented(cast: Cast) -> Act:
@@ -326,7 +326,7 @@ def _put_in_force(cast: Cast) -> Act:
 
 
 def _token_made(cast: Cast) -> Act:
-    return lambda: people.make_token(by=the(cast, Role.ADMINISTRATOR), user=the(cast, Role.COORDINATOR))
+    return lambda: people.make_api_key(by=the(cast, Role.ADMINISTRATOR), user=the(cast, Role.COORDINATOR))
 
 
 def _trail_exported(cast: Cast) -> Act:
@@ -555,7 +555,7 @@ RECIPES: dict[str, Recipe] = {
     "user.unblinded": _unblinded,
     "casebook.frozen": _frozen,
     "casebook.opened": _opened,
-    "casebook.thawed": _thawed,
+    "casebook.thawed": _unfrozen,
     "consent.recorded": _consented,
     "consent.withdrawn": _withdrawn,
     "contact.erased": _contact_erased,

@@ -67,8 +67,8 @@ def test_an_account_gets_a_role_at_a_site(cast: Cast, monkeypatch: pytest.Monkey
 
 
 def test_a_new_key_drives_out_the_old_one(cast: Cast) -> None:
-    first = called("people", "token", "monitor", "--as", "administrator", "--json").answer["token"]
-    second = called("people", "token", "monitor", "--as", "administrator", "--json").answer["token"]
+    first = called("people", "api-key", "monitor", "--as", "administrator", "--json").answer["api_key"]
+    second = called("people", "api-key", "monitor", "--as", "administrator", "--json").answer["api_key"]
     assert first != second
     assert list(Token.objects.values_list("key", flat=True)) == [second]
 

@@ -128,12 +128,16 @@ class TestDryRun:
         self, entry: FormEntry, manager: User, amend: Callable[[Edit], StudyVersion]
     ) -> None:
         freeze(by=manager, participant=entry.visit.participant)
-        assert planned(manager, amend(richer)).reasons == ("The casebook of this participant is frozen.",)
+        assert planned(manager, amend(richer)).reasons == (
+            "The casebook of this participant is frozen: a data manager can unfreeze it.",
+        )
 
     def test_a_locked_study_stays(self, entry: FormEntry, manager: User, amend: Callable[[Edit], StudyVersion]) -> None:
         version = amend(richer)
         lock_the_study()
-        assert planned(manager, version).reasons == ("The study is locked.",)
+        assert planned(manager, version).reasons == (
+            "The study is locked: a data manager can unlock it, with a reason.",
+        )
 
     def test_a_site_where_the_version_does_not_count_stays(
         self, entry: FormEntry, manager: User, reset_trd: StudyDefinition

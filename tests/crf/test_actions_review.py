@@ -17,7 +17,7 @@ from crf.actions import (
     save_entry,
     set_visit_day,
     sign_entry,
-    thaw,
+    unfreeze,
     verify_items,
 )
 from crf.actions.trail import item_reveals
@@ -272,18 +272,18 @@ class TestSignatures:
 
 
 class TestFreezing:
-    def test_a_frozen_casebook_is_thawed_with_a_reason(self, cast: Cast) -> None:
+    def test_a_frozen_casebook_is_unfrozen_with_a_reason(self, cast: Cast) -> None:
         participant = walk.registered(cast)
         manager = the(cast, Role.DATA_MANAGER)
         frozen = freeze(by=manager, participant=participant)
         with pytest.raises(ActionRefused):
             freeze(by=manager, participant=participant)
         with pytest.raises(ActionRefused):
-            thaw(by=manager, participant=participant, reason=" ")
-        thawed = thaw(by=manager, participant=participant, reason="a page came late")
-        assert (thawed.pk, thawed.thawed_by) == (frozen.pk, manager.actor_name)
+            unfreeze(by=manager, participant=participant, reason=" ")
+        unfrozen = unfreeze(by=manager, participant=participant, reason="a page came late")
+        assert (unfrozen.pk, unfrozen.unfrozen_by) == (frozen.pk, manager.actor_name)
         with pytest.raises(ActionRefused):
-            thaw(by=manager, participant=participant, reason="again")
+            unfreeze(by=manager, participant=participant, reason="again")
         assert freeze(by=manager, participant=participant).pk != frozen.pk
 
     def test_visits_of_a_frozen_casebook_keep_their_day(self, cast: Cast) -> None:

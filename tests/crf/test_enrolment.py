@@ -78,7 +78,7 @@ def test_who_is_not_ready_is_told_every_reason_and_stays_out(signed_in: SignedIn
     page = investigator.get(f"{casebook_url(participant)}{ENROL}")
     assert "This participant cannot be enrolled now" in page
     assert "An investigator has not judged eligibility" in page
-    assert "Baseline: MADRS is not complete." in page
+    assert "Baseline: complete MADRS first." in page
     with pytest.raises(ActionRefused, match="has not judged eligibility"):
         decide_gate(by=cast.at("UMCG", Role.INVESTIGATOR), participant=participant, phase="treatment")
     assert again(participant).state is Status.SCREENING

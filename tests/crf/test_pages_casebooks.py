@@ -41,7 +41,7 @@ def test_a_monitor_sees_every_site_and_may_filter(signed_in: SignedIn, cast: Cas
     page = monitor.get("/participants/?site=UMCG&status=screening&number=-0")
     assert mine.number in page
     assert other.number not in page
-    assert "No participant fits this." in monitor.get("/participants/?number=nobody")
+    assert "No participant matches the filter." in monitor.get("/participants/?number=nobody")
     assert other.number in monitor.get("/participants/?site=nowhere")
 
 

@@ -68,7 +68,9 @@ def test_before_the_form_is_complete_nobody_can_judge(signed_in: SignedIn, cast:
     assert "Not known yet" in page
     assert "value missing" in page
     assert f"{url}judge/" not in page
-    assert "The eligibility form is not complete." in confirmed_refusal(investigator, f"{url}judge/")
+    assert "The eligibility form is not complete: fill in what is missing first." in confirmed_refusal(
+        investigator, f"{url}judge/"
+    )
 
 
 def confirmed_refusal(reader: Reader, url: str) -> str:

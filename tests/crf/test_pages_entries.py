@@ -54,7 +54,7 @@ def test_what_is_wanting_is_named_after_saving(signed_in: SignedIn, cast: Cast) 
     visit = screening(cast)
     rater = Reader(signed_in, cast, Role.RATER)
     page = rater.send(form_url(visit, "madrs"), boxes({"madrs_1": "3"}))
-    assert "Still wanting: Reported sadness; " in page
+    assert "Still missing: Reported sadness; " in page
     assert FormEntry.objects.get().status == "incomplete"
 
 
@@ -90,7 +90,7 @@ def test_an_emptied_box_empties_the_saved_value(signed_in: SignedIn, cast: Cast)
     typed = answers(visit, "madrs", madrs_1="")
     sent = boxes(typed, revision=1, reason_choice="other", reason_text="not asked")
     page = Reader(signed_in, cast, Role.RATER).send(form_url(visit, "madrs"), sent)
-    assert "Still wanting: Apparent sadness." in page
+    assert "Still missing: Apparent sadness." in page
 
 
 def test_a_reason_for_no_value_may_stand_in_its_place(signed_in: SignedIn, cast: Cast) -> None:
@@ -281,7 +281,7 @@ def test_a_locked_study_can_only_be_read_and_typing_is_kept(
     monkeypatch.setattr("exports.policies.open_points", list)
     lock_study(by=cast.at("", Role.DATA_MANAGER), reason="final analysis")
     rater = Reader(signed_in, cast, Role.RATER)
-    assert "The study is locked." in rater.get(form_url(visit, "madrs"))
+    assert "The study is locked: a data manager can unlock it, with a reason." in rater.get(form_url(visit, "madrs"))
     page = rater.post(form_url(visit, "madrs"), boxes({"madrs_1": "5"}, revision=1), 422)
     assert "The study is locked since" in page
     assert 'value="5"' in page

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from django.test import Client
 
-from crf.actions import raise_query
+from crf.actions import raise_query, save_entry
 from crf.models import Query
 from tests import walk
+from tests.audit.recipes import vital_signs
 from tests.crf.pages import Reader, form_url
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.people.permissions import Role
@@ -48,7 +49,7 @@ def test_a_query_goes_from_raised_to_answered_to_closed_and_may_open_again(signe
     page = monitor.send(url, {"act": "close", "text": "Agreed."})
     assert "Closed" in page
     assert "Agreed." in page
-    assert "This query is Closed." in monitor.post(url, {"act": "close", "text": "again"}, 422)
+    assert "The status of this query is “Closed”" in monitor.post(url, {"act": "close", "text": "again"}, 422)
     assert "Open" in monitor.send(url, {"act": "reopen", "text": "Not so."})
     monitor.post(url, {"act": "shout", "text": "x"}, 404)
 
@@ -74,7 +75,7 @@ def test_the_list_of_queries_is_filtered(signed_in: SignedIn, cast: Cast) -> Non
     page = monitor.get("/queries/?site=LUMC&status=open")
     assert thread_url(other) in page
     assert thread_url(mine) not in page
-    assert "No query fits this." in monitor.get("/queries/?status=closed")
+    assert "No query matches the filter." in monitor.get("/queries/?status=closed")
     assert thread_url(mine) in monitor.get("/queries/?status=strange")
 
 
@@ -102,3 +103,36 @@ def test_a_query_on_a_row_leads_back_to_that_row(signed_in: SignedIn, cast: Cast
     page = monitor.send(f"{row}queries/raise/ae_serious/", {"text": "Why not?"})
     assert "Row 1" in page
     assert f'href="{row}"' in monitor.get(f"{row}queries/1/")
+
+
+def test_what_an_edit_check_asks_and_settles_is_read_in_the_language_of_the_reader(
+    signed_in: SignedIn, cast: Cast
+) -> None:
+    entry = vital_signs(cast)
+    visit, by = entry.visit, walk.enterer(cast, "UMCG", entry.form)
+    for value in ("190", "120"):
+        save_entry(by=by, visit=visit, form_key="vital_signs", values={"systolic": value}, reason="typing error")
+    query = Query.objects.get(entry=entry)
+    monitor = Reader(signed_in, cast, Role.MONITOR)
+    history = f"{form_url(visit, 'vital_signs')}rows/1/history/"
+    for url in (thread_url(query), history, "/audit/?act=query.raised"):
+        pages = {}
+        for language in ("en", "nl"):
+            monitor.client.cookies["django_language"] = language
+            pages[language] = monitor.get(url)
+        assert ("Expected: 90" in pages["en"], "Verwacht: 90" in pages["en"]) == (True, False), url
+        assert ("Expected: 90" in pages["nl"], "Verwacht: 90" in pages["nl"]) == (False, True), url
+    page = monitor.get(thread_url(query))
+    assert f"Controle, toen {by.actor_name} het formulier opsloeg" in page
+    assert "de controle slaat niet meer aan" in page
+    assert "no longer fires" not in page
+
+
+def test_the_list_of_queries_tells_an_edit_check_from_a_person(signed_in: SignedIn, cast: Cast) -> None:
+    asked = raised(cast)
+    entry = vital_signs(cast)
+    by = walk.enterer(cast, "UMCG", entry.form)
+    save_entry(by=by, visit=entry.visit, form_key="vital_signs", values={"systolic": "190"}, reason="typing error")
+    page = Reader(signed_in, cast, Role.DATA_MANAGER).get("/queries/")
+    assert "Edit check" in page
+    assert asked.messages.get().by in page

@@ -78,14 +78,14 @@ def test_a_monitor_ticks_what_was_held_against_its_source(signed_in: SignedIn, c
     assert "Verified" in monitor.get(url)
 
 
-def test_a_data_manager_freezes_and_thaws_a_casebook(signed_in: SignedIn, cast: Cast) -> None:
+def test_a_data_manager_freezes_and_unfreezes_a_casebook(signed_in: SignedIn, cast: Cast) -> None:
     participant = walk.screened(cast)
     manager = Reader(signed_in, cast, Role.DATA_MANAGER)
     url = f"{casebook_url(participant)}freeze/"
     assert "No value of this participant can change" in manager.get(url)
     page = manager.send(url, {})
     assert "The casebook is frozen." in page
-    assert "Thaw the casebook" in page
+    assert "Unfreeze the casebook" in page
     manager.post(url, {"reason": ""}, 422)
-    assert "The casebook is thawed." in manager.send(url, {"reason": "late correction"})
-    assert Freeze.objects.get().thawed_by != ""
+    assert "The casebook is unfrozen." in manager.send(url, {"reason": "late correction"})
+    assert Freeze.objects.get().unfrozen_by != ""

@@ -1,9 +1,12 @@
 """The reader of translatable texts and the faults it must find in a catalogue."""
 
+import ast
+
 import polib
 import pytest
 
 from scripts.translations import Text, faults_of, in_python, in_template, texts_in_use
+from tests.house.tree import parsed, relative, room_modules
 
 
 def test_texts_in_python_are_found_under_every_gettext_name() -> None:
@@ -59,3 +62,18 @@ def test_a_complete_entry_has_no_fault() -> None:
 def test_the_rooms_hold_texts() -> None:
     used: dict[Text, str] = texts_in_use()
     assert len(used) > 20
+
+
+def test_every_text_is_asked_for_by_a_name_that_the_reader_knows() -> None:
+    """Under another name (``gettext as _t``) a text would be missing in Dutch without a word."""
+    known = {"_"}
+    aliases = {
+        f"{relative(path)}: {name.asname}"
+        for path in room_modules()
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ImportFrom) and node.module == "django.utils.translation"
+        for name in node.names
+        if name.asname and "gettext" in name.name
+    }
+    assert {alias for alias in aliases if alias.rpartition(" ")[2] not in known} == set()
+    assert aliases != set()

@@ -195,7 +195,7 @@ def test_a_visit_goes_otherwise_than_planned(one_day: Trial, hire: Hire, reset_t
     manager.open(f"{casebook}freeze/")
     manager.press("Freeze the casebook")
     manager.open(f"{casebook}freeze/")
-    manager.look("thaw")
+    manager.look("unfreeze")
 
 
 def _removes_a_row(coordinator: Member, rows: str, study: StudyDefinition) -> None:

@@ -80,7 +80,7 @@ def _signs_in(way: Way) -> None:
     coordinator.look("sign-in")
     coordinator.give_password("something else")
     coordinator.press("Sign in")
-    coordinator.reads("The user name or the password is not right.")
+    coordinator.reads("The user name or the password is not right: type both again.")
     coordinator.look("sign-in-error", answered=True)
     coordinator.give_password()
     coordinator.press("Sign in")
@@ -91,7 +91,7 @@ def _signs_in(way: Way) -> None:
 def _is_screened(way: Way) -> None:
     coordinator, today = way.by(Role.COORDINATOR), way.trial.today
     coordinator.follow("Participants")
-    coordinator.reads("No participant fits this.")
+    coordinator.reads("No participant matches the filter.")
     coordinator.look()
     coordinator.follow("Register a participant")
     coordinator.look("register")
@@ -382,7 +382,10 @@ def _is_frozen_locked_and_released(way: Way) -> None:
 def _cannot_be_changed_any_more(way: Way) -> None:
     coordinator = way.by(Role.COORDINATOR)
     coordinator.open(f"{CASEBOOK}visits/baseline/forms/vital_signs/")
-    coordinator.reads("You can read this form; nothing can be entered now:", "The study is locked.")
+    coordinator.reads(
+        "You can read this form; nothing can be entered now:",
+        "The study is locked: a data manager can unlock it, with a reason.",
+    )
     coordinator.look("form-locked")
 
 

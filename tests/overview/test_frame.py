@@ -12,10 +12,12 @@ from django.utils.translation import override
 from pytest_django import Settings
 
 from audit.models import LedgerEntry
+from trialmgr import __version__
 from trialmgr.overview.context import nav_items, role_lines
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
+from trialmgr.studies.queries import current_version
 
 SignIn = Callable[[User], Client]
 
@@ -37,6 +39,13 @@ def test_the_name_in_the_header_leads_to_ones_second_factor_and_password(cast: C
     client = signed_in(cast.at("UMCG", Role.RATER))
     assert 'class="tm-account__name"><a href="/account/2fa/"' in client.get("/").content.decode()
     assert 'href="/account/password/change/"' in client.get("/account/2fa/").content.decode()
+
+
+def test_the_footer_names_the_version_of_trialmgr_and_of_the_study(cast: Cast, signed_in: SignIn) -> None:
+    client = signed_in(cast.at("UMCG", Role.RATER))
+    client.cookies["django_language"] = "en"
+    footer = client.get("/").content.decode().partition("<footer")[2]
+    assert f"trialmgr {__version__} · RESET-TRD · study version {current_version().label}" in footer
 
 
 def test_the_header_names_roles_and_sites(cast: Cast) -> None:

@@ -80,7 +80,7 @@ def test_the_trail_is_narrowed_by_every_box(cast: Cast, monitor: Client) -> None
 def test_a_question_that_is_not_understood_finds_nothing_and_says_why(monitor: Client) -> None:
     page = english(monitor, since="yesterday")
     assert "There is a problem" in page
-    assert "No entry answers this question." in page
+    assert "No entry matches the filter." in page
 
 
 @pytest.mark.parametrize("sort", ["time", "-time", "who", "-act", "participant", "form"])

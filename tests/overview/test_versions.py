@@ -85,7 +85,7 @@ class TestPages:
         reader.sign_in_again(PASSWORD)
         sent = day_boxes("effective_from", today() - datetime.timedelta(days=9)) | {"sites": ["UMCG"]}
         page = reader.post("/study/2/approve/", sent, 422)
-        assert "An amendment cannot take effect before today." in page
+        assert "An amendment cannot take effect before today: give today or a later day." in page
         assert 'value="UMCG" checked' in page
         nowhere = reader.post("/study/2/approve/", {"sites": ["NOWHERE"]}, 422)
         assert "NOWHERE" in nowhere

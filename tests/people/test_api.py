@@ -77,9 +77,9 @@ def test_signing_in_again_holds_for_a_minute(cast: Cast) -> None:
         assert investigator.post(f"participants/{number}/eligibility/")[0] == 403
 
 
-def test_a_token_does_no_act_that_matters(cast: Cast) -> None:
+def test_an_api_key_does_no_act_that_matters(cast: Cast) -> None:
     number = eligible(cast).number
     program = Caller(cast.at("UMCG", Role.INVESTIGATOR), token=True)
     status, document = program.post(f"participants/{number}/eligibility/")
     assert status == 403
-    assert "token" in document["detail"]
+    assert "API key" in document["detail"]

@@ -201,13 +201,13 @@ def test_sites_stay_as_they_are_while_the_study_is_locked(
     administrator: Client, monkeypatch: pytest.MonkeyPatch, act: str
 ) -> None:
     def locked() -> None:
-        raise ActionRefused("The study is locked.")
+        raise ActionRefused("The study is locked: a data manager can unlock it, with a reason.")
 
     monkeypatch.setattr(door, "_lock_guards", [locked])
     sent = {**day_boxes("on", timezone.localdate()), "reason": "contract ended"}
     answer = administrator.post(f"/sites/UMCG/{act}/", sent)
     assert answer.status_code == 422
-    assert "The study is locked." in answer.content.decode()
+    assert "The study is locked: a data manager can unlock it, with a reason." in answer.content.decode()
 
 
 def test_an_inspector_reads_and_changes_nothing(cast: Cast, signed_in: SignIn) -> None:

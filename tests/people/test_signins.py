@@ -21,7 +21,7 @@ from tests.audit.recipes import again, the
 from tests.audit.staging import ledger_length, newest_entries
 from tests.conftest import PASSWORD
 from trialmgr.overview.rehearsal.cast import Cast
-from trialmgr.people.checks import keys_are_set, letters_can_be_sent, second_factor_is_demanded
+from trialmgr.people.checks import emails_can_be_sent, keys_are_set, second_factor_is_demanded
 from trialmgr.people.guards import permitted, person
 from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
@@ -186,6 +186,6 @@ class TestSettings:
     )
     def test_without_a_mail_server_somebody_is_told_so(self, host: str, demo: bool, found: list[str]) -> None:
         with override_settings(EMAIL_HOST=host, TRIALMGR_DEMO=demo):
-            messages = letters_can_be_sent()
+            messages = emails_can_be_sent()
         assert [message.id for message in messages] == found
         assert all("TRIALMGR_MAIL_HOST" in str(message.hint) for message in messages)

@@ -44,7 +44,7 @@ def test_data_types(data_type: str, more: str, found: dict[str, Any]) -> None:
 def test_what_a_type_loses_is_told() -> None:
     made = _item(more='Length="20000"')
     assert items_of(made)[0]["max_length"] == 10_000
-    assert "at most 10000 signs, not 20000" in told(made.notices.left_out)
+    assert "at most 10000 characters, not 20000" in told(made.notices.left_out)
     assert "is kept as text" in told(_item(data_type="durationDatetime").notices.left_out)
     assert "has no known type" in told(_item(data_type="colour").notices.warnings)
 

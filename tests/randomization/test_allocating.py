@@ -138,7 +138,7 @@ class TestUsedUp:
         for _turn in range(2):
             with django_capture_on_commit_callbacks(execute=True), pytest.raises(StratumUsedUp):  # type: ignore[attr-defined]
                 allocated(cast, participant=waiting)
-        assert [letter.to for letter in mail.outbox] == [["unblinded_statistician@example.org"]]
+        assert [message.to for message in mail.outbox] == [["unblinded_statistician@example.org"]]
         assert not any(word in mail.outbox[0].body for word in ("UMCG", waiting.number))
         line = LedgerEntry.objects.get(action="stratum.used_up")
         assert (line.restricted, line.detail) == (True, {"stratum": "site=UMCG"})

@@ -127,11 +127,11 @@ class TestTheSponsor:
     ) -> None:
         with django_capture_on_commit_callbacks(execute=True):  # type: ignore[attr-defined]
             actions.break_code(by=investigator, participant=participant, reason="overdose")
-        told = sorted(address for letter in mail.outbox for address in letter.to)
+        told = sorted(address for message in mail.outbox for address in message.to)
         people = ("data_manager", "inspector", "monitor", "unblinded_statistician")
         assert told == [f"{name}@example.org" for name in people]
-        for letter in mail.outbox:
-            text = f"{letter.subject} {letter.body}"
+        for message in mail.outbox:
+            text = f"{message.subject} {message.body}"
             assert not arm_words(reset_trd).search(text)
             assert participant.number not in text
 

@@ -62,7 +62,7 @@ def test_page_and_paper_say_the_same(cast: Cast, enter: Callable[..., Client]) -
         participant.number,
         "ECT",
         "Coordinator UMCG",
-        "site: UMCG",
+        "Site: UMCG",
         listed.commitment,
         place,
         entry.hash,

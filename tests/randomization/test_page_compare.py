@@ -52,9 +52,19 @@ def test_the_form_offers_the_studys_own_design_first_and_equal_shares(statistici
     page = main(statistician.get(URL).content.decode())
     assert "Permuted blocks of 4 and 6 (of this study)" in page
     assert page.count("Permuted blocks of 4 and 6") == 1
+    assert "Site: UMCG" in page
     assert page.count('name="expected-site-') == 5
     assert 'value="172"' in page
     assert '<input type="hidden" name="stepwise" value="1" data-with-script disabled>' in page
+
+
+def test_the_form_is_in_dutch_for_who_reads_dutch(statistician: Client) -> None:
+    statistician.cookies["django_language"] = "nl"
+    page = main(statistician.get(URL).content.decode())
+    assert "Gepermuteerde blokken van 4 en 6 (van deze studie)" in page
+    assert "Centrum: UMCG" in page
+    refused = main(statistician.post(URL, ASKED | {"designs": []}).content.decode())
+    assert "Kies 1 tot en met 20 methoden." in refused
 
 
 def test_one_request_gives_the_whole_answer(statistician: Client) -> None:

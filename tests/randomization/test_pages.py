@@ -75,12 +75,12 @@ def test_every_reason_why_somebody_cannot_be_randomised_stands_on_the_page(
     client = enter(Role.INVESTIGATOR, again=True)
     page = client.get(f"/participants/{participant.number}/randomise/").content.decode()
     assert "Not complete" in page
-    for reason in ("No standing consent is recorded.", "has not judged eligibility", "is not complete."):
+    for reason in ("No valid consent is recorded: record consent first.", "has not judged eligibility", ": complete "):
         assert reason in page
     assert '<button class="tm-button" type="submit">' not in page.split("<main")[1]
     answer = client.post(f"/participants/{participant.number}/randomise/", {"idempotency_key": "0" * 32})
     assert answer.status_code == 409
-    assert "No standing consent is recorded." in answer.content.decode()
+    assert "No valid consent is recorded: record consent first." in answer.content.decode()
 
 
 def test_somebody_found_not_eligible_is_named_so(cast: Cast, enter: Callable[..., Client]) -> None:
@@ -122,7 +122,7 @@ def test_the_confirmation_names_arm_time_strata_and_who(cast: Cast, enter: Calla
     participant = walk.randomised(cast, arm="ect")
     page = enter(Role.INVESTIGATOR).get(f"/participants/{participant.number}/allocation/").content.decode()
     allocation = Allocation.objects.get(participant=participant)
-    for said in ("ECT", "Coordinator UMCG", "site: UMCG", f"{allocation.allocated_at:%Y-%m-%d}", "CE"):
+    for said in ("ECT", "Coordinator UMCG", "Site: UMCG", f"{allocation.allocated_at:%Y-%m-%d}", "CE"):
         assert said in page
     statistician = enter(Role.UNBLINDED_STATISTICIAN, "").get(f"/participants/{participant.number}/allocation/")
     assert statistician.status_code == 200
@@ -207,13 +207,13 @@ def test_no_list_is_made_while_the_study_is_locked(
     enter: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def locked() -> None:
-        raise ActionRefused("The study is locked.")
+        raise ActionRefused("The study is locked: a data manager can unlock it, with a reason.")
 
     statistician = enter(Role.UNBLINDED_STATISTICIAN, "", again=True)
     monkeypatch.setattr(door, "_lock_guards", [locked])
     answer = statistician.post("/randomization/make/")
     assert answer.status_code == 409
-    assert "The study is locked." in answer.content.decode()
+    assert "The study is locked: a data manager can unlock it, with a reason." in answer.content.decode()
 
 
 def test_an_installation_without_a_list_says_so(enter: Callable[..., Client], monkeypatch: pytest.MonkeyPatch) -> None:

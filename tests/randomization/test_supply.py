@@ -59,9 +59,9 @@ def test_the_allocation_that_crosses_the_line_tells_once(
     entry = LOW.get()
     assert (entry.item, entry.new, entry.restricted, entry.site) == ("site=UMCG", "200", True, "")
     assert entry.detail["left"] == 199
-    (letter,) = mail.outbox
-    assert letter.to == [cast.at("", Role.UNBLINDED_STATISTICIAN).email]
-    assert "UMCG" not in f"{letter.subject} {letter.body}", "a letter names no stratum"
+    (message,) = mail.outbox
+    assert message.to == [cast.at("", Role.UNBLINDED_STATISTICIAN).email]
+    assert "UMCG" not in f"{message.subject} {message.body}", "an e-mail names no stratum"
 
 
 def test_another_stratum_and_a_longer_one_are_told_of_anew(

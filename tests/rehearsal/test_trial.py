@@ -47,7 +47,7 @@ def test_a_rehearsal_to_its_end_leaves_nothing_open_and_proves_itself() -> None:
     rehearse(participants=5, seed=2, report=told.append)
     assert open_points() == []
     assert not Participant.objects.filter(status__in=["screening", "on_study"]).exists()
-    assert Participant.objects.filter(freezes__thawed_at=None).count() == 5
+    assert Participant.objects.filter(freezes__unfrozen_at=None).count() == 5
     assert told[-1].finished == told[-1].registered == 5
     assert sum(counts().values()) == 5 + Allocation.objects.count()
     assert verify().is_whole

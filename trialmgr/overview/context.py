@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from trialmgr import __version__
 from trialmgr.people.models import User
 from trialmgr.people.permissions import ROLE_LABELS, Role
 from trialmgr.studies.queries import NoStudyPublished, current_version
@@ -45,7 +46,7 @@ OF_RANDOMISED = ("randomization:lists", "randomization:code_breaks")
 
 
 def surroundings(request: HttpRequest) -> dict[str, Any]:
-    shown: dict[str, Any] = {"is_demo": settings.TRIALMGR_DEMO, **_study()}
+    shown: dict[str, Any] = {"is_demo": settings.TRIALMGR_DEMO, "software_version": __version__, **_study()}
     user = getattr(request, "user", None)
     if isinstance(user, User) and user.is_active:
         shown |= {"nav_items": nav_items(user, request.path), "account_roles": role_lines(user)}

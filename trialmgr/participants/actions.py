@@ -54,7 +54,7 @@ def withdraw_consent(*, by: User, consent: Consent, on: datetime.date, reason: s
     """Collection stops; what was lawfully collected stays. Source: GDPR 17(3)(d)."""
     policies.check_not_future(on)
     if consent.withdrawn_on is not None or on < consent.given_on:
-        raise ActionRefused(_("This consent was withdrawn before, or given later than this day."))
+        raise ActionRefused(_("This consent was withdrawn before, or given later than this day: correct the day."))
     consent.withdrawn_on = on
     consent.save()
     _note(consent.participant, item="consent", old=consent.given_on.isoformat(), new=f"withdrawn {on.isoformat()}")
@@ -141,7 +141,7 @@ def end_participation(*, by: User, participant: Participant, transition: str, on
     """``transition``: the name from ``states.TRANSITIONS`` that the end form's code stands for."""
     policies.check_not_future(on)
     if on < participant.registered_on:
-        raise ActionRefused(_("Participation cannot end before the day of registration."))
+        raise ActionRefused(_("Participation cannot end before the day of registration: correct the day."))
     return _move(participant, transition, ended_on=on)
 
 

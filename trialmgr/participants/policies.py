@@ -32,7 +32,9 @@ def can_transition(participant: Participant, action: str) -> bool:
 def check_site_active(site: Site) -> None:
     """Source: ICH E6(R3) 4.3.5."""
     if not site.is_active(today()):
-        raise ActionRefused(_("%(site)s is not active in this trial.") % {"site": site.name})
+        raise ActionRefused(
+            _("%(site)s is not active in this trial: an administrator activates the site first.") % {"site": site.name}
+        )
 
 
 def version_to_register_on(site: Site, day: datetime.date) -> StudyVersion:
@@ -45,7 +47,7 @@ def version_to_register_on(site: Site, day: datetime.date) -> StudyVersion:
 
 def check_not_future(day: datetime.date) -> None:
     if day > today():
-        raise ActionRefused(_("%(day)s lies in the future.") % {"day": day.isoformat()})
+        raise ActionRefused(_("%(day)s lies in the future: give today or an earlier day.") % {"day": day.isoformat()})
 
 
 def valid_consent(participant: Participant) -> Consent | None:

@@ -190,8 +190,8 @@ def note_second_factor(*, by: User, kind: str, change: str) -> None:
 
 
 @action("token.made", permission="people.manage", works_when_locked=True)
-def make_token(*, by: Actor, user: User) -> str:
-    """A key with which a program acts as this person through the API; the key before it works no more."""
+def make_api_key(*, by: Actor, user: User) -> str:
+    """The API key with which a program acts as this person; the one before it works no more."""
     Token.objects.filter(user=user).delete()
     record(object_type="user", object_id=user.username, item="token", new="made")
     key: str = Token.objects.create(user=user).key

@@ -13,8 +13,8 @@ class ClosedDoorAdapter(DefaultAccountAdapter):
     """Accounts are made by an administrator; nobody signs up."""
 
     error_messages = DefaultAccountAdapter.error_messages | {
-        "username_password_mismatch": _("The user name or the password is not right."),
-        "incorrect_password": _("The password is not right."),
+        "username_password_mismatch": _("The user name or the password is not right: type both again."),
+        "incorrect_password": _("The password is not right: type it again."),
     }
 
     def is_open_for_signup(self, request: Any) -> bool:

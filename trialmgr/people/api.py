@@ -73,7 +73,7 @@ def check_signed_in_again(request: Request) -> None:
     Source: 21 CFR Part 11 11.200(a)(1).
     """
     if not isinstance(request.successful_authenticator, SessionAuthentication):
-        raise PermissionDenied(_("This is done by a person who has just signed in again, never with a token."))
+        raise PermissionDenied(_("This is done by a person who has just signed in again, never with an API key."))
     if is_reauthentication_required(request._request, app=""):
         raise PermissionDenied(_("Sign in again first, at /account/reauthenticate/, and send this within a minute."))
 
@@ -121,7 +121,7 @@ class EntryProblems(serializers.Serializer[Any]):
 
 _REFUSALS: dict[int, Any] = {
     400: OpenApiResponse(OpenApiTypes.OBJECT, "What was sent does not have the shape asked for: messages by field."),
-    401: OpenApiResponse(Denied, "Nobody is signed in: send a session cookie or a token."),
+    401: OpenApiResponse(Denied, "Nobody is signed in: send a session cookie or an API key."),
     403: OpenApiResponse(Denied, "The role of this person does not allow it, or they have to sign in again first."),
     404: OpenApiResponse(Denied, "There is no such thing, or not at the sites of this person."),
     409: OpenApiResponse(Refused, "The state of things does not allow it."),

@@ -13,7 +13,7 @@ from django.core import checks
 def register() -> None:
     checks.register(second_factor_is_demanded)
     checks.register(keys_are_set, deploy=True)
-    checks.register(letters_can_be_sent, deploy=True)
+    checks.register(emails_can_be_sent, deploy=True)
 
 
 def second_factor_is_demanded(**_kwargs: Any) -> list[checks.CheckMessage]:
@@ -48,12 +48,12 @@ def keys_are_set(**_kwargs: Any) -> list[checks.CheckMessage]:
     ]
 
 
-def letters_can_be_sent(**_kwargs: Any) -> list[checks.CheckMessage]:
+def emails_can_be_sent(**_kwargs: Any) -> list[checks.CheckMessage]:
     if settings.EMAIL_HOST or settings.TRIALMGR_DEMO:
         return []
     return [
         checks.Warning(
-            "No letters are sent: of a broken code the sponsor learns on the work list alone.",
+            "No e-mails are sent: of a broken code the sponsor learns on the work list alone.",
             hint="Set TRIALMGR_MAIL_HOST to a mail server.",
             id="trialmgr.W002",
         )

@@ -158,5 +158,5 @@ class PasswordForm(ActForm):
     def clean(self) -> dict[str, Any]:
         given = self.cleaned_data
         if "password" in given and given.get("again") != given["password"]:
-            self.add_error("again", _("The two passwords are not the same."))
+            self.add_error("again", _("The two passwords are not the same: type both again."))
         return given

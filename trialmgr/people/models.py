@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from audit.acts import acting
@@ -125,7 +125,7 @@ class User(AbstractUser, TrackedModel):
     def check_may(self, permission: str, *, site: Site | None = None) -> None:
         """Raises PermissionDenied with a sentence a person can read."""
         if not self.may(permission, site=site):
-            raise PermissionDenied(_t("Your role does not allow this."))
+            raise PermissionDenied(gettext("Your role does not allow this."))
 
     def site_ids(self) -> frozenset[int]:
         return frozenset(membership.site_id for membership in self.memberships_now if membership.site_id is not None)
@@ -213,7 +213,7 @@ class SystemActor:
     def check_may(self, permission: str, *, site: Any = None) -> None:
         """May do what sets an installation up; acts on participants belong to people."""
         if permission not in {"sites.manage", "people.manage"}:
-            raise PermissionDenied(_t("Only a person may do this."))
+            raise PermissionDenied(gettext("Only a person may do this."))
 
 
 SYSTEM = SystemActor()

@@ -22,7 +22,7 @@ def check_account_fits(user: User, password: str | None) -> None:
     """Every reason why this account cannot be made, raised together."""
     reasons = []
     if User.objects.filter(username__iexact=user.username).exists():
-        reasons.append(_("The user name %(name)s has been used before.") % {"name": user.username})
+        reasons.append(_("The user name %(name)s has been used before: choose another.") % {"name": user.username})
     if len(user.username) > LONGEST_USERNAME:
         reasons.append(_("A user name has at most %(most)s characters.") % {"most": LONGEST_USERNAME})
     if password is not None:

@@ -44,7 +44,7 @@ def site_called(code: str) -> Site:
 
 
 def unblinded_holders(permission: str, site: Site | None = None) -> list[User]:
-    """Whoever may do this at a site, or in the trial, in a role that is not blinded; for letters to them."""
+    """Whoever may do this at a site, or in the trial, in a role that is not blinded; for e-mails to them."""
     may = {role.value for role, permissions in PERMISSIONS.items() if permission in permissions}
     may -= blinded_roles(current_definition())
     held = Membership.objects.in_force(today()).filter(Q(site=None) | Q(site=site), role__in=may, user__is_active=True)

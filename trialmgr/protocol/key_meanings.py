@@ -97,7 +97,7 @@ MEANINGS: dict[str, str] = {
     "Range.min": "Lowest value.",
     "Range.max": "Highest value.",
     "decimals": "Places after the point.",
-    "max_length": "Most signs of a text.",
+    "max_length": "Most characters of a text.",
     "codelist": "Key of the code list to choose from.",
     "required": "false: the question may stay open.",
     "missing_allowed": "false: no reason may stand in place of an answer.",

@@ -72,7 +72,7 @@ class Scalar(NamedTuple):
     def place_of(self, text: str, sign: int) -> tuple[int, int]:
         """Line and column of the sign (from 1) of ``text``, which was read from here.
 
-        Folding and indentation change spaces only, so the signs between them are counted.
+        Folding and indentation change spaces only, so the characters between them are counted.
         """
         wanted = len("".join(text[: sign - 1].split()))
         position = self._head()

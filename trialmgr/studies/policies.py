@@ -18,7 +18,10 @@ def check_not_locked() -> None:
     """Source: ICH E6(R3) 3.16.1(r): edit access is withdrawn before the final analysis."""
     lock = open_lock() if is_locked() else None
     if lock is not None:
-        raise ActionRefused(_("The study is locked since %(time)s UTC.") % {"time": f"{lock.locked_at:%Y-%m-%d %H:%M}"})
+        raise ActionRefused(
+            _("The study is locked since %(time)s UTC: a data manager can unlock it, with a reason.")
+            % {"time": f"{lock.locked_at:%Y-%m-%d %H:%M}"}
+        )
 
 
 def check_may_follow(newest: StudyVersion | None, definition: StudyDefinition) -> None:
@@ -60,7 +63,7 @@ def check_sites_and_day(version: StudyVersion, sites: Sequence[str], day: dateti
         _("There is no site “%(code)s” in this version.") % {"code": code} for code in sites if code not in known
     ]
     if _is_amendment(version) and day < today():
-        reasons.append(_("An amendment cannot take effect before today."))
+        reasons.append(_("An amendment cannot take effect before today: give today or a later day."))
     if reasons:
         raise ActionRefused(*reasons)
 

@@ -162,7 +162,7 @@ def _sequence(words: _Words, design: Design) -> Iterator[str]:
     if isinstance(design, Minimisation):
         yield words(say.MINIMISED)
     elif words.listed is not None and words.listed.origin != GENERATED:
-        yield words(say.BROUGHT)
+        yield words(say.IMPORTED)
     else:
         yield words(say.MADE)
     if not isinstance(design, Minimisation):
@@ -218,7 +218,7 @@ def _generated(words: _Words, design: Design) -> Sequence[str]:
     if isinstance(design, Minimisation):
         return (words(say.MINIMISED_THEN),)
     if words.listed is not None and words.listed.origin != GENERATED:
-        return (words(say.BROUGHT_THEN),)
+        return (words(say.IMPORTED_THEN),)
     algorithm = words.listed.algorithm if words.listed is not None else "trialmgr-list/1"
     return (words(say.MADE_THEN, algorithm=algorithm),)
 

@@ -82,7 +82,7 @@ class Manifest(TypedDict):
 def canonical_stratum_key(levels: Mapping[str, str]) -> str:
     """``{'site': 'UMCG', 'age': 'old'}`` -> ``'age=old;site=UMCG'``: sorted by factor, so the order given is nothing.
 
-    Without factors the key is ``'all'``. DesignRefused when a factor or level has other signs than NAME allows.
+    Without factors the key is ``'all'``. DesignRefused when a factor or level has other characters than NAME allows.
     """
     wrong = [text for pair in levels.items() for text in pair if not NAME.fullmatch(text)]
     if wrong:
@@ -141,7 +141,7 @@ def file_hash(content: bytes, *, secret: bytes, trial_id: str, purpose: str) -> 
 
 
 def canonical_json(value: object) -> str:
-    """One fixed spelling: keys sorted, no spaces, every sign outside ASCII as itself."""
+    """One fixed spelling: keys sorted, no spaces, every character outside ASCII as itself."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 

@@ -7,6 +7,7 @@ from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
 from randomization.corrections import Difference, strata_that_differ
+from randomization.methods.definition import factor_label
 from randomization.models import Allocation, CodeBreak, RandomisedInError
 from randomization.queries import in_screening, waiting_by_stratum
 from trialmgr.overview.duties.tasks import Desk, Duty, Link, Task, said_of, within
@@ -36,14 +37,14 @@ def code_breaks(desk: Desk) -> Duty:
     tasks = [
         Task(
             about=broken.participant.number,
-            link=Link(_("Take notice"), reverse("randomization:notice", args=[broken.number])),
+            link=Link(_("Acknowledge"), reverse("randomization:notice", args=[broken.number])),
             status=_("Code broken"),
             kind="late",
             when=said_of(localdate(broken.broken_at), _("broken on %(day)s")),
         )
         for broken in rows[: desk.limit]
     ]
-    return Duty("breaks", _("Code breaks to take notice of"), rows.count(), tasks)
+    return Duty("breaks", _("Code breaks to acknowledge"), rows.count(), tasks)
 
 
 def countersignatures(desk: Desk) -> Duty:
@@ -74,14 +75,15 @@ def strata(desk: Desk) -> Duty:
     if not desk.user.sight(desk.definition).blinded:
         rows = Allocation.objects.filter(within(desk.sites_with("allocation.view"), "participant__site"))
     found = strata_that_differ(rows)
-    tasks = [_difference(one) for one in found[: desk.limit]]
+    tasks = [_difference(desk, one) for one in found[: desk.limit]]
     return Duty("strata", _("Strata that differ from the casebook"), len(found), tasks)
 
 
-def _difference(one: Difference) -> Task:
+def _difference(desk: Desk, one: Difference) -> Task:
     number = one.allocation.participant.number
+    factor = factor_label(desk.definition, one.factor, desk.language)
     return Task(
-        about=f"{number} · {one.factor}",
+        about=f"{number} · {factor}",
         link=Link(_("Open the allocation"), reverse("randomization:allocation", args=[number])),
         status=_("%(held)s, now %(now)s") % {"held": one.held, "now": one.now or _("no value")},
         kind="late",

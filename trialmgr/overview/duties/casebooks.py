@@ -51,7 +51,7 @@ def visits_with_open_forms(desk: Desk) -> VisitQuerySet:
     rows = rows.filter(
         Q(took_place_on__isnull=False) | Q(earliest_on__lte=desk.today, participant__status__in=_ACTIVE),
         Exists(Consent.objects.filter(**_FROM_VISIT)),
-        ~Exists(Freeze.objects.filter(**_FROM_VISIT, thawed_at=None)),
+        ~Exists(Freeze.objects.filter(**_FROM_VISIT, unfrozen_at=None)),
     )
     complete = Q(entries__status=EntryStatus.COMPLETE.value, entries__occurrence=1)
     lacking: VisitQuerySet = rows.annotate(
@@ -177,7 +177,7 @@ def signatures(desk: Desk) -> Duty:
     )
     found = rows.select_related("visit__participant").order_by("visit__took_place_on", "pk")[: desk.limit]
     tasks = [_signature_task(desk, entry) for entry in found]
-    return Duty("signatures", _("Signatures wanting"), rows.count(), tasks)
+    return Duty("signatures", _("Missing signatures"), rows.count(), tasks)
 
 
 def _signature_task(desk: Desk, entry: FormEntry) -> Task:

@@ -43,7 +43,9 @@ def supply(desk: Desk) -> Duty:
 def _supply_tasks() -> list[Task]:
     listed, url = active_list(), reverse("randomization:lists")
     if listed is None:
-        wanting = _("No randomisation list is active.")
+        wanting = _(
+            "No randomisation list is in force: the trial statistician makes one, a second person activates it."
+        )
         return [Task(about=wanting, link=Link(_("Open the lists"), url), status=_("None active"), kind="late")]
     return [
         Task(

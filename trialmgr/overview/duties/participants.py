@@ -190,7 +190,7 @@ def _at_the_end(desk: Desk) -> ParticipantQuerySet:
         for phase in desk.definition.phases
         if phase.gate is not None
     ]
-    rows = rows.filter(_any(places)).exclude(Exists(Freeze.objects.filter(**_OF_PARTICIPANT, thawed_at=None)))
+    rows = rows.filter(_any(places)).exclude(Exists(Freeze.objects.filter(**_OF_PARTICIPANT, unfrozen_at=None)))
     for waiting in undecided:
         rows = rows.exclude(pk__in=waiting)
     return rows.filter(Q(pk__in=refused) | Q(~Exists(planned), status=Status.ON_STUDY.value))

@@ -4,10 +4,12 @@ from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from audit.models import LedgerHead
+from crf.queries import said_by_checks
 from trialmgr.overview import trail as audit_trail
 from trialmgr.overview.act_labels import act_label
 from trialmgr.overview.actions import export_trail
@@ -32,7 +34,11 @@ def trail(request: HttpRequest) -> HttpResponse:
     filter_form = TrailFilter(request.GET, user=user, definition=definition)
     found = filter_form.narrow(audit_trail.readable(user, definition))
     page_obj = Paginator(audit_trail.sorted_by(found, sort), PAGE).get_page(request.GET.get("page"))
-    lines = [{"entry": entry, "act": act_label(entry.action)} for entry in page_obj]
+    said = said_by_checks([entry.new for entry in page_obj], get_language() or "nl")
+    lines = [
+        {"entry": entry, "act": act_label(entry.action), "new": said.get(entry.new or "", entry.new)}
+        for entry in page_obj
+    ]
     page = {
         "filter_form": filter_form,
         "page_obj": page_obj,

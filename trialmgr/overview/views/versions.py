@@ -159,7 +159,7 @@ def _what_changes(user: User, found: StudyVersion) -> dict[str, Any]:
     }
 
 
-_KINDS = {"added": gettext_lazy("New"), "removed": gettext_lazy("Gone"), "changed": gettext_lazy("Changed")}
+_KINDS = {"added": gettext_lazy("New"), "removed": gettext_lazy("Removed"), "changed": gettext_lazy("Changed")}
 
 
 def _change(change: Change, language: str) -> dict[str, str]:

@@ -100,7 +100,7 @@ class ImportReport:
 
 
 class Keys:
-    """Gives each name of another system a key of ours: small letters, at most 40 signs, unique, and always the same."""
+    """Gives each name of another system a key of ours: small letters, at most 40 characters, always the same."""
 
     def __init__(self, taken: Iterable[str] = (), *, fallback: str = "part") -> None:
         self._taken = set(taken)
@@ -124,7 +124,7 @@ def plain_key(name: str) -> str:
 
 
 def plain_code(code: str) -> str:
-    """A code of a code list in the signs that our codes may have; one that has no other stays as it is."""
+    """A code of a code list in the characters that our codes may have; one that has no other stays as it is."""
     if _OUR_CODE.fullmatch(code):
         return code
     folded = unicodedata.normalize("NFKD", code).encode("ascii", "ignore").decode()

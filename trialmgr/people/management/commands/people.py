@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 
 from audit.acts import ActionRefused
 from audit.commands import Answer, RoomCommand, Subcommand, WrongUsage
-from trialmgr.people.actions import create_site, create_user, grant_role, make_token
+from trialmgr.people.actions import create_site, create_user, grant_role, make_api_key
 from trialmgr.people.models import SYSTEM, Membership, Site, User
 from trialmgr.people.permissions import Role
 from trialmgr.studies.clock import today
@@ -21,7 +21,7 @@ PASSWORD_VARIABLE = "TRIALMGR_NEW_PASSWORD"  # noqa: S105  the name of a variabl
 
 
 class Command(RoomCommand):
-    help = "People: the first administrator, accounts, roles, sites, keys for the API."
+    help = "People: the first administrator, accounts, roles, sites, API keys."
     refusals = (NoStudyPublished,)
 
     def subcommands(self) -> Iterable[Subcommand]:
@@ -30,7 +30,9 @@ class Command(RoomCommand):
         )
         yield Subcommand("create", "Make an account without a role.", create, _account, as_user=True)
         yield Subcommand("grant", "Give a person a role.", grant, _role, as_user=True)
-        yield Subcommand("token", "Make a key with which a program acts as a person.", token, _username, as_user=True)
+        yield Subcommand(
+            "api-key", "Make a key with which a program acts as a person.", api_key, _username, as_user=True
+        )
         yield Subcommand("add-sites", "Make the sites of the study in force that are new.", add_sites, as_user=True)
         yield Subcommand("list", "Everybody with the roles they hold today.", list_people)
 
@@ -73,9 +75,9 @@ def grant(*, by: Any, username: str, role: str, site: str | None) -> Answer:
     return Answer((f"{username} holds the role {role}{at}.",), {"username": username, "role": role, "site": site})
 
 
-def token(*, by: Any, username: str) -> Answer:
-    key = make_token(by=by, user=_user(username))
-    return Answer((f"Key of {username} for the API, shown this once: {key}",), {"username": username, "token": key})
+def api_key(*, by: Any, username: str) -> Answer:
+    key = make_api_key(by=by, user=_user(username))
+    return Answer((f"API key of {username}, shown this once: {key}",), {"username": username, "api_key": key})
 
 
 def add_sites(*, by: Any) -> Answer:

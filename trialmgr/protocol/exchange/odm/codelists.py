@@ -1,4 +1,4 @@
-"""Code lists of an ODM file as ours. Codes with signs that ours do not have get new ones, and each is told."""
+"""Code lists of an ODM file as ours. Codes with characters that ours do not have get new ones, and each is told."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ class ItemReader:
             return {"type": item_type}
         if length > LONGEST_LONG_TEXT:
             self.notices.leave_out(
-                f"ItemDef {definition.get('OID')}: a text has at most {LONGEST_LONG_TEXT} signs, not {length}",
+                f"ItemDef {definition.get('OID')}: a text has at most {LONGEST_LONG_TEXT} characters, not {length}",
                 definition.line,
             )
         kind = "long_text" if length > LONGEST_TEXT else "text"

@@ -6,16 +6,17 @@ from collections.abc import Iterator
 
 from trialmgr.protocol.exchange.odm.elements import Element
 
-_SIGNS = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\t": "&#9;", "\r": "&#13;"}
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\t": "&#9;", "\r": "&#13;"}
+_IN_TEXT = {character: _ESCAPES[character] for character in "&<>\r"}
 
 
 def xml_text(root: Element) -> str:
-    """UTF-8 XML, indented by two; an element with text has no children. Signs that XML refuses are left out."""
+    """UTF-8 XML, indented by two; an element with text has no children. Characters that XML refuses are left out."""
     return "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', *_lines(root, "")]) + "\n"
 
 
 def _lines(element: Element, indent: str) -> Iterator[str]:
-    attributes = "".join(f' {name}="{_escaped(value, _SIGNS)}"' for name, value in element.attributes.items())
+    attributes = "".join(f' {name}="{_escaped(value, _ESCAPES)}"' for name, value in element.attributes.items())
     start = f"{indent}<{element.tag}{attributes}"
     if element.children:
         yield f"{start}>"
@@ -23,7 +24,7 @@ def _lines(element: Element, indent: str) -> Iterator[str]:
             yield from _lines(child, indent + "  ")
         yield f"{indent}</{element.tag}>"
     elif element.text:
-        yield f"{start}>{_escaped(element.text, {sign: _SIGNS[sign] for sign in '&<>' + chr(13)})}</{element.tag}>"
+        yield f"{start}>{_escaped(element.text, _IN_TEXT)}</{element.tag}>"
     else:
         yield f"{start}/>"
 
@@ -33,8 +34,8 @@ def name_of(*candidates: str) -> str:
     return next(text for text in candidates if _escaped(text, {}).strip())
 
 
-def _escaped(text: str, signs: dict[str, str]) -> str:
-    return "".join(signs.get(sign, sign) for sign in text if _is_xml(ord(sign)))
+def _escaped(text: str, escapes: dict[str, str]) -> str:
+    return "".join(escapes.get(character, character) for character in text if _is_xml(ord(character)))
 
 
 def _is_xml(code: int) -> bool:

@@ -1,7 +1,7 @@
-"""Letters: short notices by e-mail to people of the trial, sent once the act they tell of is kept.
+"""E-mails: short notifications to people of the trial, sent once the act they tell of is kept.
 
-A letter says that there is something to read here, and where; never a name, a value or an arm. Whatever goes wrong with
-the mail is logged and fails nothing: the same thing always waits on the work list.
+An e-mail says that there is something to read here, and where; never a name, a value or an arm. Whatever goes wrong
+with the mail is logged and fails nothing: the same thing always waits on the work list.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from trialmgr.people.models import User
 logger = logging.getLogger(__name__)
 
 
-def send_letter(people: Iterable[User], heading: str | Promise, text: str | Promise) -> None:
+def send_email(people: Iterable[User], heading: str | Promise, text: str | Promise) -> None:
     """To each of them, in their own language, after the transaction; nothing is sent when it is taken back."""
     addressed = [user for user in people if user.email]
     transaction.on_commit(partial(_send, addressed, heading, text), robust=True)
@@ -30,8 +30,8 @@ def send_letter(people: Iterable[User], heading: str | Promise, text: str | Prom
 def _send(people: list[User], heading: str | Promise, text: str | Promise) -> None:
     for user in people:
         with translation.override(user.language or settings.LANGUAGE_CODE):
-            letter = EmailMessage(str(heading), str(text), to=[user.email])
+            message = EmailMessage(str(heading), str(text), to=[user.email])
         try:
-            letter.send()
-        except Exception:  # whatever the mail server does, the other letters go
-            logger.exception("A letter could not be sent.")
+            message.send()
+        except Exception:  # whatever the mail server does, the other e-mails go
+            logger.exception("An e-mail could not be sent.")

@@ -1,4 +1,4 @@
-"""Letters: sent once the act is kept, one to each in their own language, and never in the way of the act."""
+"""E-mails: sent once the act is kept, one to each in their own language, and never in the way of the act."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from tests.audit.recipes import the
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.people.actions import choose_language, deactivate_user, end_role
-from trialmgr.people.letters import send_letter
+from trialmgr.people.emails import send_email
 from trialmgr.people.models import SYSTEM, Membership
 from trialmgr.people.permissions import Role
 from trialmgr.people.queries import unblinded_holders
@@ -28,9 +28,9 @@ def test_each_gets_a_letter_of_their_own_in_their_language(
     choose_language(by=the(cast, Role.MONITOR), language="en")
     people = [the(cast, Role.MONITOR), the(cast, Role.DATA_MANAGER)]
     with django_capture_on_commit_callbacks(execute=True):  # type: ignore[attr-defined]
-        send_letter(people, gettext_lazy("Work list"), "There is something to read.")
+        send_email(people, gettext_lazy("Work list"), "There is something to read.")
         assert mail.outbox == []
-    assert [(letter.to, letter.subject) for letter in mail.outbox] == [
+    assert [(message.to, message.subject) for message in mail.outbox] == [
         (["monitor@example.org"], "Work list"),
         (["data_manager@example.org"], "Werklijst"),
     ]
@@ -40,7 +40,7 @@ def test_somebody_without_an_address_gets_none(cast: Cast, django_capture_on_com
     nobody = the(cast, Role.MONITOR)
     nobody.email = ""
     with django_capture_on_commit_callbacks(execute=True):  # type: ignore[attr-defined]
-        send_letter([nobody], "A heading", "A text")
+        send_email([nobody], "A heading", "A text")
     assert mail.outbox == []
 
 
@@ -49,7 +49,7 @@ def test_when_the_mail_fails_the_next_letter_still_goes(
 ) -> None:
     sent = mock.Mock(side_effect=[OSError("no route"), 1])
     with mock.patch.object(EmailMessage, "send", sent), django_capture_on_commit_callbacks(execute=True):  # type: ignore[attr-defined]
-        send_letter([the(cast, Role.MONITOR), the(cast, Role.DATA_MANAGER)], "A heading", "A text")
+        send_email([the(cast, Role.MONITOR), the(cast, Role.DATA_MANAGER)], "A heading", "A text")
     assert sent.call_count == 2
     assert "could not be sent" in caplog.text
 
@@ -57,7 +57,7 @@ def test_when_the_mail_fails_the_next_letter_still_goes(
 def test_what_is_taken_back_is_not_told(cast: Cast, django_capture_on_commit_callbacks: OnCommit) -> None:
     def told_and_failed() -> None:
         with transaction.atomic():
-            send_letter([the(cast, Role.MONITOR)], "A heading", "A text")
+            send_email([the(cast, Role.MONITOR)], "A heading", "A text")
             raise ZeroDivisionError
 
     with django_capture_on_commit_callbacks(execute=True), pytest.raises(ZeroDivisionError):  # type: ignore[attr-defined]
