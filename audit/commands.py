@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.checks import Tags
 from django.core.exceptions import PermissionDenied
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import OperationalError, ProgrammingError
@@ -50,6 +51,8 @@ class WrongUsage(Exception):
 class RoomCommand(BaseCommand):
     """The command of a room. ``subcommands`` lists what it can do; ``refusals`` what else a room raises to refuse."""
 
+    # Looking at all of the code again would load every page, which takes longer than most commands run.
+    requires_system_checks = (Tags.security,)
     refusals: tuple[type[Exception], ...] = ()
 
     def subcommands(self) -> Iterable[Subcommand]:

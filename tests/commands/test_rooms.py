@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
+from django.core import checks
 from django.core.management import load_command_class
 from django.core.management.base import CommandError
 from django.db import ProgrammingError
+from django.test import override_settings
 
 from audit.acts import ActionRefused
 from audit.commands import Answer, RoomCommand, Subcommand
@@ -35,6 +37,14 @@ def test_every_subcommand_explains_itself(name: str, room: str, capsys: pytest.C
         assert ended.value.code == 0
         assert "--json" in help_text
         assert "--as USERNAME" in help_text or not subcommand.as_user
+
+
+@pytest.mark.parametrize(("name", "room"), ROOMS.items())
+def test_a_command_asks_whether_the_installation_is_safe_and_loads_no_page(name: str, room: str) -> None:
+    tags = load_command_class(room, name).requires_system_checks
+    with override_settings(TRIALMGR_SECOND_FACTOR=False, TRIALMGR_DEMO=False):
+        assert "trialmgr.E001" in [message.id for message in checks.run_checks(tags=list(tags))]
+    assert checks.Tags.urls not in tags
 
 
 def test_without_a_subcommand_it_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

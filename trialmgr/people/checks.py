@@ -11,7 +11,7 @@ from django.core import checks
 
 
 def register() -> None:
-    checks.register(second_factor_is_demanded)
+    checks.register(second_factor_is_demanded, checks.Tags.security)
     checks.register(keys_are_set, deploy=True)
     checks.register(emails_can_be_sent, deploy=True)
 
