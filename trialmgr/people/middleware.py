@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from allauth.mfa.utils import is_mfa_enabled
@@ -8,6 +9,26 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import translation
+
+RENEWED = "renewed"
+RENEWED_AT_MOST_EVERY = 60  # seconds
+
+
+class IdleTimeMiddleware:
+    """A request puts off the idle sign-out; it writes that down once a minute, so that reading pages writes little.
+
+    Whoever does nothing is signed out after ``SESSION_COOKIE_AGE``, or up to a minute sooner.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        now = int(time.time())
+        due = now - request.session.get(RENEWED, 0) >= RENEWED_AT_MOST_EVERY
+        if due and request.session.session_key:
+            request.session[RENEWED] = now
+        return self.get_response(request)
 
 
 class ChosenLanguageMiddleware:
