@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -208,5 +209,10 @@ def main() -> int:
     return run_all([fault for fault in known if not asked.only or fault.id in asked.only], asked.jobs)
 
 
+def _stop(_signal: int, _frame: object) -> None:
+    sys.exit("==> stopped")
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _stop)  # so that the database is ended as well
     sys.exit(main())
