@@ -13,7 +13,7 @@ from pytest_django import DjangoDbBlocker
 
 from tests.sizes import FULL
 from trialmgr.overview.rehearsal.cast import Cast, set_up, standing_cast
-from trialmgr.people.models import User
+from trialmgr.people.models import Site, User
 from trialmgr.protocol.loader import load_study
 from trialmgr.protocol.model import StudyDefinition
 
@@ -47,9 +47,10 @@ def reset_trd() -> StudyDefinition:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker, reset_trd: StudyDefinition) -> None:
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker, request: pytest.FixtureRequest) -> None:
     with django_db_blocker.unblock():
-        set_up(reset_trd, password=PASSWORD, seed=None)
+        if not Site.objects.exists():  # a copy of a database of tests holds all of it already
+            set_up(request.getfixturevalue("reset_trd"), password=PASSWORD, seed=None)
 
 
 @pytest.fixture

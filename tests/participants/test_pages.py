@@ -12,7 +12,10 @@ from audit.models import LedgerEntry
 from tests import walk
 from tests.crf.pages import Reader, casebook_url, day_boxes
 from trialmgr.overview.rehearsal.cast import Cast
+from trialmgr.participants.actions import save_contact
 from trialmgr.participants.models import Consent, ContactDetails
+from trialmgr.people.actions import grant_role
+from trialmgr.people.models import SYSTEM
 from trialmgr.people.permissions import Role
 
 SignedIn = Callable[..., Client]
@@ -85,3 +88,15 @@ def test_contact_details_are_for_the_own_site_alone(signed_in: SignedIn, cast: C
     for role in (Role.MONITOR, Role.DATA_MANAGER, Role.RATER, Role.TREATING_TEAM):
         Reader(signed_in, cast, role).get(url, 403)
         Reader(signed_in, cast, role).get(f"{url}erase/", 403)
+
+
+def test_what_one_may_at_another_site_opens_no_contact_details_here(signed_in: SignedIn, cast: Cast) -> None:
+    """Somebody of the treating team at one site who coordinates another."""
+    participant = walk.consented(cast)
+    coordinator = cast.at("UMCG", Role.COORDINATOR)
+    save_contact(by=coordinator, participant=participant, details={"name": "A. Jansen"})
+    person = Reader(signed_in, cast, Role.TREATING_TEAM)
+    grant_role(by=SYSTEM, user=person.user, role=Role.COORDINATOR, site=cast.sites["LUMC"])
+    url = f"{casebook_url(participant)}contact/"
+    person.get(url, 403)
+    person.get(f"{url}erase/", 403)

@@ -115,6 +115,21 @@ def test_no_link_is_made_for_a_closed_account(administrator: Client, newcomer: U
     assert "Grant a role" not in administrator.get("/people/j.devries/").content.decode()
 
 
+def test_a_link_is_over_when_the_account_is_closed(administrator: Client, newcomer: User, client: Client) -> None:
+    link = link_for(administrator, newcomer)
+    deactivate_user(by=SYSTEM, user=newcomer, reason="never came")
+    assert client.get(link).status_code == 410
+    assert client.post(link, {"password": CHOSEN, "again": CHOSEN}).status_code == 410
+    assert not User.objects.get(username="j.devries").has_usable_password()
+
+
+def test_no_browser_keeps_a_link_or_the_page_that_it_opens(
+    administrator: Client, newcomer: User, client: Client
+) -> None:
+    for answer in (administrator.post("/people/j.devries/link/"), client.get(link_for(administrator, newcomer))):
+        assert "no-store" in answer["Cache-Control"]
+
+
 def test_a_role_is_granted_and_ended_with_a_reason(administrator: Client, newcomer: User) -> None:
     answer = administrator.post("/people/j.devries/roles/", {"role": "coordinator", "site": "LUMC"})
     assert answer.status_code == 302

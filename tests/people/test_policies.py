@@ -10,7 +10,7 @@ from audit.acts import ActionRefused
 from tests.audit.recipes import new_person
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.people import policies
-from trialmgr.people.actions import end_role, grant_role
+from trialmgr.people.actions import end_role, grant_role, note_unblinding
 from trialmgr.people.models import SYSTEM, Membership
 from trialmgr.people.permissions import APART, PERMISSIONS, SITE_ROLES, Role, known_permissions
 from trialmgr.people.policies import check_role_fits
@@ -89,6 +89,13 @@ def test_unblinded_once_is_never_blinded_again(cast: Cast) -> None:
     end_role(by=SYSTEM, membership=grant(cast, Role.TREATING_TEAM), reason="left the ward")
     with pytest.raises(ActionRefused):
         grant(cast, Role.RATER)
+
+
+def test_whoever_learned_an_allocation_takes_no_blinded_role(cast: Cast) -> None:
+    user = new_person()
+    note_unblinding(by=user, reason="an emergency at night")
+    with pytest.raises(ActionRefused, match="vernomen"):
+        grant_role(by=SYSTEM, user=user, role=Role.RATER, site=cast.sites[SITE])
 
 
 def test_who_ended_a_blinded_role_can_work_unblinded(cast: Cast) -> None:
