@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 
 from tests.installation import installation
+from tests.sizes import size
 
 pytestmark = pytest.mark.benchmark
 WORKER = ("-m", "tests.faults.worker")
@@ -21,7 +22,7 @@ CLINICEDC = "clinicedc 4.12: 21-23 slots for 60 participants, 5 allocations a se
 def test_sixty_participants_get_sixty_slots_and_the_rate_is_told_beside_the_nearest_system(tmp_path: Path) -> None:
     with installation(tmp_path) as site:
         numbers = site.ask(*WORKER, "prepare", str(PARTICIPANTS), "UMCG")["ready"]
-        begin = str(time.time() + 5)
+        begin = str(time.time() + 3)
         shares = [numbers[process::PROCESSES] for process in range(PROCESSES)]
         outcomes = site.all_at_once([(*WORKER, "randomise", begin, *share) for share in shares])
         slots = {tuple(slot) for slot in site.ask(*WORKER, "examine")["slots"]}
@@ -33,7 +34,7 @@ def test_sixty_participants_get_sixty_slots_and_the_rate_is_told_beside_the_near
 
 def test_an_allocation_is_told_as_a_share_of_what_the_database_asks_for_the_same_rows(tmp_path: Path) -> None:
     with installation(tmp_path) as site:
-        took = site.ask("-m", "tests.benchmarks.committing", "measure", "60")
+        took = site.ask("-m", "tests.benchmarks.committing", "measure", size("24", "60"))
     made, bare, processor = (took[name] * 1000 for name in ("allocation", "bare", "processor"))
     print(f"\n{connection.vendor}: an allocation takes {made:.1f} ms, {processor:.1f} of the processor", end="; ")
     print(f"its {took['statements']} writing statements and their commit, sent bare, {bare:.1f} ms", end=" = ")

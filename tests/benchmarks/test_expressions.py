@@ -13,7 +13,7 @@ from trialmgr.protocol.evaluation import Scope, evaluate_entry, read, truth_of
 from trialmgr.protocol.expressions import parse
 from trialmgr.protocol.model import Check, Form, StudyDefinition, Text
 
-pytestmark = pytest.mark.benchmark
+pytestmark = [pytest.mark.benchmark, pytest.mark.only_on("sqlite")]  # pure: no database is touched
 
 GOAL_A_MINUTE = 1_000_000
 GOAL_MILLISECONDS = 5.0

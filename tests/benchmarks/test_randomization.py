@@ -18,7 +18,7 @@ from randomization.methods.lists.reveal import list_csv
 from randomization.methods.lists.rows import make_rows
 from randomization.methods.words import chunks
 
-pytestmark = pytest.mark.benchmark
+pytestmark = [pytest.mark.benchmark, pytest.mark.only_on("sqlite")]  # pure: no database is touched
 
 EQUAL = {"ect": 1, "esketamine": 1}
 FACTORS = {"sex": {"f": 1, "m": 1}, "site": {f"S{number}": 1 for number in range(5)}}

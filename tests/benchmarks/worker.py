@@ -34,13 +34,20 @@ def populate(count: str) -> dict[str, Any]:
     cast = set_up(load_study(Path(settings.TRIALMGR_STUDIES) / "reset_trd"), password=None, seed=None)
     first = walk.eligible(cast, SITE)
     walk.visited(cast, first, "baseline")
-    for _turn in range(int(count) - 1):
-        walk.consented(cast, SITE)
+    add(str(int(count) - 1))
     return {
         "participant": first.number,
         "coordinator": _session(cast.at(SITE, Role.COORDINATOR)),
         "rater": _session(cast.at(SITE, Role.RATER)),
     }
+
+
+def add(count: str) -> dict[str, Any]:
+    """So many more participants with consent."""
+    cast = standing_cast()
+    for _turn in range(int(count)):
+        walk.consented(cast, SITE)
+    return {}
 
 
 def queries(*paths: str) -> dict[str, int]:
@@ -67,6 +74,6 @@ def _session(user: User) -> str:
 
 
 if __name__ == "__main__":
-    commands: dict[str, Callable[..., dict[str, Any]]] = {"populate": populate, "queries": queries}
+    commands: dict[str, Callable[..., dict[str, Any]]] = {"populate": populate, "add": add, "queries": queries}
     command = commands[sys.argv[1]]
     print(json.dumps(command(*sys.argv[2:])))

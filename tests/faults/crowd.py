@@ -208,8 +208,8 @@ def standing(number: str) -> Answer | None:
 # --- the run ---------------------------------------------------------------------------------------------------------
 
 
-def randomise(processes: str, seed: str, folder: str) -> dict[str, Any]:
-    """Randomise everybody while processes die: half by their own hand at chosen steps, half struck from outside."""
+def randomise(processes: str, seed: str, folder: str, meant: str) -> dict[str, Any]:
+    """Randomise everybody while processes die: ``meant`` by their own hand at chosen steps, as many from outside."""
     numbers = list(Participant.objects.order_by("number").values_list("number", flat=True))
     random, board = Random(seed), Board(int(processes) + 1)  # noqa: S311  # chooses who dies when
     random.shuffle(numbers)
@@ -220,24 +220,26 @@ def randomise(processes: str, seed: str, folder: str) -> dict[str, Any]:
     steps = first.slots[0].read()[-1]["steps"]
     numbers = numbers[1:]
     slots = [Slot(slot, numbers[slot :: int(processes)], Path(folder) / str(slot)) for slot in range(int(processes))]
-    deaths = dict(zip(random.sample(numbers, 40), deaths_over(steps), strict=True))
+    deaths = dict(zip(random.sample(numbers, int(meant)), deaths_over(steps, int(meant)), strict=True))
     began = time.perf_counter()
-    crowd = Crowd(cast, board, slots, strikes_over(len(numbers), random), deaths, random)
+    crowd = Crowd(cast, board, slots, strikes_over(len(numbers), int(meant), random), deaths, random)
     crowd.run()
     said = [each for slot in [*first.slots, *slots] for each in slot.read() if "answered" in each]
     return {"steps": steps, "killed": crowd.killed, "said": said, "seconds": time.perf_counter() - began}
 
 
-def deaths_over(steps: int) -> list[Death]:
-    """Forty: eight at the commit, the others over all steps, before and after the database has done each."""
-    spread = [Death(1 + turn * (steps - 2) // 31, after=turn % 2 == 1) for turn in range(32)]
-    return [Death(COMMIT, after=turn % 2 == 1) for turn in range(8)] + spread
+def deaths_over(steps: int, deaths: int) -> list[Death]:
+    """A fifth at the commit, the others over all steps, before and after the database has done each."""
+    at_commit = deaths // 5
+    last = deaths - at_commit - 1
+    spread = [Death(1 + turn * (steps - 2) // last, after=turn % 2 == 1) for turn in range(last + 1)]
+    return [Death(COMMIT, after=turn % 2 == 1) for turn in range(at_commit)] + spread
 
 
-def strikes_over(participants: int, random: Random) -> list[Strike]:
-    """Forty, spread over the run: of those who wait for a lock, of those who hold one, and of anybody."""
-    moments = sorted(random.sample(range(participants // 50, participants * 9 // 10), 40))
-    stages = [WAITING, HOLDING, None, None] * 10
+def strikes_over(participants: int, strikes: int, random: Random) -> list[Strike]:
+    """Spread over the run: a quarter of those who wait for a lock, a quarter of those who hold one, and of anybody."""
+    moments = sorted(random.sample(range(participants // 50, participants * 9 // 10), strikes))
+    stages = [WAITING, HOLDING, None, None] * (strikes // 4)
     random.shuffle(stages)
     return [Strike(answered, stage) for answered, stage in zip(moments, stages, strict=True)]
 

@@ -1,4 +1,4 @@
-"""A thousand participants are randomised while the processes that do it are killed, at every moment, and replaced."""
+"""Participants are randomised while the processes that do it are killed, at every moment, and replaced."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ import pytest
 from django.db import connection
 
 from tests.installation import installation
+from tests.sizes import size
 
 pytestmark = pytest.mark.xdist_group("killed workers")  # the crowd runs once for all tests here
-PARTICIPANTS, KILLS = 1000, 50
+PARTICIPANTS, KILLS = size(200, 1000), size(20, 50)
+MEANT = size(20, 40)
+"""So many die by their own hand, and so many are struck; who is struck between two requests interrupts none."""
+
 CROWD = ("-m", "tests.faults.crowd")
 
 
@@ -38,7 +42,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     folder = tmp_path_factory.mktemp("killed")
     with installation(folder) as site:
         assert site.ask(*CROWD, "prepare", str(PARTICIPANTS), processes) == {"ready": PARTICIPANTS}
-        run = site.ask(*CROWD, "randomise", processes, "a seed", str(folder))
+        run = site.ask(*CROWD, "randomise", processes, "a seed", str(folder), str(MEANT))
         return Outcome(run, site.ask(*CROWD, "examine"))
 
 

@@ -288,6 +288,7 @@ def minimised_by_every_way(
 
 
 @pytest.mark.slow
+@pytest.mark.only_on("sqlite")  # pure: no database is touched
 @pytest.mark.parametrize(
     ("ratio", "levels"), [({"a": 2, "b": 1}, 2), ({"a": 1, "b": 1}, 5)], ids=["2:1, 2 x 2 levels", "1:1, 2 x 5 levels"]
 )

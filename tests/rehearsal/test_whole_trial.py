@@ -1,10 +1,9 @@
-"""The whole trial of 172, amended half way, locked and released: what leaves the house equals what stands in it."""
+"""The whole trial, amended half way, locked and released: what leaves the house equals what stands in it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,11 @@ from openpyxl import load_workbook
 
 from tests.installation import Installation, installation
 from tests.rehearsal.amendment import FORM, ITEM, NEW, OLD, write_amendment
+from tests.sizes import size
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("whole trial")]  # rehearsed once for all tests here
 # The size of the trial on the embedded database; a tenth of it where only the database differs.
-PARTICIPANTS = os.environ.get("N") or "172" if connection.vendor == "sqlite" else "17"
+PARTICIPANTS = size("40", "172") if connection.vendor == "sqlite" else size("8", "17")
 
 
 @dataclass(frozen=True)
