@@ -16,7 +16,7 @@ from crf.layout.groups import item_label
 from crf.models import ENTRY_STATUS_LABELS
 from crf.places import FormPlace, spoken
 from crf.queries import said_by_checks
-from trialmgr.people.permissions import ROLE_LABELS, Role
+from trialmgr.people.permissions import role_labels
 
 ACTS = {
     "entry.saved": gettext_lazy("Saved"),
@@ -61,7 +61,7 @@ def _cells(place: FormPlace, line: LedgerEntry, said: dict[str, str]) -> list[di
     texts = (
         date_format(localtime(line.at), "SHORT_DATETIME_FORMAT"),
         line.actor,
-        _roles(line.roles),
+        role_labels(line.roles),
         ACTS.get(line.action, line.action),
         item_label(place.form, line.item, spoken()) if known else line.item,
         _value(place, line, line.old, "missing_old"),
@@ -69,11 +69,6 @@ def _cells(place: FormPlace, line: LedgerEntry, said: dict[str, str]) -> list[di
         line.reason,
     )
     return [{"text": text or None} for text in texts]
-
-
-def _roles(names: str) -> str:
-    labels = {role.value: str(label) for role, label in ROLE_LABELS.items()}
-    return ", ".join(labels[Role(name)] for name in names.split(",") if name)
 
 
 def _value(place: FormPlace, line: LedgerEntry, value: str | None, reason: str) -> str:

@@ -9,7 +9,7 @@ REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO :"app";
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO :"app";
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO :"app";
--- Where rows come and go: sessions, cache, keys for the API, second factors, contact details and identity marks (which can be erased).
+-- Where rows come and go: sessions, cache, API keys, second factors, contact details and identity marks (which can be erased).
 GRANT DELETE ON django_session, trialmgr_cache, authtoken_token, mfa_authenticator, participants_contactdetails,
   participants_identitymark TO :"app";
 -- Append-only tables are those that carry the trigger.

@@ -11,12 +11,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.formats import date_format
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from audit.acts import ActionRefused, reasons_against
 from randomization import actions
 from randomization.forms import ActForm
+from randomization.methods.definition import factor_label
 from randomization.methods.findings import DesignRefused
 from randomization.methods.supply import Forecast
 from randomization.models import (
@@ -190,10 +191,12 @@ def _make_page(request: HttpRequest, reasons: Sequence[str], status: int = 200) 
     design = version.definition.randomization
     rows: Rows = [{"key": _("Study version"), "value": version.label}]
     if design is not None:
+        language = get_language() or "nl"
         sizes = ", ".join(f"{size} ({weight}×)" for size, weight in sorted(design.block_sizes.items()))
+        factors = [factor_label(version.definition, factor.key, language) for factor in design.factors]
         rows += [
             {"key": _("Block sizes and their weights"), "value": sizes},
-            {"key": _("Stratification factors"), "value": ", ".join(factor.key for factor in design.factors)},
+            {"key": _("Stratification factors"), "value": ", ".join(factors)},
             {"key": _("Rows in each stratum"), "value": str(design.length_per_stratum)},
         ]
     page = {"rows": rows, "reasons": reasons, "form": ActForm(), "breadcrumbs": list_crumbs(_("Make a list"))}

@@ -52,7 +52,7 @@ def identity_marks(details: dict[str, str]) -> dict[str, str]:
 
 def _normalised(details: dict[str, str]) -> dict[str, str]:
     name, born_on = _letters(details.get("name", "")), details.get("born_on", "").strip()
-    digits = "".join(sign for sign in details.get("telephone", "") if sign.isdecimal())
+    digits = "".join(each for each in details.get("telephone", "") if each.isdecimal())
     return {
         "person": f"{name} {born_on}" if name and born_on else "",
         "email": details.get("email", "").strip().casefold(),
@@ -63,5 +63,5 @@ def _normalised(details: dict[str, str]) -> dict[str, str]:
 def _letters(name: str) -> str:
     """Letters alone, small, without accents, in one run: "De Vriès, Jan" and "jan de vries" are one name."""
     plain = unicodedata.normalize("NFKD", name).casefold()
-    words = "".join(sign if sign.isalpha() else " " for sign in plain if not unicodedata.combining(sign)).split()
+    words = "".join(each if each.isalpha() else " " for each in plain if not unicodedata.combining(each)).split()
     return "".join(sorted(words))

@@ -37,6 +37,12 @@ ROLE_LABELS = {
     Role.ADMINISTRATOR: _("Administrator"),
 }
 
+
+def role_labels(names: str) -> str:
+    """Roles as an entry of the audit trail keeps them, with commas, as people read them."""
+    return ", ".join(str(ROLE_LABELS[Role(name)]) for name in names.split(",") if name)
+
+
 # Roles that work at a site; the others serve the whole trial.
 SITE_ROLES = frozenset({Role.COORDINATOR, Role.INVESTIGATOR, Role.RATER, Role.TREATING_TEAM})
 

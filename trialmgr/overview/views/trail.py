@@ -15,6 +15,7 @@ from trialmgr.overview.act_labels import act_label
 from trialmgr.overview.actions import export_trail
 from trialmgr.overview.trail import TrailFilter
 from trialmgr.people.guards import permitted, person
+from trialmgr.people.permissions import role_labels
 from trialmgr.studies.queries import current_definition
 
 PAGE = 50
@@ -36,7 +37,12 @@ def trail(request: HttpRequest) -> HttpResponse:
     page_obj = Paginator(audit_trail.sorted_by(found, sort), PAGE).get_page(request.GET.get("page"))
     said = said_by_checks([entry.new for entry in page_obj], get_language() or "nl")
     lines = [
-        {"entry": entry, "act": act_label(entry.action), "new": said.get(entry.new or "", entry.new)}
+        {
+            "entry": entry,
+            "act": act_label(entry.action),
+            "roles": role_labels(entry.roles),
+            "new": said.get(entry.new or "", entry.new),
+        }
         for entry in page_obj
     ]
     page = {
