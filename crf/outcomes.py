@@ -103,7 +103,7 @@ def _outcome(entry: FormEntry, definition: StudyDefinition, stored: StoredValues
     )
 
 
-_NOTHING = Evaluation({}, {}, frozenset(), (), (), ())
+_NOTHING = Evaluation({}, {}, {}, frozenset(), (), (), ())
 
 
 def _evaluated(

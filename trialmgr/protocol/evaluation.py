@@ -35,6 +35,9 @@ from trialmgr.protocol.values import Value, ValueProblem, parse_value, typed
 Lookup: TypeAlias = Callable[[str, str, str], str | None]
 """Canonical string of (visit key, form key, item key) for one participant, or None when there is none."""
 
+Unasked: TypeAlias = dict[str, dict[str, str]]
+"""By key of the question: ``{"value": ...}`` or, for a reason, ``{"missing": ...}``."""
+
 SOFT_RANGE = "soft_range"
 MOST_UNKNOWN_KEYS = 20
 
@@ -52,10 +55,15 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Outcome for one entry. ``problems`` refuse it, ``warnings`` open queries, ``wanting`` leaves it incomplete."""
+    """Outcome for one entry. ``problems`` refuse it, ``warnings`` open queries, ``wanting`` leaves it incomplete.
+
+    ``values`` and ``missing``: what counts, with what is worked out. ``unasked``: what was entered on questions that are
+    not asked (now); it counts for nothing, and does again when they are asked.
+    """
 
     values: dict[str, str]
     missing: dict[str, str]
+    unasked: Unasked
     skipped: frozenset[str]
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
@@ -86,6 +94,15 @@ def evaluate_entry(
     for check in form.checks:
         work.run(check)
     return work.evaluation()
+
+
+def evaluate_not_done(
+    definition: StudyDefinition, form: Form, code: str, lookup: Lookup, visit: str | None = None
+) -> Evaluation:
+    """The whole form was not done: each question that would be asked is missing for the reason ``code``; complete."""
+    nothing = evaluate_entry(definition, form, {}, {}, lookup, visit)
+    asked = [key for key in form.first_keys if key not in nothing.skipped and not form.item(key).is_derived]
+    return Evaluation({}, dict.fromkeys(asked, code), {}, nothing.skipped, (), (), ())
 
 
 def eligibility_form(definition: StudyDefinition, version: EligibilityVersion) -> Form:
@@ -317,6 +334,7 @@ class _Work:
         self.definition, self.form, self.scope = definition, form, scope
         self.values: dict[str, str] = {}
         self.missing: dict[str, str] = {}
+        self.unasked: Unasked = {}
         self.skipped: set[str] = set()
         self.wanting: list[str] = []
         self.problems: list[Problem] = []
@@ -326,6 +344,7 @@ class _Work:
         return Evaluation(
             self.values,
             self.missing,
+            self.unasked,
             frozenset(self.skipped),
             tuple(self.problems),
             tuple(self.warnings),
@@ -376,6 +395,7 @@ class _Work:
     def _take(self, item: Item, key: str, scope: Scope | RowScope, typed_in: Typed) -> None:
         if item.ask_if is not None and truth_of(item.ask_if, scope) is not True:
             self.skipped.add(key)
+            self._set_aside(item, key, typed_in)
         elif item.is_derived:
             value = derived_value(item, scope)
             if value is not None:
@@ -383,6 +403,17 @@ class _Work:
         else:
             values, missing = typed_in
             self._enter(item, key, values.get(key, ""), missing.get(key, ""))
+
+    def _set_aside(self, item: Item, key: str, typed_in: Typed) -> None:
+        """What was entered on a question that is not asked is kept, and held to the same rules as if it were."""
+        raw, reason = (side.get(key, "") for side in typed_in)
+        if item.is_derived or not (raw.strip() or reason):
+            return
+        apart = _Work(self.definition, self.form, Scope(self.definition, self.form, self.scope.lookup))
+        apart._enter(item, key, raw, reason)
+        self.problems += apart.problems
+        self.unasked |= {key: {"value": value} for key, value in apart.values.items()}
+        self.unasked |= {key: {"missing": code} for key, code in apart.missing.items()}
 
     def run(self, check: Check) -> None:
         """A check on items of one group runs in each of its rows."""

@@ -411,6 +411,12 @@ class Form(Part):
         return tuple(keys)
 
     @cached_property
+    def rules(self) -> tuple[str, ...]:
+        """Every expression of the form, as text."""
+        of_items = (rule for item in self.items for rule in (item.ask_if, item.derive) if rule is not None)
+        return (*of_items, *(check.fires_if for check in self.checks))
+
+    @cached_property
     def groups(self) -> dict[str, Section]:
         """Sections with rows, by key."""
         return {section.key: section for section in self.sections if section.repeats is not None}

@@ -3,7 +3,7 @@
 Each rule is a generator over the definition that yields a finding with the path of the key at fault.
 """
 
-from trialmgr.protocol.integrity import allocation, blinding, items, keys, references, rules, visits
+from trialmgr.protocol.integrity import allocation, blinding, circles, items, keys, references, rules, visits
 from trialmgr.protocol.integrity.blinding import arm_named
 from trialmgr.protocol.integrity.findings import Findings
 from trialmgr.protocol.model import StudyDefinition
@@ -17,6 +17,7 @@ _RULES = (
     *items.RULES,
     *blinding.RULES,
     rules.findings,
+    *circles.RULES,
     *allocation.RULES,
 )
 

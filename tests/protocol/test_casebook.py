@@ -1,0 +1,196 @@
+"""What a casebook comes to: one right value at any moment, whatever was entered before what."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.protocol import small_study
+from tests.protocol.small_study import BODY, STUDY, shipped
+from trialmgr.protocol.casebook import Casebook, Entered, Place, assess, followers, sources
+from trialmgr.protocol.model import StudyDefinition
+
+# ``body`` and ``mood`` read each other, their items do not; each visit reads the one before it.
+MOOD = """\
+key: mood
+label: {nl: Stemming, en: Mood}
+entered_by: [rater]
+sections:
+  - key: main
+    label: {nl: Stemming, en: Mood}
+    items:
+      - {key: points, type: integer, label: {nl: Punten, en: Points}}
+      - {key: double, type: integer, label: {nl: Dubbel, en: Double}, derive: points * 2}
+      - {key: light, type: yes_no, label: {nl: Licht, en: Light}, derive: start.body.bmi < 20}
+      - {key: why, type: text, label: {nl: Waarom, en: Why}, ask_if: start.body.bmi < 20}
+      - {key: fall, type: integer, label: {nl: Daling, en: Fall}, derive: previous.mood.points - points}
+      - {key: falls, type: integer, label: {nl: Dalingen, en: Falls}, derive: previous.mood.fall + fall}
+checks:
+  - key: worse
+    severity: soft
+    fires_if: points > previous.mood.double
+    items: [points]
+    message: {nl: Klopt dit, en: Is this right}
+"""
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> StudyDefinition:
+    body = BODY.replace(
+        "      - {key: heavy,",
+        "      - {key: glum, type: yes_no, label: {nl: Somber, en: Glum}, derive: start.mood.double > 10}\n"
+        "      - {key: heavy,",
+    )
+    files: Mapping[str, str | bytes | None] = {
+        "study.yaml": STUDY.replace("[body, judgement]", "[body, mood, judgement]").replace(
+            "forms: [body]", "forms: [body, mood]"
+        ),
+        "forms/body.yaml": body,
+        "forms/mood.yaml": MOOD,
+    }
+    return small_study.definition(tmp_path_factory.mktemp("study"), dict(files))
+
+
+def entered(study: StudyDefinition, visit: str, form: str, not_done: str = "", **values: str) -> Entered:
+    return Entered(Place(visit, form), study, study.form(form), values, {}, not_done)
+
+
+def casebook(*entries: Entered) -> Casebook:
+    return {entry.place: entry for entry in entries}
+
+
+def test_a_calculated_item_follows_the_form_it_reads(study: StudyDefinition) -> None:
+    light = entered(study, "start", "body", weight="50", height="2.00", complaints_any="no")
+    mood = entered(study, "start", "mood", points="3", why="thin")
+    assessed = assess(casebook(mood, light))
+    assert assessed.entries[mood.place].values["light"] == "yes"
+    assert assessed.entries[mood.place].values["why"] == "thin"
+    heavier = entered(study, "start", "body", weight="90", height="2.00", complaints_any="no")
+    assert assess(casebook(mood, heavier)).entries[mood.place].values["light"] == "no"
+
+
+def test_what_is_not_asked_any_more_is_kept_and_counts_again_when_it_is(study: StudyDefinition) -> None:
+    mood = entered(study, "start", "mood", points="3", why="thin")
+    alone = assess(casebook(mood)).entries[mood.place]
+    assert "why" not in alone.values
+    assert alone.unasked == {"why": {"value": "thin"}}
+    assert alone.is_complete
+
+
+def test_a_reason_on_a_question_that_is_not_asked_is_kept_as_well(study: StudyDefinition) -> None:
+    place = Place("start", "mood")
+    mood = Entered(place, study, study.form("mood"), {"points": "3"}, {"why": "not_done"})
+    assert assess({place: mood}).entries[place].unasked == {"why": {"missing": "not_done"}}
+
+
+def test_a_bad_value_on_a_question_that_is_not_asked_is_refused_as_if_it_were(study: StudyDefinition) -> None:
+    body = entered(study, "start", "body", weight="50", height="2.00", complaints_any="no", hours="many")
+    problems = assess(casebook(body)).entries[body.place].problems
+    assert [problem.item_key for problem in problems] == ["hours"]
+
+
+def test_forms_may_read_each_other_as_long_as_their_items_do_not(study: StudyDefinition) -> None:
+    body = entered(study, "start", "body", weight="50", height="2.00", complaints_any="no")
+    mood = entered(study, "start", "mood", points="6")
+    assessed = assess(casebook(body, mood))
+    assert assessed.entries[body.place].values["glum"] == "yes"
+    assert assessed.entries[mood.place].values["light"] == "yes"
+    assert assessed.entries[mood.place].wanting == ("why",)
+
+
+def test_a_chain_over_visits_is_worked_out_to_its_end(study: StudyDefinition) -> None:
+    book = casebook(
+        entered(study, "later", "mood", points="1"),
+        entered(study, "end", "mood", points="5"),
+        entered(study, "start", "mood", points="9"),
+    )
+    assessed = assess(book)
+    falls = [assessed.entries[Place(visit, "mood")].values.get("falls") for visit in ("start", "end", "later")]
+    assert falls == [None, None, "8"]
+
+
+def test_a_check_fires_and_stops_with_the_entry_it_reads(study: StudyDefinition) -> None:
+    before, after = entered(study, "start", "mood", points="2"), entered(study, "end", "mood", points="5")
+    fired = assess(casebook(before, after)).entries[after.place].warnings
+    assert [warning.check_key for warning in fired] == ["worse"]
+    corrected = entered(study, "start", "mood", points="3")
+    assert assess(casebook(corrected, after)).entries[after.place].warnings == ()
+
+
+def test_a_form_that_was_not_done_is_complete_whatever_it_asks(study: StudyDefinition) -> None:
+    body = entered(study, "start", "body", not_done="not_done")
+    found = assess(casebook(body)).entries[body.place]
+    assert found.is_complete
+    assert found.values == {}
+    # Asked are also the questions that otherwise demand an answer; not those that a rule leaves out.
+    assert found.missing["complaints_any"] == "not_done"
+    assert "bmi" not in found.missing
+    assert "complaints" not in found.missing
+
+
+def test_entries_that_stand_are_read_and_left_alone(study: StudyDefinition) -> None:
+    before, after = entered(study, "start", "mood", points="2"), entered(study, "end", "mood", points="5")
+    stored = assess(casebook(before)).entries
+    assessed = assess(casebook(after), stored)
+    assert assessed.entries[before.place] is stored[before.place]
+    assert assessed.entries[after.place].values["fall"] == "-3"
+    assert assessed.asked["start.mood.points"] == "2"
+
+
+def test_who_reads_whom_is_known_by_form_also_over_several_steps(study: StudyDefinition) -> None:
+    assert followers([study], ["body"]) == {"body", "mood"}
+    assert followers([study], ["judgement"]) == set()
+    assert {source.form for source in sources(study.form("mood"))} == {"body", "mood"}
+
+
+def test_in_reset_trd_the_outcome_follows_the_madrs() -> None:
+    assert "outcome" in followers([shipped()], ["madrs"])
+
+
+@given(order=st.randoms(use_true_random=False), points=st.lists(st.integers(0, 20), min_size=3, max_size=3))
+def test_order_does_not_matter(study: StudyDefinition, order: random.Random, points: list[int]) -> None:
+    entries = [
+        entered(study, "start", "body", weight="50", height="2.00", complaints_any="no"),
+        *(
+            entered(study, visit, "mood", points=str(point))
+            for visit, point in zip(("start", "end", "later"), points, strict=True)
+        ),
+    ]
+    straight = assess(casebook(*entries)).entries
+    order.shuffle(entries)
+    assert assess(casebook(*entries)).entries == straight
+
+
+@pytest.mark.parametrize(
+    ("rule", "way"),
+    [
+        ("start.mood.heavier", "start.mood.heavier reads start.body.glum reads start.mood.heavier"),
+        ("if(end.mood.heavier, true, false)", "end.mood.heavier reads start.body.glum reads end.mood.heavier"),
+    ],
+)
+def test_items_that_wait_for_each_other_over_forms_are_refused(tmp_path: Path, rule: str, way: str) -> None:
+    body = BODY.replace(
+        "      - {key: heavy,",
+        f"      - {{key: glum, type: yes_no, label: {{nl: Somber, en: Glum}}, derive: '{rule}'}}\n"
+        "      - {key: heavy,",
+    )
+    mood = MOOD.replace(
+        "checks:",
+        "      - {key: heavier, type: yes_no, label: {nl: Zwaar, en: Heavy}, derive: start.body.glum}\nchecks:",
+    )
+    files: dict[str, str | bytes | None] = {
+        "study.yaml": STUDY.replace("[body, judgement]", "[body, mood, judgement]").replace(
+            "forms: [body]", "forms: [body, mood]"
+        ),
+        "forms/body.yaml": body,
+        "forms/mood.yaml": mood,
+    }
+    told = small_study.faults(tmp_path, files)
+    assert len(told) == 1
+    assert f"the item waits for itself: {way}" in told[0]
+    assert "forms/" in told[0]
