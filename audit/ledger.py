@@ -22,7 +22,9 @@ from audit.acts import Act, Line
 from audit.models import LedgerEntry, LedgerHead
 
 _VALUES = ("old", "new", "reason", "detail")
-_PLAIN = (
+FORMAT = 2
+"""Of entries written from now on."""
+_PLAIN_1 = (
     "seq",
     "act",
     "actor_id",
@@ -39,6 +41,9 @@ _PLAIN = (
     "item",
     "restricted",
 )
+# What the hash covers in clear, by format. Entries keep the format they were written in.
+_PLAIN = {1: _PLAIN_1, 2: (*_PLAIN_1, "format", "cause", "on_behalf_of", "means", "seal")}
+_BY_THE_SYSTEM = {"actor_id": "system", "actor": "system", "roles": "system"}
 _COLUMNS = {str(field.column): field for field in LedgerEntry._meta.concrete_fields}
 _NAMES = '", "'.join(_COLUMNS)
 _INSERT = f'INSERT INTO "{LedgerEntry._meta.db_table}" ("{_NAMES}") VALUES '  # noqa: S608  our own names
@@ -59,7 +64,7 @@ def entry_hash(entry: LedgerEntry, previous: str) -> str:
 
 def _hash(entry: Mapping[str, Any], previous: str) -> str:
     values = hashlib.sha256(entry["salt"].encode() + canonical([entry[name] for name in _VALUES])).hexdigest()
-    plain = {name: entry[name] for name in _PLAIN}
+    plain = {name: entry[name] for name in _PLAIN[entry["format"]]}
     leaf = hashlib.sha256(b"\x00" + canonical(plain | {"at": entry["at"].isoformat(), "values": values})).digest()
     return hashlib.sha256(bytes.fromhex(previous) + leaf).hexdigest()
 
@@ -77,7 +82,7 @@ def append(act: Act) -> None:
         entries: list[dict[str, Any]] = []
         for line in act.lines:
             seq += 1
-            entry = _fields(line) | shared | {"seq": seq, "salt": secrets.token_hex(16)}
+            entry = _fields(line) | _who(act, line) | shared | {"seq": seq, "salt": secrets.token_hex(16)}
             entry["hash"] = newest = _hash(entry, newest)
             entries.append(entry)
         _insert(cursor, entries)
@@ -89,9 +94,20 @@ def _shared(act: Act) -> dict[str, Any]:
     return {
         "act": act.id,
         "at": timezone.now(),
+        "format": FORMAT,
+        "means": act.means.value,
+    }
+
+
+def _who(act: Act, line: Line) -> dict[str, str]:
+    """A consequence is the system's, on behalf of the person; it says nothing of what that person may see."""
+    if line.cause:
+        return _BY_THE_SYSTEM | {"on_behalf_of": act.actor.actor_name}
+    return {
         "actor_id": act.actor.actor_id,
         "actor": act.actor.actor_name,
         "roles": act.roles,
+        "on_behalf_of": "",
     }
 
 
@@ -131,7 +147,7 @@ def chain_faults() -> Iterator[str]:
 def _fits(entry: LedgerEntry, previous: str) -> bool:
     try:
         return entry_hash(entry, previous) == entry.hash
-    except ValueError:  # the hash before it was overwritten with something that is no hash
+    except (ValueError, KeyError):  # the hash before it was overwritten with no hash, or the format with no format
         return False
 
 

@@ -69,6 +69,10 @@ class LedgerEntry(models.Model):
     No foreign keys: names are copied, so that an entry stands whatever becomes of the rest. ``restricted`` entries
     reveal the allocation. ``salt`` hides the values behind a commitment in the hash, so that a later, justified
     redaction of stray personal data need not break the chain. Written by ``audit.ledger.append`` only.
+
+    ``format``: which fields the hash covers. 1 lacks the following; 2 has them all. ``cause``: ``object_id`` of what a
+    consequence follows from; then ``actor`` is the system and ``on_behalf_of`` the person whose act it was. ``means``:
+    see ``Means``. ``seal``: hex root over the rows that the act wrote for this line, or "".
     """
 
     seq = models.BigIntegerField(_("number"), primary_key=True)
@@ -92,6 +96,11 @@ class LedgerEntry(models.Model):
     reason = models.TextField(_("reason"), blank=True)
     detail = models.JSONField(_("detail"), default=dict)
     restricted = models.BooleanField(default=False)
+    format = models.PositiveSmallIntegerField(default=1)
+    cause = models.CharField(_("cause"), max_length=120, blank=True, default="")
+    on_behalf_of = models.CharField(_("on behalf of"), max_length=150, blank=True, default="")
+    means = models.CharField(_("by means of"), max_length=10, blank=True, default="")
+    seal = models.CharField(max_length=64, blank=True, default="")
     salt = models.CharField(max_length=32)
     hash = models.CharField(max_length=64)
 

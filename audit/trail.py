@@ -31,6 +31,8 @@ READING_ORDER = (
     "new",
     "reason",
     "detail",
+    "on_behalf_of",
+    "means",
 )
 FIELDS = tuple(field.attname for field in LedgerEntry._meta.concrete_fields)
 

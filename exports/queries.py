@@ -275,7 +275,9 @@ def _audit_trail(table: Table, cut: Cut) -> Iterator[Row]:
     """Up to the lock: what was done since then, a release among it, changes no later release."""
     entries = LedgerEntry.objects.filter(seq__lte=cut.lock.ledger_seq).order_by("seq")
     if cut.with_allocation:
-        rows = entries.values_list("seq", *READING_ORDER, "act", "restricted", "salt", "hash")
+        rows = entries.values_list(
+            "seq", *READING_ORDER, "act", "restricted", "format", "cause", "seal", "salt", "hash"
+        )
     else:
         rows = entries.open_part().values_list(F("seq") * 0, *READING_ORDER)
     detail = 1 + READING_ORDER.index("detail")

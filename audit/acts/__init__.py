@@ -5,6 +5,7 @@ Source: 21 CFR Part 11 11.10(e), ICH E6(R3) 4.2.2, EMA guideline on computerised
 
 from __future__ import annotations
 
+import enum
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,9 +51,36 @@ class Actor(Protocol):
     def check_may(self, permission: str, *, site: Any = None) -> None: ...
 
 
+class Means(enum.StrEnum):
+    """What somebody acts with."""
+
+    PAGE = "page"
+    API = "api"
+    API_KEY = "api_key"
+    IMPORT = "import"
+    COMMAND = "command"
+    WORKER = "worker"
+
+
+_means: ContextVar[Means] = ContextVar("audit.means", default=Means.COMMAND)
+
+
+@contextmanager
+def by_means_of(means: Means) -> Iterator[None]:
+    """Acts begun inside say that they were done so; what is not said otherwise is done by a command."""
+    token = _means.set(means)
+    try:
+        yield
+    finally:
+        _means.reset(token)
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One ledger entry in the making; see ``LedgerEntry`` for the meaning of each field."""
+    """One ledger entry in the making; see ``LedgerEntry`` for the meaning of each field.
+
+    A line with a ``cause`` is the system's, on behalf of whoever acts.
+    """
 
     action: str
     object_type: str
@@ -68,6 +96,8 @@ class Line:
     reason: str = ""
     detail: dict[str, Any] = field(default_factory=dict)
     restricted: bool = False
+    cause: str = ""
+    seal: str = ""
 
 
 @dataclass(slots=True)
@@ -78,6 +108,7 @@ class Act:
     actor: Actor
     reason: str
     roles: str
+    means: Means = field(default_factory=_means.get)
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     lines: list[Line] = field(default_factory=list)
 

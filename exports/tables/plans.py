@@ -340,10 +340,15 @@ _OF_LEDGER = (
     _column("new", "long_text", "Nieuwe waarde", "New value"),
     _column("reason", "long_text", "Reden", "Reason"),
     _column("detail", "long_text", "Bijzonderheden (JSON)", "Detail (JSON)"),
+    _column("on_behalf_of", "text", "Namens (gevolg van diens handeling)", "On behalf of (consequence of their act)"),
+    _column("means", "text", "Waarmee: pagina, API, invoer, opdracht", "By means of: page, API, import, command"),
 )
 _OF_CHAIN = (
     _column("act", "text", "Eén handeling, één kenmerk", "One act, one identifier"),
     _column("restricted", "yes_no", "Onthult de toewijzing", "Reveals the allocation"),
+    _column("format", "integer", "Vorm van de regel", "Format of the line"),
+    _column("cause", "text", "Oorzaak", "Cause"),
+    _column("seal", "text", "Zegel van de rijen", "Seal of the rows"),
     _column("salt", "text", "Zout van de waarden", "Salt of the values"),
     _column("hash", "text", "SHA-256, met die van de regel ervoor", "SHA-256, chained to the line before"),
 )

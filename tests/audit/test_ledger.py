@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Callable
 
 import pytest
+from django.test import Client
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.acts import record
+from audit.acts import Means, by_means_of, record
 from audit.ledger import canonical, chain_faults, entry_hash
 from audit.models import LedgerEntry, LedgerHead
 from crf.actions import save_entry
 from tests import walk
+from tests.api_caller import Caller
 from tests.audit.recipes import vital_signs
 from tests.audit.staging import deed, ledger_length, newest_entries, sql, without_triggers
 from trialmgr.overview.rehearsal.cast import Cast
+from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
 
 FULL = {"systolic": "120", "diastolic": "80", "pulse": "66", "weight_kg": "70.0"}
@@ -173,7 +178,64 @@ def test_the_hash_of_an_entry_never_changes_with_the_program() -> None:
         restricted=False,
         salt="0" * 32,
     )
+    # Format 1, as written by versions before 0.2.
     assert entry_hash(entry, "0" * 64) == "46f430a93db6a58bf41d8fc9cf9fab55ae627ceb48360736ab612f2bef0e9025"
+    entry.format, entry.means = 2, "page"
+    assert entry_hash(entry, "0" * 64) == "70f7b6be82e87ba2c63b8dbdb528997d2bcd2799171ccf43d1fd2cb62be27287"
+
+
+def test_entries_say_by_what_means_they_came(cast: Cast) -> None:
+    length = ledger_length()
+    deed(lambda: None)
+    for means in Means:
+        with by_means_of(means):
+            deed(lambda: None)
+    written = newest_entries(length)
+    assert [entry.means for entry in written] == ["command", *(means.value for means in Means)]
+    assert {entry.format for entry in written} == {2}
+
+
+def test_what_is_done_on_a_page_says_so_and_what_is_done_over_the_api_too(
+    cast: Cast, signed_in: Callable[[User], Client]
+) -> None:
+    coordinator, length = cast.at("UMCG", Role.COORDINATOR), ledger_length()
+    signed_in(coordinator).post("/language/", {"language": "en"})
+    today = timezone.localdate().isoformat()
+    status, _document = Caller(coordinator).post("participants/", {"site": "UMCG", "registered_on": today})
+    assert status == 201
+    means = {entry.action: entry.means for entry in newest_entries(length)}
+    assert (means["user.language"], means["participant.registered"]) == ("page", "api")
+
+
+def test_a_consequence_is_the_systems_on_behalf_of_the_person(cast: Cast) -> None:
+    length = ledger_length()
+
+    def body() -> None:
+        record(object_type="test", object_id="2", cause="UMCG-001/week_8/madrs/1", old="1", new="2")
+
+    deed(body)
+    own, consequence = newest_entries(length)
+    assert (own.cause, own.on_behalf_of) == ("", "")
+    assert (consequence.actor_id, consequence.actor, consequence.roles) == ("system", "system", "system")
+    assert (consequence.on_behalf_of, consequence.act) == (own.actor, own.act)
+    assert consequence.cause == "UMCG-001/week_8/madrs/1"
+    assert list(chain_faults()) == []
+
+
+def test_entries_of_format_1_stand_in_one_chain_with_those_of_format_2(cast: Cast) -> None:
+    """As an installation of before 0.2 has them: the hash of such an entry does not cover what it lacks."""
+    deed(lambda: None)
+    last = LedgerEntry.objects.latest("seq")
+    with without_triggers():
+        sql("UPDATE audit_ledgerentry SET format = 1, means = '' WHERE seq = %s", last.seq)
+        last.refresh_from_db()
+        before = LedgerEntry.objects.filter(seq=last.seq - 1).values_list("hash", flat=True).first() or "0" * 64
+        hashed = entry_hash(last, before)
+        sql("UPDATE audit_ledgerentry SET hash = %s WHERE seq = %s", hashed, last.seq)
+        sql("UPDATE audit_ledgerhead SET hash = %s", hashed)
+    deed(lambda: None)
+    assert [entry.format for entry in LedgerEntry.objects.order_by("-seq")[:2]] == [2, 1]
+    assert list(chain_faults()) == []
 
 
 @pytest.mark.usefixtures("cast")
@@ -213,6 +275,12 @@ class TestMeddling:
             "at = '2020-01-01 00:00:00+00:00'",
             "act = 'x'",
             "salt = 'x'",
+            "format = 1",
+            "format = 9",
+            "cause = 'x'",
+            "on_behalf_of = 'x'",
+            "means = 'x'",
+            "seal = 'x'",
         ],
     )
     def test_an_edited_entry_is_named(self, change: str) -> None:

@@ -20,7 +20,11 @@ from trialmgr.studies.queries import current_definition, current_version
 
 
 class LedgerEntrySerializer(serializers.Serializer[LedgerEntry]):
-    """``act`` binds the lines of one act. ``number``: place in the trail; null for a blinded role: gaps tell."""
+    """``act`` binds the lines of one act. ``number``: place in the trail; null for a blinded role: gaps tell.
+
+    ``on_behalf_of``: of a consequence, which the system wrote, the person whose act it follows from. ``means``: page,
+    api, api_key, import, command or worker; empty for entries of before that was kept.
+    """
 
     number = serializers.SerializerMethodField()
     act = serializers.CharField()
@@ -40,6 +44,8 @@ class LedgerEntrySerializer(serializers.Serializer[LedgerEntry]):
     new = serializers.CharField(allow_null=True)
     reason = serializers.CharField()
     detail = serializers.DictField()
+    on_behalf_of = serializers.CharField()
+    means = serializers.CharField()
 
     def get_number(self, entry: LedgerEntry) -> int | None:
         return None if person(self.context["request"]).sight(current_definition()).blinded else entry.seq

@@ -1,7 +1,7 @@
 """One participant's casebook as one plain value, and what it comes to. Pure.
 
-What is worked out (calculated items, scores, what is asked, completeness, checks) has one right value at any moment: that
-of each entry's own version on what people entered, whatever the order in which they entered it. So an entry is assessed
+What is worked out (calculated items, scores, what is asked, completeness, checks) has one right value at any moment:
+that of each entry's own version on what people entered, in whatever order. So an entry is assessed
 after the entries that it reads. Source: XForms 1.1, appendix D (dependency graph, topological order).
 """
 
@@ -80,7 +80,7 @@ class Assessed:
 
 
 def assess(casebook: Casebook, stored: Mapping[Place, Evaluation] | None = None) -> Assessed:
-    """Every entry of the casebook, from nothing. ``stored``: what other entries came to, to be read and left as it is."""
+    """Every entry of the casebook, from nothing. ``stored``: what other entries came to; they are read and left alone."""
     assessed = Assessed(dict(stored or {}))
     order = list(_in_order(casebook))
     _assess_once(casebook, order, assessed)

@@ -57,8 +57,8 @@ class Problem:
 class Evaluation:
     """Outcome for one entry. ``problems`` refuse it, ``warnings`` open queries, ``wanting`` leaves it incomplete.
 
-    ``values`` and ``missing``: what counts, with what is worked out. ``unasked``: what was entered on questions that are
-    not asked (now); it counts for nothing, and does again when they are asked.
+    ``values`` and ``missing``: what counts, with what is worked out. ``unasked``: what was entered on questions that
+    are not asked (now); it counts for nothing, and does again when they are asked.
     """
 
     values: dict[str, str]
