@@ -18,7 +18,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
-from audit.acts import Act, Line
+from audit.acts import BY_THE_SYSTEM, Act, Line
 from audit.models import LedgerEntry, LedgerHead
 
 _VALUES = ("old", "new", "reason", "detail")
@@ -43,7 +43,6 @@ _PLAIN_1 = (
 )
 # What the hash covers in clear, by format. Entries keep the format they were written in.
 _PLAIN = {1: _PLAIN_1, 2: (*_PLAIN_1, "format", "cause", "on_behalf_of", "means", "seal")}
-_BY_THE_SYSTEM = {"actor_id": "system", "actor": "system", "roles": "system"}
 _COLUMNS = {str(field.column): field for field in LedgerEntry._meta.concrete_fields}
 _NAMES = '", "'.join(_COLUMNS)
 _INSERT = f'INSERT INTO "{LedgerEntry._meta.db_table}" ("{_NAMES}") VALUES '  # noqa: S608  our own names
@@ -101,13 +100,12 @@ def _shared(act: Act) -> dict[str, Any]:
 
 def _who(act: Act, line: Line) -> dict[str, str]:
     """A consequence is the system's, on behalf of the person; it says nothing of what that person may see."""
-    if line.cause:
-        return _BY_THE_SYSTEM | {"on_behalf_of": act.actor.actor_name}
+    actor = BY_THE_SYSTEM if line.cause else act.actor
     return {
-        "actor_id": act.actor.actor_id,
-        "actor": act.actor.actor_name,
-        "roles": act.roles,
-        "on_behalf_of": "",
+        "actor_id": actor.actor_id,
+        "actor": actor.actor_name,
+        "roles": BY_THE_SYSTEM.roles if line.cause else act.roles,
+        "on_behalf_of": act.actor.actor_name if line.cause else "",
     }
 
 

@@ -51,6 +51,18 @@ class Actor(Protocol):
     def check_may(self, permission: str, *, site: Any = None) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _System:
+    """Who writes what follows from an act; it decides nothing, so nobody asks whether it may."""
+
+    actor_id: str = "system"
+    actor_name: str = "system"
+    roles: str = "system"
+
+
+BY_THE_SYSTEM = _System()
+
+
 class Means(enum.StrEnum):
     """What somebody acts with."""
 
