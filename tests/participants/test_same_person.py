@@ -41,6 +41,22 @@ def keep(cast: Cast, participant: Participant, details: dict[str, str], other_pe
 
 
 @pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Łukasz Żak", "Lukasz Zak"),
+        ("Søren Ærø", "Soren Aero"),
+        ("Jürgen Müller", "Mueller, Juergen"),
+        ("Đorđe", "Dorde"),
+        ("Strauß", "Strauss"),
+    ],
+)
+def test_a_name_is_the_same_however_its_letters_are_spelled(one: str, other: str) -> None:
+    marks = [contact.identity_marks({"name": name, "born_on": "1957-03-02"}) for name in (one, other)]
+    assert marks[0]["spelling"] == marks[1]["spelling"]
+    assert marks[0]["spelling"] != contact.identity_marks({"name": "Jan", "born_on": "1957-03-02"})["spelling"]
+
+
+@pytest.mark.parametrize(
     "details",
     [
         {"email": "JANSJE@example.org "},
@@ -109,7 +125,8 @@ def test_who_failed_screening_may_be_screened_again(cast: Cast, first: Participa
 
 
 def test_marks_follow_the_details_and_say_nothing_of_them(cast: Cast, first: Participant) -> None:
-    assert {mark.kind for mark in IdentityMark.objects.filter(participant=first)} == {"person", "email", "telephone"}
+    kinds = {mark.kind for mark in IdentityMark.objects.filter(participant=first)}
+    assert kinds == {"person", "spelling", "email", "telephone"}
     assert str(IdentityMark.objects.filter(participant=first, kind="email").get()) == f"{first.number} email"
     keep(cast, first, {"email": "other@example.org"})
     assert [mark.kind for mark in IdentityMark.objects.filter(participant=first)] == ["email"]
@@ -179,7 +196,7 @@ def test_two_who_were_saved_at_the_same_moment_are_found_when_the_page_is_opened
 @given(st.text(max_size=40), st.text(max_size=20))
 def test_whatever_is_typed_a_mark_is_a_hash_or_nothing(name: str, telephone: str) -> None:
     marks = contact.identity_marks({"name": name, "born_on": "1957-03-02", "telephone": telephone})
-    assert set(marks) <= {"person", "telephone"}
+    assert set(marks) <= {"person", "spelling", "telephone"}
     assert all(len(mark) == 64 and int(mark, 16) >= 0 for mark in marks.values())
 
 

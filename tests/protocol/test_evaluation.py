@@ -187,9 +187,16 @@ def derived(study: StudyDefinition, derive: str, **more: Any) -> str | None:
 
 def test_derived_numbers_are_rounded_half_up_to_the_places_of_the_item(study: StudyDefinition) -> None:
     assert derived(study, "0.125", decimals=2) == "0.13"
-    assert derived(study, "2.5") == "3"
-    assert derived(study, "-0.4") == "0"
-    assert derived(study, "-2.5") == "-3"
+    assert derived(study, "2.5", decimals=0) == "3"
+    assert derived(study, "-0.4", decimals=0) == "0"
+    assert derived(study, "-2.5", decimals=0) == "-3"
+
+
+def test_a_derived_number_of_an_item_that_names_no_places_keeps_its_digits(study: StudyDefinition) -> None:
+    assert derived(study, "62.5 / 1.7") == "36.764706"
+    assert derived(study, "(62.5 + 1.7) / 2") == "32.1"
+    assert derived(study, "-0.0000004") == "0"
+    assert derived(study, "4 / 0.02") == "200"
 
 
 def test_a_derived_number_too_large_for_any_item_is_unknown(study: StudyDefinition) -> None:

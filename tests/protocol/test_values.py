@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trialmgr.protocol.model import CodeList, CodeListItem, Item, ItemType, Text
-from trialmgr.protocol.values import LONGEST_RAW, PartialDate, ValueProblem, parse_value, typed
+from trialmgr.protocol.values import LONGEST_RAW, PartialDate, ValueProblem, check_unmistakable, parse_value, typed
 
 LABEL = Text(nl="Vraag", en="Question")
 COLOURS = CodeList(
@@ -159,3 +159,39 @@ def test_a_number_means_the_same_with_a_comma_or_a_dot(number: Decimal) -> None:
     question = item(ItemType.DECIMAL, decimals=2)
     canonical = parse_value(question, f"{number:f}".replace(".", ","), None)
     assert typed(question, canonical) == number
+
+
+@pytest.mark.parametrize(
+    ("raw", "doubtful"),
+    [
+        ("1,500", True),
+        ("12.000", True),
+        ("-999,125", True),
+        ("0,500", False),
+        ("1,50", False),
+        ("1,5000", False),
+        ("1500,125", False),
+        ("1500", False),
+    ],
+)
+def test_what_may_be_a_thousand_or_a_fraction_is_asked_about(raw: str, doubtful: bool) -> None:
+    dose = item(ItemType.DECIMAL)
+    if doubtful:
+        with pytest.raises(ValueProblem, match=r"Is this \d+\.\d{3} or \d+\? Enter \d+, or \d+\.\d{4}\."):
+            check_unmistakable(dose, raw)
+    else:
+        check_unmistakable(dose, raw)
+
+
+def test_an_item_that_says_it_has_three_decimals_takes_them() -> None:
+    check_unmistakable(item(ItemType.DECIMAL, decimals=3), "1,500")
+
+
+@pytest.mark.parametrize("sign", ["\u200b", "\u200e", "\ufeff", "\u00ad", "\ue000"])
+def test_characters_that_nobody_sees_are_refused_by_name(sign: str) -> None:
+    with pytest.raises(ValueProblem, match=f"U\\+{ord(sign):04X}"):
+        check_unmistakable(item(ItemType.TEXT), f"rash{sign}")
+
+
+def test_what_was_stored_before_is_read_as_it_was() -> None:
+    assert typed(item(ItemType.DECIMAL), parse_value(item(ItemType.DECIMAL), "1.500", None)) == Decimal("1.5")

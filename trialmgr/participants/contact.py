@@ -41,7 +41,9 @@ def unseal(sealed: bytes | memoryview) -> dict[str, str]:
 
 
 def identity_marks(details: dict[str, str]) -> dict[str, str]:
-    """Kind -> mark, for each kind of detail that is filled: "person" (name with day of birth), "email", "telephone"."""
+    """Kind -> mark, for each kind of detail that is filled: "person" (name with day of birth), "spelling" (the same, with
+    letters of other alphabets and umlauts as they are written elsewhere), "email", "telephone".
+    """
     key = hmac.digest(settings.TRIALMGR_CONTACT_KEY.encode(), b"trialmgr-identity-mark/1", "sha256")
     return {
         kind: hmac.new(key, f"{kind}:{text}".encode(), hashlib.sha256).hexdigest()
@@ -53,11 +55,28 @@ def identity_marks(details: dict[str, str]) -> dict[str, str]:
 def _normalised(details: dict[str, str]) -> dict[str, str]:
     name, born_on = _letters(details.get("name", "")), details.get("born_on", "").strip()
     digits = "".join(each for each in details.get("telephone", "") if each.isdecimal())
+    spelling = _letters(_as_spelled_elsewhere(details.get("name", "")))
     return {
         "person": f"{name} {born_on}" if name and born_on else "",
+        "spelling": f"{spelling} {born_on}" if spelling and born_on else "",
         "email": details.get("email", "").strip().casefold(),
         "telephone": digits[-_TELEPHONE_DIGITS:] if len(digits) >= _TELEPHONE_DIGITS else "",
     }
+
+
+# Letters with a stroke, which Unicode takes for letters of their own, and ligatures.
+_ELSEWHERE = str.maketrans(
+    {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "ı": "i", "þ": "th", "æ": "a", "œ": "o", "ĳ": "ij"}
+)
+_UMLAUTS = {"ae": "a", "oe": "o", "ue": "u"}
+
+
+def _as_spelled_elsewhere(name: str) -> str:
+    """ "Łukasz" as Lukasz, "Mueller" as Muller: to be compared, never to be shown."""
+    plain = name.casefold().translate(_ELSEWHERE)
+    for written, meant in _UMLAUTS.items():
+        plain = plain.replace(written, meant)
+    return plain
 
 
 def _letters(name: str) -> str:

@@ -30,7 +30,7 @@ from trialmgr.protocol.model import (
     Text,
 )
 from trialmgr.protocol.previous import PREVIOUS, previous_visit
-from trialmgr.protocol.values import Value, ValueProblem, parse_value, typed
+from trialmgr.protocol.values import DEFAULT_DECIMALS, Value, ValueProblem, parse_value, typed
 
 Lookup: TypeAlias = Callable[[str, str, str], str | None]
 """Canonical string of (visit key, form key, item key) for one participant, or None when there is none."""
@@ -274,10 +274,20 @@ def _written(item: Item, value: Value) -> str | None:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Decimal):
-        return _rounded(value, (item.decimals or 0) if item.type is ItemType.DECIMAL else 0)
+        return _number_of(item, value)
     if isinstance(value, str):
         return value
     return value.isoformat() if isinstance(value, dt.date) else None
+
+
+def _number_of(item: Item, value: Decimal) -> str | None:
+    """As many decimals as the item says; where it says nothing, those there are, up to what such an item can hold."""
+    if item.type is not ItemType.DECIMAL:
+        return _rounded(value, 0)
+    if item.decimals is not None:
+        return _rounded(value, item.decimals)
+    rounded = _rounded(value, DEFAULT_DECIMALS)
+    return rounded and rounded.rstrip("0").rstrip(".")
 
 
 def _rounded(value: Decimal, places: int) -> str | None:

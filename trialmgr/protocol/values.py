@@ -24,12 +24,14 @@ DEFAULT_LONG_LENGTH = 10_000
 
 _INTEGER = re.compile(r"([+-]?)([0-9]{1,15})")
 _DECIMAL = re.compile(r"([+-]?)([0-9]{1,15})(?:[.,]([0-9]{1,15}))?")
+_THOUSAND = re.compile(r"[+-]?([1-9][0-9]{0,2})[.,]([0-9]{3})")
 _DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})")
 _PARTIAL_DATE = re.compile(r"([0-9]{4})(?:-([0-9]{1,2})(?:-([0-9]{1,2}))?)?")
 _TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})")
 _YES_NO = {"yes": "yes", "ja": "yes", "no": "no", "nee": "no"}
 _FILE = re.compile(r"sha256:[0-9a-f]{64}/([^/\\]{1,200})")
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_INVISIBLE_CATEGORIES = frozenset({"Cf", "Co", "Cn"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,26 @@ def parse_value(item: Item, raw: str, codelist: CodeList | None) -> str:
     if not trimmed:
         raise _problem("Vul een waarde in.", "Enter a value.")
     return _PARSERS[item.type](item, trimmed, codelist)
+
+
+def check_unmistakable(item: Item, raw: str) -> None:
+    """ValueProblem when what a person types may mean something else than it says. Not asked of what is stored.
+
+    One to three digits, a comma or point and three digits are a thousand in one country and a fraction in another,
+    unless the item says that it has so many decimals. Characters that nobody sees are no part of a text.
+    """
+    if item.type is ItemType.DECIMAL and item.decimals is None and (match := _THOUSAND.fullmatch(raw.strip())):
+        whole, fraction = match[1], match[2]
+        raise _problem(
+            f"Is dit {whole},{fraction} of {whole}{fraction}? Vul {whole}{fraction} in, of {whole},{fraction}0.",
+            f"Is this {whole}.{fraction} or {whole}{fraction}? Enter {whole}{fraction}, or {whole}.{fraction}0.",
+        )
+    hidden = sorted({f"U+{ord(sign):04X}" for sign in raw if unicodedata.category(sign) in _INVISIBLE_CATEGORIES})
+    if item.type in (ItemType.TEXT, ItemType.LONG_TEXT) and hidden:
+        raise _problem(
+            f"De tekst bevat onzichtbare tekens ({', '.join(hidden)}); typ hem opnieuw.",
+            f"The text has invisible characters ({', '.join(hidden)}); type it again.",
+        )
 
 
 def typed(item: Item, canonical: str) -> Value:
