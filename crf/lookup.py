@@ -6,21 +6,27 @@ from functools import cached_property
 
 from crf.models import EntryStatus, FormEntry
 from trialmgr.participants.models import Participant
+from trialmgr.protocol.casebook import sources
+from trialmgr.protocol.model import Form
 
 
 class StoredValues:
     """``StoredValues(participant)(visit, form, item)`` gives the canonical value, or None; one query, when first asked.
 
     ``asked`` keeps what was read, so that a decision can record its inputs. ``visit`` is a key, or key-ordinal.
+    ``read_by``: only what the rules of this form read is loaded, whatever else the casebook holds.
     """
 
-    def __init__(self, participant: Participant) -> None:
+    def __init__(self, participant: Participant, *, read_by: Form | None = None) -> None:
         self.participant = participant
+        self._forms = None if read_by is None else {source.form for source in sources(read_by)}
         self.asked: dict[str, str | None] = {}
 
     @cached_property
     def _documents(self) -> dict[tuple[str, str], dict[str, str]]:
         entries = FormEntry.objects.filter(visit__participant=self.participant, occurrence=1)
+        if self._forms is not None:
+            entries = entries.filter(form_key__in=sorted(self._forms))
         rows = entries.exclude(status=EntryStatus.REMOVED.value).order_by()
         return {(slug, form): data for slug, form, data in rows.values_list("visit__slug", "form_key", "data")}
 

@@ -17,6 +17,8 @@ from crf.versions import planned_as
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import ScopedQuerySet, User
 from trialmgr.people.visibility import Sight
+from trialmgr.protocol.casebook import Entered, Place
+from trialmgr.protocol.evaluation import Evaluation
 from trialmgr.protocol.model import Form, VisitDefinition
 from trialmgr.studies.models import StudyVersion
 from trialmgr.studies.queries import current_definition
@@ -125,6 +127,9 @@ class FormEntry(TrackedModel):
     """One filled-in form: one row with one document of canonical strings.
 
     ``data``: item key -> canonical value, derived items included. ``missing``: item key -> code of the reason.
+    ``unasked``: what people entered on questions that are not asked as the casebook stands, see ``Evaluation``.
+    ``not_done``: the code of the reason why the whole form was not done, or "".
+    People's entering raises the ``revision``; what follows from another form changes the document and leaves it.
     ``reveals_allocation``: the form or its visit does. Revealing *items* are cut from the document on reading.
     """
 
@@ -142,6 +147,8 @@ class FormEntry(TrackedModel):
     )
     data = models.JSONField(default=dict)
     missing = models.JSONField(default=dict)
+    unasked = models.JSONField(default=dict)
+    not_done = models.CharField(_("reason why the whole form was not done"), max_length=40, blank=True)
     revision = models.PositiveIntegerField(default=0)
 
     objects = EntryQuerySet.as_manager()
@@ -166,6 +173,32 @@ class FormEntry(TrackedModel):
     @property
     def participant(self) -> Participant:
         return self.visit.participant
+
+    @property
+    def place(self) -> Place:
+        return Place(self.visit.slug, self.form_key, self.occurrence)
+
+    @property
+    def entered(self) -> Entered:
+        """What people entered, asked now or not: of this all else is worked out."""
+        form = self.form
+        if self.not_done:
+            return Entered(self.place, self.study_version.definition, form, {}, {}, self.not_done)
+        values = {
+            key: value for key, value in self.data.items() if not form.has_item(key) or not form.item(key).is_derived
+        }
+        values |= {key: kept["value"] for key, kept in self.unasked.items() if "value" in kept}
+        missing = self.missing | {key: kept["missing"] for key, kept in self.unasked.items() if "missing" in kept}
+        return Entered(self.place, self.study_version.definition, form, values, missing)
+
+    def take(self, evaluation: Evaluation) -> None:
+        """Keep what an evaluation came to."""
+        self.data, self.missing, self.unasked = (
+            dict(evaluation.values),
+            dict(evaluation.missing),
+            dict(evaluation.unasked),
+        )
+        self.status = (EntryStatus.COMPLETE if evaluation.is_complete else EntryStatus.INCOMPLETE).value
 
     @property
     def name(self) -> str:

@@ -79,13 +79,14 @@ def _outcome(entry: FormEntry, definition: StudyDefinition, stored: StoredValues
     there = (
         form_for(entry.visit.participant, definition, entry.form_key) if definition.has_form(entry.form_key) else None
     )
-    before = _evaluated(entry.study_version.definition, here, _entered(here, entry.data), entry.missing, entry, stored)
-    entered = _entered(here, entry.data)
-    names = {key: _new_name(entry.form_key, key, mapped) for key in (*entered, *_in_order(here, entry.missing))}
+    values_here, missing_here = entry.entered.values, entry.entered.missing
+    entered = {key: values_here[key] for key in _in_order(here, values_here)}
+    before = _evaluated(entry.study_version.definition, here, entered, missing_here, entry, stored)
+    names = {key: _new_name(entry.form_key, key, mapped) for key in (*entered, *_in_order(here, missing_here))}
     values = {names[key]: value for key, value in entered.items() if there and there.holds(names[key])}
-    reasons = {names[key]: code for key, code in entry.missing.items() if there and there.holds(names[key])}
+    reasons = {names[key]: code for key, code in missing_here.items() if there and there.holds(names[key])}
     after = _evaluated(definition, there, values, reasons, entry, stored)
-    arrived = {*after.values, *after.missing, *(problem.item_key for problem in after.problems)}
+    arrived = {*after.values, *after.missing, *after.unasked, *(problem.item_key for problem in after.problems)}
     fired = {_identity(problem) for problem in (*before.problems, *before.warnings)}
     return Outcome(
         entry=entry,
@@ -115,10 +116,6 @@ def _evaluated(
     stored: StoredValues,
 ) -> Evaluation:
     return evaluate_entry(definition, form, values, missing, stored, entry.visit.slug) if form else _NOTHING
-
-
-def _entered(form: Form, data: Mapping[str, str]) -> dict[str, str]:
-    return {key: data[key] for key in _in_order(form, data) if not form.item(key).is_derived}
 
 
 def _in_order(form: Form, keys: Iterable[str]) -> list[str]:

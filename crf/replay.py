@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from audit.models import LedgerEntry
 from crf.models import FormEntry
 
-Document = dict[str, tuple[str | None, str | None]]
+Held = tuple[str | None, str | None, dict[str, str] | None]
+"""Value, reason for missing, and what is kept of a question that is not asked."""
+Document = dict[str, Held]
 
 # Stands among the items of a document for the status of the entry itself, whose lines name no item.
 STATUS = ""
@@ -20,8 +22,9 @@ def entry_faults() -> Iterator[str]:
     entries = FormEntry.objects.select_related("visit__participant").order_by("pk")
     for entry in entries.iterator(chunk_size=500):
         expected = replayed.pop(entry.name, {})
-        actual: Document = {key: (entry.data.get(key), entry.missing.get(key)) for key in {*entry.data, *entry.missing}}
-        actual[STATUS] = (entry.status, None)
+        keys = {*entry.data, *entry.missing, *entry.unasked}
+        held = {key: (entry.data.get(key), entry.missing.get(key), entry.unasked.get(key)) for key in keys}
+        actual: Document = {**held, STATUS: (entry.status, None, None)}
         for key in sorted(expected.keys() | actual.keys()):
             if expected.get(key) != actual.get(key):
                 place = f"item {key}" if key else "status"
@@ -32,12 +35,13 @@ def entry_faults() -> Iterator[str]:
 
 def _replayed() -> dict[str, Document]:
     lines = LedgerEntry.objects.filter(
-        action__in=["entry.saved", "entry.removed", "entry.migrated"], object_type="entry"
+        action__in=["entry.saved", "entry.not_done", "entry.removed", "entry.migrated", "entry.followed"],
+        object_type="entry",
     ).order_by("seq")
     documents: dict[str, Document] = defaultdict(dict)
     for line in lines.iterator(chunk_size=2000):
-        missing = line.detail.get("missing_new")
-        documents[line.object_id][line.item] = (line.new, missing)
-        if line.new is None and missing is None:
+        held: Held = (line.new, line.detail.get("missing_new"), line.detail.get("unasked_new"))
+        documents[line.object_id][line.item] = held
+        if held == (None, None, None):
             del documents[line.object_id][line.item]
     return documents

@@ -83,7 +83,7 @@ class Sheet:
 
     def judged(self, values: Mapping[str, str], missing: Mapping[str, str]) -> Evaluation:
         """What it would say if the boxes were saved as they stand; both as ``read_submission`` gives them."""
-        return self._evaluated(*merged(self.entry or FormEntry(), self.form, self.whole(values), self.whole(missing)))
+        return self._evaluated(*merged(self.entry or FormEntry(), self.whole(values), self.whole(missing)))
 
     def _evaluated(self, values: Mapping[str, str], missing: Mapping[str, str]) -> Evaluation:
         return evaluate_entry(self.definition, self.form, values, missing, self.stored, self.place.visit.slug)

@@ -17,10 +17,11 @@ from django.utils.translation import gettext as _
 from audit.actions import action
 from audit.acts import ActionRefused
 from crf import policies
-from crf.actions.checks import follow_checks
-from crf.actions.trail import item_reveals, note_entry, note_visit
+from crf.actions.checks import Judged, follow_checks
+from crf.actions.consequences import follow
+from crf.actions.trail import Document, note_changes, note_entry, note_visit
 from crf.actions.visits import planned_visit
-from crf.models import EligibilityDecision, EntryStatus, FormEntry, GateDecision, Visit
+from crf.models import EligibilityDecision, FormEntry, GateDecision, Visit
 from crf.outcomes import Mapped, Outcome, outcomes, stored_entries
 from trialmgr.participants.models import Participant
 from trialmgr.participants.states import Status
@@ -160,24 +161,21 @@ def _counted(moves: Iterable[Move]) -> list[str]:
 def _move(outcome: Outcome, form: Form, version: StudyVersion, by: User) -> None:
     entry, evaluation = outcome.entry, outcome.evaluation
     policies.check_unchanged(entry)
-    status, data, missing = entry.status, entry.data, entry.missing
+    before = Document.of(entry)
     versions = {"version_old": entry.study_version.label, "version_new": version.label}
     entry.study_version = version
     entry.versions_seen = [*entry.versions_seen, version.label]
-    entry.data, entry.missing = dict(evaluation.values), dict(evaluation.missing)
-    entry.status = (EntryStatus.COMPLETE if evaluation.is_complete else EntryStatus.INCOMPLETE).value
+    entry.take(evaluation)
     entry.reveals_allocation = entry.reveals_allocation or form.reveals_allocation
     entry.revision += 1
     entry.save()
-    note_entry(entry, old=status, new=entry.status, detail=versions | {"moved": dict(outcome.moved)})
-    changed = [key for key in {**data, **entry.data} if data.get(key) != entry.data.get(key)]
-    changed += [key for key in {**missing, **entry.missing} if missing.get(key) != entry.missing.get(key)]
-    for key in dict.fromkeys(changed):
-        detail = {"missing_old": missing.get(key), "missing_new": entry.missing.get(key)}
-        restricted = item_reveals(entry, form, key)
-        note_entry(entry, item=key, old=data.get(key), new=entry.data.get(key), detail=detail, restricted=restricted)
+    changed = before.changed(entry)
+    note_entry(entry, old=before.status, new=entry.status, detail=versions | {"moved": dict(outcome.moved)})
+    note_changes(entry, form, before, changed)
     _carry_marks(entry, dict(outcome.moved))
-    follow_checks(entry, form, evaluation, tuple(dict.fromkeys(changed)), by)
+    moved = {entry.place: frozenset(changed)}
+    follow_checks([Judged(entry, evaluation)], moved, by)
+    follow(entry.participant, moved, by, cause=entry.name)
 
 
 def _carry_marks(entry: FormEntry, moved: dict[str, str]) -> None:

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import get_language
@@ -12,18 +11,20 @@ from audit.actions import action
 from audit.acts import ActionRefused
 from audit.statements import found
 from crf import policies
-from crf.actions.checks import follow_checks, follow_removal
+from crf.actions.checks import Judged, follow_checks, follow_removal
+from crf.actions.consequences import Consequence, follow
 from crf.actions.files import strange_files
 from crf.actions.participation import end_with
-from crf.actions.trail import item_reveals, note_entry
+from crf.actions.trail import Document, item_reveals, note_changes, note_entry
 from crf.lookup import StoredValues
 from crf.models import EntryQuerySet, EntryStatus, FormEntry, Visit
 from crf.participant_forms import form_for
 from crf.policies import check_revision, check_unchanged
 from crf.versions import version_for
 from trialmgr.people.models import User
-from trialmgr.protocol.evaluation import Evaluation, Problem, evaluate_entry
+from trialmgr.protocol.evaluation import Evaluation, Problem, evaluate_entry, evaluate_not_done
 from trialmgr.protocol.model import Form, RowKey, StudyDefinition
+from trialmgr.protocol.values import ValueProblem, check_unmistakable
 from trialmgr.studies.models import StudyVersion
 
 
@@ -46,9 +47,12 @@ class ReasonWanted(ActionRefused):
 
 @dataclass(frozen=True, slots=True)
 class Saved:
+    """``followed``: entries of other forms that are worked out otherwise now."""
+
     entry: FormEntry
     evaluation: Evaluation
     changed: tuple[str, ...]
+    followed: tuple[Consequence, ...]
 
 
 @action("entry.saved", permission="entries.enter", site=lambda visit, **_k: visit.participant.site)
@@ -71,26 +75,31 @@ def save_entry(
     """
     entry = _entry_to_write(by, visit, form_key, occurrence, revision)
     form = form_for(entry.visit.participant, entry.study_version.definition, form_key)
-    raw, reasons = merged(entry, form, values, missing or {})
-    definition = entry.study_version.definition
-    stored = StoredValues(entry.visit.participant)
-    evaluation = evaluate_entry(definition, form, raw, reasons, stored, entry.visit.slug)
-    problems = (*evaluation.problems, *strange_files(entry, form, evaluation.values))
+    raw, reasons = merged(entry, values, missing or {})
+    stored = StoredValues(entry.visit.participant, read_by=form)
+    evaluation = evaluate_entry(entry.study_version.definition, form, raw, reasons, stored, entry.visit.slug)
+    doubtful = _doubtful(entry, form, values)
+    problems = (*doubtful, *evaluation.problems, *strange_files(entry, form, evaluation.values))
     if problems:
         raise EntryRefused(problems)
+    entry.not_done = ""
     return _store(entry, form, evaluation, by, reason)
 
 
 @action("entry.not_done", permission="entries.enter", site=lambda visit, **_k: visit.participant.site)
 def mark_not_done(*, by: User, visit: Visit, form_key: str, code: str, reason: str = "") -> Saved:
-    """The whole form was not done: every item that applies is missing, for the reason ``code``."""
-    begun = _rows(visit, form_key).filter(occurrence=1).first()
-    definition = (begun.study_version if begun else version_for(visit.participant, visit.took_place_on)).definition
-    _check_form(definition, form_key)
-    form = form_for(visit.participant, definition, form_key)
-    asked = ((key, form.item(key)) for key in form.first_keys)
-    wanted = {key: code for key, item in asked if item.required and item.missing_allowed and not item.is_derived}
-    return save_entry(by=by, visit=visit, form_key=form_key, values={}, missing=wanted, reason=reason)
+    """The whole form was not done, for the reason ``code``: it is complete, whatever it asks."""
+    entry = _entry_to_write(by, visit, form_key, 1, None)
+    definition = entry.study_version.definition
+    form = form_for(entry.visit.participant, definition, form_key)
+    if code not in definition.missing_reasons.codes:
+        raise ActionRefused(_("There is no reason “%(code)s”: choose one from the list.") % {"code": code})
+    if form.eligibility or form.ends_participation:
+        raise ActionRefused(_("This form decides on the participation: it cannot be left undone."))
+    stored = StoredValues(entry.visit.participant, read_by=form)
+    entry.not_done = code
+    evaluation = evaluate_not_done(definition, form, code, stored, entry.visit.slug)
+    return _store(entry, form, evaluation, by, reason)
 
 
 @action("entry.removed", permission="entries.enter", site=lambda entry, **_k: entry.visit.participant.site)
@@ -104,8 +113,10 @@ def remove_row(*, by: User, entry: FormEntry, reason: str) -> FormEntry:
     entry.revision += 1
     entry.save()
     note_entry(entry, old=old, new=entry.status)
-    _lapse(entry, entry.form, (*entry.data, *entry.missing))
+    held = (*entry.data, *entry.missing)
+    _lapse(entry, entry.form, held)
     follow_removal(entry, by)
+    follow(entry.participant, {entry.place: frozenset(held)}, by, cause=entry.name)
     return entry
 
 
@@ -123,8 +134,9 @@ def _check_form(definition: StudyDefinition, form_key: str) -> None:
 
 
 def _entry_to_write(by: User, visit: Visit, form_key: str, occurrence: int | None, revision: int | None) -> FormEntry:
-    """The row to write, its visit locked; every rule that forbids writing has been asked."""
-    visit = Visit.objects.select_for_update(of=("self",)).select_related("participant__site").get(pk=visit.pk)
+    """The row to write, its casebook held; every rule that forbids writing has been asked."""
+    policies.lock_casebook(visit.participant_id)
+    visit = Visit.objects.select_related("participant__site").get(pk=visit.pk)
     numbers = _row_numbers(visit, form_key)
     begun = _rows(visit, form_key).get(occurrence=occurrence) if occurrence in numbers else None
     version = begun.study_version if begun else version_for(visit.participant, visit.took_place_on)
@@ -179,69 +191,54 @@ def _check_stands(entry: FormEntry) -> None:
 
 
 def merged(
-    entry: FormEntry, form: Form, values: Mapping[str, str], missing: Mapping[str, str]
+    entry: FormEntry, values: Mapping[str, str], missing: Mapping[str, str]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """What stands, overlaid by what was entered; a value drives out a reason for missing and the other way round."""
-    raw = {key: value for key, value in entry.data.items() if not _is_derived(form, key)} | dict(values)
+    standing = entry.entered if entry.pk else None
+    raw = {**(standing.values if standing else {}), **values}
     raw = {key: value for key, value in raw.items() if value.strip() or RowKey.read(key) is None}
     filled = {key for key, value in values.items() if value.strip()}
-    reasons = {key: code for key, code in entry.missing.items() if key not in filled} | dict(missing)
-    reasons = {key: code for key, code in reasons.items() if code}
+    reasons = {key: code for key, code in (standing.missing if standing else {}).items() if key not in filled}
+    reasons = {key: code for key, code in {**reasons, **missing}.items() if code}
     given = {key for key, code in missing.items() if code}
     return {key: value for key, value in raw.items() if key not in given or key in filled}, reasons
 
 
+def _doubtful(entry: FormEntry, form: Form, values: Mapping[str, str]) -> Iterator[Problem]:
+    """What was typed now and may mean something else than it says."""
+    for key, raw in values.items():
+        if raw.strip() and form.holds(key) and entry.data.get(key) != raw:
+            try:
+                check_unmistakable(form.item(key), raw)
+            except ValueProblem as problem:
+                yield Problem(key, problem.text)
+
+
 def _store(entry: FormEntry, form: Form, evaluation: Evaluation, by: User, reason: str) -> Saved:
-    old_data, old_missing = entry.data, entry.missing
-    changed = _changed(entry, evaluation)
-    stood = [key for key in changed if key in old_data or key in old_missing]
+    before = Document.of(entry)
+    entry.take(evaluation)
+    changed = before.changed(entry)
+    stood = [key for key in changed if key in before.data or key in before.missing]
     overwritten = tuple(key for key in stood if not _is_derived(form, key))
     if overwritten and not reason.strip():
         raise ReasonWanted(overwritten)
-    old_status = entry.status if entry.pk else None
-    entry.data, entry.missing = dict(evaluation.values), dict(evaluation.missing)
-    entry.status = (EntryStatus.COMPLETE if evaluation.is_complete else EntryStatus.INCOMPLETE).value
     if entry.study_version.label not in entry.versions_seen:
         entry.versions_seen = [*entry.versions_seen, entry.study_version.label]
     entry.revision += 1
     entry.save()
-    note_entry(entry, old=old_status, new=entry.status)
-    for key in changed:
-        _note_item(entry, form, key, old_data, old_missing)
-    if old_status is not None:
+    detail = {"not_done": entry.not_done} if entry.not_done else {}
+    note_entry(entry, old=before.status, new=entry.status, detail=detail)
+    note_changes(entry, form, before, changed)
+    if before.status is not None:
         _lapse(entry, form, changed)
-    follow_checks(entry, form, evaluation, changed, by)
+    moved = {entry.place: frozenset(changed)}
+    follow_checks([Judged(entry, evaluation)], moved, by)
     end_with(entry, form, by)
-    return Saved(entry, evaluation, changed)
+    return Saved(entry, evaluation, changed, tuple(follow(entry.participant, moved, by, cause=entry.name)))
 
 
 def _is_derived(form: Form, key: str) -> bool:
     return form.has_item(key) and form.item(key).is_derived
-
-
-def _changed(entry: FormEntry, evaluation: Evaluation) -> tuple[str, ...]:
-    keys = [*evaluation.values, *evaluation.missing, *entry.data, *entry.missing]
-    return tuple(
-        key
-        for key in dict.fromkeys(keys)
-        if (entry.data.get(key), entry.missing.get(key)) != (evaluation.values.get(key), evaluation.missing.get(key))
-    )
-
-
-def _note_item(
-    entry: FormEntry, form: Form, key: str, old_data: Mapping[str, str], old_missing: Mapping[str, str]
-) -> None:
-    detail: dict[str, Any] = {}
-    if key in old_missing or key in entry.missing:
-        detail = {"missing_old": old_missing.get(key), "missing_new": entry.missing.get(key)}
-    note_entry(
-        entry,
-        item=key,
-        old=old_data.get(key),
-        new=entry.data.get(key),
-        detail=detail,
-        restricted=item_reveals(entry, form, key),
-    )
 
 
 def _lapse(entry: FormEntry, form: Form, changed: tuple[str, ...]) -> None:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import datetime
-
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -9,8 +7,8 @@ from django.utils.translation import gettext as _
 from audit.actions import action
 from audit.acts import ActionRefused
 from crf.actions.trail import item_reveals, note_entry
-from crf.models import QUERY_TRANSITIONS, FormEntry, Query, QueryMessage
-from crf.policies import check_query_transition, check_unchanged
+from crf.models import QUERY_TRANSITIONS, FormEntry, Query, QueryMessage, QueryStatus
+from crf.policies import check_query_transition, check_unchanged, lock_casebook
 from trialmgr.people.models import Site, User
 from trialmgr.protocol.model import Form, Text
 
@@ -26,7 +24,11 @@ def raise_query(*, by: User, entry: FormEntry, item: str, text: str) -> Query:
     check_unchanged(entry)
     if not entry.form.has_item(item):
         raise ActionRefused(_("There is no item “%(item)s” on this form.") % {"item": item})
-    return open_query(entry, entry.form, item, text, by)
+    last = entry.queries.aggregate(last=Max("number"))["last"] or 0
+    query = opened(entry, entry.form, item, last + 1)
+    query.save()
+    said(query, "query.raised", by, text).save()
+    return query
 
 
 @action("query.answered", permission="queries.answer", site=_site)
@@ -36,10 +38,7 @@ def answer_query(*, by: User, query: Query, text: str) -> Query:
 
 @action("query.closed", permission="queries.close", site=_site)
 def close_query(*, by: User, query: Query, text: str) -> Query:
-    _check_text(text)
-    _lock(query)
-    check_query_transition(query, "query.closed")
-    return close(query, by, text, timezone.now())
+    return _move(query, "query.closed", by, text)
 
 
 @action("query.reopened", permission="queries.close", site=_site)
@@ -47,53 +46,51 @@ def reopen_query(*, by: User, query: Query, text: str) -> Query:
     return _move(query, "query.reopened", by, text)
 
 
-def open_query(entry: FormEntry, form: Form, item: str, text: str | Text, by: User, check_key: str = "") -> Query:
-    """Within an act: the next query of the entry, with its first message."""
-    last = entry.queries.aggregate(last=Max("number"))["last"] or 0
-    query = Query(
+def opened(entry: FormEntry, form: Form, item: str, number: int, check_key: str = "") -> Query:
+    """A query that is not stored yet."""
+    return Query(
         entry=entry,
-        number=last + 1,
+        number=number,
         item=item,
         check_key=check_key,
         reveals_allocation=item_reveals(entry, form, item),
         raised_at=timezone.now(),
     )
-    query.save()
-    _say(query, "query.raised", by, text)
+
+
+def moved(query: Query, transition: str) -> Query:
+    """The query in its new state, which is not stored yet."""
+    query.status = QUERY_TRANSITIONS[transition][1].value
+    query.closed_at = timezone.now() if query.state is QueryStatus.CLOSED else None
     return query
 
 
-def close(query: Query, by: User, text: str | Text, at: datetime.datetime) -> Query:
-    query.closed_at = at
-    query.status = QUERY_TRANSITIONS["query.closed"][1].value
-    query.save()
-    _say(query, "query.closed", by, text)
-    return query
+def said(query: Query, transition: str, by: User, text: str | Text, cause: str = "") -> QueryMessage:
+    """A message that is not stored yet, and its line in the ledger.
+
+    ``text``: a person's, or a check's in both languages; then ``by`` is whose act made it speak.
+    """
+    texts = {} if isinstance(text, str) else {"nl": text.nl, "en": text.en}
+    written = text if isinstance(text, str) else f"{text.nl} / {text.en}"
+    note_entry(
+        query.entry,
+        action=transition,
+        item=query.item,
+        new=written,
+        detail={"query": query.number, "check": query.check_key},
+        restricted=query.reveals_allocation,
+        cause=cause,
+    )
+    return QueryMessage(query=query, at=timezone.now(), by=by.actor_name, text=written, check_texts=texts)
 
 
 def _move(query: Query, transition: str, by: User, text: str) -> Query:
     _check_text(text)
     _lock(query)
     check_query_transition(query, transition)
-    query.closed_at = None
-    query.status = QUERY_TRANSITIONS[transition][1].value
-    query.save()
-    _say(query, transition, by, text)
+    moved(query, transition).save()
+    said(query, transition, by, text).save()
     return query
-
-
-def _say(query: Query, action_name: str, by: User, said: str | Text) -> None:
-    """``said``: what a person wrote, or what an edit check says in both languages."""
-    text, texts = (said, {}) if isinstance(said, str) else (f"{said.nl} / {said.en}", {"nl": said.nl, "en": said.en})
-    QueryMessage(query=query, at=timezone.now(), by=by.actor_name, text=text, check_texts=texts).save()
-    note_entry(
-        query.entry,
-        action=action_name,
-        item=query.item,
-        new=text,
-        detail={"query": query.number, "check": query.check_key},
-        restricted=query.reveals_allocation,
-    )
 
 
 def _check_text(text: str) -> None:
@@ -102,5 +99,6 @@ def _check_text(text: str) -> None:
 
 
 def _lock(query: Query) -> None:
-    """The query as it stands now, held until the act ends."""
-    query.refresh_from_db(from_queryset=Query.objects.select_for_update(of=("self",)))
+    """The query as it stands now; its casebook is held until the act ends."""
+    lock_casebook(query.entry.visit.participant_id)
+    query.refresh_from_db(fields=["status", "closed_at"])

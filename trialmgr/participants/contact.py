@@ -41,8 +41,8 @@ def unseal(sealed: bytes | memoryview) -> dict[str, str]:
 
 
 def identity_marks(details: dict[str, str]) -> dict[str, str]:
-    """Kind -> mark, for each kind of detail that is filled: "person" (name with day of birth), "spelling" (the same, with
-    letters of other alphabets and umlauts as they are written elsewhere), "email", "telephone".
+    """Kind -> mark, for each kind of detail that is filled: "person" (name with day of birth), "spelling" (the
+    same, with letters and umlauts as they are written elsewhere), "email", "telephone".
     """
     key = hmac.digest(settings.TRIALMGR_CONTACT_KEY.encode(), b"trialmgr-identity-mark/1", "sha256")
     return {

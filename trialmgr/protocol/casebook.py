@@ -7,7 +7,7 @@ after the entries that it reads. Source: XForms 1.1, appendix D (dependency grap
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
@@ -80,7 +80,7 @@ class Assessed:
 
 
 def assess(casebook: Casebook, stored: Mapping[Place, Evaluation] | None = None) -> Assessed:
-    """Every entry of the casebook, from nothing. ``stored``: what other entries came to; they are read and left alone."""
+    """Every entry of the casebook, from nothing. ``stored``: what others came to, read and left alone."""
     assessed = Assessed(dict(stored or {}))
     order = list(_in_order(casebook))
     _assess_once(casebook, order, assessed)
@@ -137,12 +137,16 @@ def _read_by(casebook: Casebook, place: Place) -> Iterator[Place]:
     """The entries of the casebook that the rules of this one read."""
     entry = casebook[place]
     for source in sorted(sources(entry.form)):
-        other = Place(source.visit, source.form)
-        if source.visit == PREVIOUS:
-            before = previous_visit(entry.definition, place.visit, source.form)
-            other = Place(before or "", source.form)
-        if other in casebook:
+        other = read_place(entry.definition, place, source)
+        if other is not None and other in casebook:
             yield other
+
+
+def read_place(definition: StudyDefinition, place: Place, path: Sequence[str]) -> Place | None:
+    """The entry that a path such as ``previous.madrs.madrs_total``, written for the entry at ``place``, reads."""
+    visit, form = path[:2]
+    slug = previous_visit(definition, place.visit, form) if visit == PREVIOUS else visit
+    return None if slug is None else Place(slug, form)
 
 
 def sources(form: Form) -> frozenset[Source]:

@@ -1,0 +1,133 @@
+"""What follows from an act: entries that read what changed are worked out anew and stored in the same act.
+
+By the system, on behalf of whoever acted, whatever that person may see. What follows raises no revision, so that nobody
+is told of it by a refusal; and the questions put to the database are as many whether something follows or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from audit.storing import store_changed
+from crf.actions.checks import Changed, Judged, follow_checks
+from crf.actions.trail import Document, note_changes, note_entry
+from crf.loaded_casebook import LoadedCasebook, load_casebook
+from crf.models import FormEntry, Signature, Verification
+from trialmgr.participants.models import Participant
+from trialmgr.people.models import User
+from trialmgr.protocol.casebook import Place, assess, followers, sources
+from trialmgr.protocol.evaluation import Evaluation
+from trialmgr.protocol.model import StudyDefinition
+from trialmgr.studies.queries import timeline
+
+ACTION = "entry.followed"
+_DOCUMENT = ("data", "missing", "unasked", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """An entry as it stands after it, what it held before, and the keys of the items that it holds otherwise."""
+
+    entry: FormEntry
+    before: Document
+    changed: tuple[str, ...]
+
+
+def follow(participant: Participant, changed: Changed, by: User, *, cause: str) -> list[Consequence]:
+    """Within an act, after its own entries are stored: all that follows from the items it changed.
+
+    ``cause``: what the audit trail calls that which was changed.
+    """
+    forms = _followers({place.form for place in changed})
+    if not forms:
+        return []
+    loaded = load_casebook(participant, forms | _read_by(forms))
+    judged = _judged(loaded, forms)
+    found = [one for each in judged if (one := _difference(each))]
+    _store(found, cause)
+    _fall(found, cause)
+    moved = {one.entry.place: frozenset(one.changed) for one in found}
+    follow_checks(judged, _together(changed, moved), by, cause=cause)
+    return found
+
+
+def preview(participant: Participant, entry: FormEntry, evaluation: Evaluation) -> list[Consequence]:
+    """What would follow if ``entry`` came to this; nothing is stored."""
+    forms = _followers({entry.form_key})
+    loaded = load_casebook(participant, forms | _read_by(forms)) if forms else LoadedCasebook({})
+    others = {place: one for place, one in loaded.entries.items() if place != entry.place}
+    stored = LoadedCasebook(others).stored() | {entry.place: evaluation}
+    entered = LoadedCasebook(others).entered(forms)
+    assessed = assess(entered, stored).entries
+    judged = [Judged(others[place], assessed[place]) for place in entered]
+    return [one for each in judged if (one := _difference(each))]
+
+
+def _followers(forms: Collection[str]) -> frozenset[str]:
+    return followers(_definitions(), forms)
+
+
+def _definitions() -> list[StudyDefinition]:
+    """Of every version that an entry may stand on."""
+    return [span.version.definition for span in timeline().spans]
+
+
+def _read_by(forms: Collection[str]) -> frozenset[str]:
+    """The forms that the rules of these read, by any version."""
+    read = (
+        source.form
+        for definition in _definitions()
+        for form in forms
+        if definition.has_form(form)
+        for source in sources(definition.form(form))
+    )
+    return frozenset(read)
+
+
+def _judged(loaded: LoadedCasebook, forms: Collection[str]) -> list[Judged]:
+    entered = loaded.entered(forms)
+    assessed = assess(entered, loaded.stored()).entries
+    return [Judged(loaded.entries[place], assessed[place]) for place in entered]
+
+
+def _difference(judged: Judged) -> Consequence | None:
+    """The entry takes what it comes to; None where it held just that."""
+    entry, before = judged.entry, Document.of(judged.entry)
+    entry.take(judged.evaluation)
+    changed = before.changed(entry)
+    return Consequence(entry, before, changed) if changed or entry.status != before.status else None
+
+
+def _store(found: Sequence[Consequence], cause: str) -> None:
+    store_changed(FormEntry, [one.entry for one in found], _DOCUMENT, by_system=True)
+    for one in found:
+        note_entry(one.entry, action=ACTION, old=one.before.status, new=one.entry.status, cause=cause)
+        note_changes(one.entry, one.entry.form, one.before, one.changed, action=ACTION, cause=cause)
+
+
+def _fall(found: Sequence[Consequence], cause: str) -> None:
+    """What was verified or signed and is otherwise now, is so no longer; it does not return by itself."""
+    entries = {one.entry.pk: one for one in found}
+    verified = Verification.objects.filter(entry__in=[*entries, -1], stands=True)
+    signed = Signature.objects.filter(entry__in=[*entries, -1], lapsed_at=None)
+    fell = [row for row in verified if row.item in entries[row.entry_id].changed]
+    lapsed = [row for row in signed if row.digest != entries[row.entry_id].entry.digest]
+    for verification in fell:
+        verification.stands = False
+        entry = entries[verification.entry_id].entry
+        revealing = verification.reveals_allocation
+        note_entry(entry, action="verification.fell", item=verification.item, restricted=revealing, cause=cause)
+    for signature in lapsed:
+        signature.lapsed_at = timezone.now()
+        entry = entries[signature.entry_id].entry
+        note_entry(entry, action="signature.lapsed", detail={"signer": signature.signer_name}, cause=cause)
+    store_changed(Verification, fell, ("stands",), by_system=True)
+    store_changed(Signature, lapsed, ("lapsed_at",), by_system=True)
+
+
+def _together(*changes: Mapping[Place, frozenset[str]]) -> dict[Place, frozenset[str]]:
+    places = {place for each in changes for place in each}
+    return {place: frozenset().union(*(each.get(place, frozenset()) for each in changes)) for place in places}
