@@ -246,7 +246,14 @@ def _on(day: datetime.date) -> time_machine.travel:
     return time_machine.travel(datetime.datetime.combine(day, datetime.time(12), tzinfo=datetime.UTC), tick=False)
 
 
-def corrected(cast: Cast, entry: FormEntry, values: dict[str, str], reason: str = "correction") -> FormEntry:
+def corrected(
+    cast: Cast,
+    entry: FormEntry,
+    values: dict[str, str],
+    reason: str = "correction",
+    missing: dict[str, str] | None = None,
+) -> FormEntry:
     """The entry saved once more, by somebody who may enter it."""
     by = enterer(cast, "UMCG", entry.form)
-    return save_entry(by=by, visit=entry.visit, form_key=entry.form_key, values=values, reason=reason).entry
+    saved = save_entry(by=by, visit=entry.visit, form_key=entry.form_key, values=values, missing=missing, reason=reason)
+    return saved.entry

@@ -42,6 +42,14 @@ class TestSignatures:
         assert list(Signature.objects.filter(lapsed_at=None)) == [second]
         assert Signature.objects.count() == 2
 
+    def test_it_lapses_when_only_the_reason_for_a_missing_value_changes(self, cast: Cast) -> None:
+        entry = vital_signs(cast)
+        first, second, *_others = sorted(entry.study_version.definition.missing_reasons.codes)
+        entry = walk.corrected(cast, entry, {}, missing={"pulse": first})
+        signature = sign_entry(by=the(cast, Role.INVESTIGATOR), entry=entry, meaning="reviewed")
+        walk.corrected(cast, entry, {}, missing={"pulse": second})
+        assert again(signature).lapsed_at is not None
+
     def test_a_removed_row_carries_no_standing_signature(self, cast: Cast) -> None:
         row = medicine(cast)
         signature = sign_entry(by=the(cast, Role.INVESTIGATOR), entry=row, meaning="reviewed")
