@@ -13,7 +13,7 @@ from functools import cached_property
 from django.apps import apps
 from django.db import connection, models
 
-from tests.large_trial.rules import COPIES, COUNTERS, RULES
+from tests.large_trial.rules import COPIES, RULES
 from trialmgr.participants.models import Participant
 
 Model = type[models.Model]
@@ -111,7 +111,9 @@ def statement(table: Table, tables: Mapping[Model, Table]) -> str:
     fields = table.model._meta.concrete_fields
     names = ", ".join(f'"{column_of(field)}"' for field in fields)
     values = ", ".join(_value(table, field, tables) for field in fields)
-    return f'INSERT INTO "{table.name}" ({names}) SELECT {values} FROM {table.source} ORDER BY {_ORDER}, t."{table.key}"'
+    return (
+        f'INSERT INTO "{table.name}" ({names}) SELECT {values} FROM {table.source} ORDER BY {_ORDER}, t."{table.key}"'
+    )
 
 
 _ORDER = 'c."generation"'
