@@ -19,6 +19,8 @@ from tests.audit.staging import deed, ledger_length, newest_entries, sql, withou
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.people.permissions import Role
 
+pytestmark = pytest.mark.on_both  # the chain is taken by a lock here, by the one writer there
+
 FULL = {"systolic": "120", "diastolic": "80", "pulse": "66", "weight_kg": "70.0"}
 
 

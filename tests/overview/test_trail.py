@@ -22,6 +22,8 @@ from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
 from trialmgr.studies.queries import current_definition
 
+pytestmark = pytest.mark.on_both  # searches by time and text are the database's
+
 SITE = walk.SITE
 SignIn = Callable[[User], Client]
 

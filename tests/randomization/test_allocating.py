@@ -31,6 +31,8 @@ from trialmgr.participants.models import Participant
 from trialmgr.people.permissions import Role
 from trialmgr.studies.queries import current_definition
 
+pytestmark = pytest.mark.on_both  # a place is taken under another lock
+
 OnCommit = Callable[..., object]
 DESIGN = minimisation({"a": 2, "b": 1}, factors={"sex": ["f", "m"], "site": ["x", "y", "z"]}, measure="range", p="4/5")
 LEVELS = st.fixed_dictionaries({"sex": st.sampled_from("fm"), "site": st.sampled_from("xyz")})

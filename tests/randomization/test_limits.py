@@ -22,6 +22,8 @@ from trialmgr.participants.models import Participant
 from trialmgr.people.models import Site, User
 from trialmgr.people.permissions import Role
 
+pytestmark = pytest.mark.on_both  # a limit is held under another lock
+
 
 @pytest.fixture
 def manager(cast: Cast) -> User:
