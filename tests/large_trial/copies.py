@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 
 from randomization.models import ListRow, Stratum
-from randomization.queries import opened_rows
+from randomization.queries.lists import opened_rows
 from trialmgr.participants.contact import identity_marks, seal
 from trialmgr.participants.models import Participant
 from trialmgr.studies.queries import current_definition

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from randomization.actions import activate_extension, extend_list
 from randomization.models import Allocation, ListPurpose, ListStatus, RandomizationList
-from randomization.policies import is_minimised
+from randomization.policies.lists import is_minimised
 from tests.large_trial.copies import Copy, places_wanted, planned, sources
 from tests.large_trial.counters import move_counters
 from tests.large_trial.digests import Digests
