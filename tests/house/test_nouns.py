@@ -8,12 +8,19 @@ from tests.house.tree import ROOT
 
 # Room -> its nouns, one line a room.
 NOUNS = {
+    "trialmgr/people": "accounts sites",
+    "trialmgr/participants": "consents contact",
+    "crf": "amendments casebooks checks decisions entries evaluation files freezes participation queries signatures "
+    "trail verifications visits",
     "randomization": "allocations balance code_breaks comparison confirmations corrections descriptions envelopes "
     "extensions flags limits lists supply",
+    "exports": "locks releases",
+    "trialmgr/overview": "allocations amendments casebooks duties exchange language lists participants preview "
+    "recruitment refusals tasks trail versions",
 }
-LEVELS = ("actions", "policies", "queries", "views", "papers", "management")
-SHARED = {"frames", "commands"}
-"""``frames``: what the files of a level share. ``commands``: where Django looks for them."""
+LEVELS = ("actions", "policies", "queries", "views", "api", "duties", "papers", "management")
+SHARED = {"frames", "parts", "commands"}
+"""``frames``, ``parts``: what the files of a level share. ``commands``: where Django looks for them."""
 
 
 def levels(house: Path, room: str) -> list[Path]:
