@@ -208,6 +208,16 @@ def test_allocations_are_seen_by_the_unblinded_at_their_own_site(cast: Cast) -> 
     assert [who for who, sees in seen.items() if sees] == [Role.COORDINATOR, Role.UNBLINDED_STATISTICIAN]
 
 
+def test_a_role_that_an_amendment_blinds_sees_no_allocation_any_more(cast: Cast, reset_trd: StudyDefinition) -> None:
+    walk.randomised(cast)
+    monitor = cast.at("", Role.MONITOR)
+    assert Allocation.objects.for_user(monitor).exists()
+    document = reset_trd.model_dump(mode="json") | {"version": "9.9.9"}
+    document["roles"] = [role | {"blinded": role["blinded"] or role["key"] == "monitor"} for role in document["roles"]]
+    put_in_force(StudyDefinition.from_json(document))
+    assert not Allocation.objects.for_user(monitor).exists()
+
+
 def test_a_falsified_arm_is_found_by_recomputing_the_list(cast: Cast, reset_trd: StudyDefinition) -> None:
     allocation = Allocation.objects.get(participant=walk.randomised(cast))
     other = next(arm.key for arm in reset_trd.arms if arm.key != allocation.arm)
