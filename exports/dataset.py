@@ -7,15 +7,12 @@ Source: ICH E6(R3) 4.2.6(c) (extraction reproducible), FDA 2024 Q3 (copies with 
 from __future__ import annotations
 
 import platform
-import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-from django.conf import settings
 
 from exports.queries import Cut, answered_files, as_text, published_definitions
 from exports.readme import MOST_AUDIT_ROWS, WORKBOOK, readme_text
@@ -24,6 +21,7 @@ from exports.tables.manifest import FORMAT, MANIFEST, SUMS, FileRecord, describe
 from exports.tables.plans import AUDIT_TRAIL, Table, tables
 from exports.tables.writers.csv_writer import write_csv
 from exports.tables.writers.xlsx_writer import MOST_ROWS, Sheet, sheet_titles, write_workbook
+from trialmgr import __version__
 from trialmgr.studies.models import StudyLock
 from trialmgr.studies.queries import approved_versions, spans_of
 
@@ -132,9 +130,8 @@ _OF_LOCK = ("locked_at", "locked_by", "reason", "ledger_seq", "ledger_hash")
 @cache
 def software() -> dict[str, str]:
     """Versions of what shaped the bytes."""
-    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text("utf-8"))["project"]
     return {
-        "trialmgr": str(project["version"]),
+        "trialmgr": __version__,
         "python": platform.python_version(),
         "django": version("django"),
         "openpyxl": version("openpyxl"),

@@ -17,9 +17,9 @@ from django.utils.translation import gettext as _
 from crf.models import EligibilityDecision, EntryStatus, FormEntry, Query, QueryStatus, Signature, Visit
 from crf.queries import with_definitions
 from exports.queries import published_definitions
-from randomization.corrections import strata_that_differ
 from randomization.methods.definition import factor_label
 from randomization.models import Allocation, RandomisedInError
+from randomization.queries.corrections import strata_that_differ
 from trialmgr.participants.models import Participant
 from trialmgr.participants.states import STATUS_LABELS, Status
 from trialmgr.people.models import User

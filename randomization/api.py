@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from randomization.actions import allocate
 from randomization.models import Allocation, RandomisedInError
-from randomization.policies import levels_corrected
+from randomization.policies.corrections import levels_corrected
 from trialmgr.participants.api import ParticipantSerializer, ParticipantView
 from trialmgr.people.api import WRITING, check_signed_in_again, operation, person
 

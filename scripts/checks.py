@@ -1,7 +1,8 @@
 """Runs the checks of the house one after the other: checks.py all | full | fast | NAME...
 
-Each step says what it does and how long it took. A failing step does not stop the others; the exit code and the
-summary tell. The last line adds up every test that ran, and counts each other failing step as one failure.
+Each step says what it does, how long it took and how much of a processor; small ones that use one run two at a time.
+A failing step does not stop the others; the exit code and the summary tell. The last line adds up every test that ran,
+and counts each other failing step as one failure.
 """
 
 import base64
@@ -16,12 +17,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-COVERAGE_DATA = ROOT / "var/checks/coverage"
+CHECKS = ROOT / "var/checks"
+COVERAGE_DATA, LOOKS = CHECKS / "coverage", CHECKS / "looks"
 PYTHON = sys.executable
 PYTEST = [PYTHON, "-m", "pytest"]
 MEASURED = [PYTHON, "-m", "coverage", "run", "-m", "pytest"]
@@ -31,26 +35,34 @@ CORE_THRESHOLD = 100
 REST_THRESHOLD = 95
 STEP_LIMIT = 45 * 60  # seconds; a step that hangs is ended, so that the summary is still printed
 NO_TESTS_COLLECTED = 5
+PROCESSORS = 2
 
 Environment = dict[str, str]
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to check: `database` is `sqlite` or `postgresql`, `runs_tests` says whether pytest counts for it."""
+    """One thing to check: `database` is `sqlite` or `postgresql`, `runs_tests` says whether pytest counts for it.
+
+    `beside`: it keeps one processor busy and is timed by nobody, so its neighbours may run at the same moment.
+    """
 
     name: str
     says: str
     command: list[str]
     database: str = "sqlite"
     runs_tests: bool = False
+    beside: bool = False
     extra: Environment = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Outcome:
+    """``seconds`` on the clock; ``processor``: seconds of the step's own processes, the database server's apart."""
+
     step: Step
     seconds: float
+    processor: float
     exit_code: int
     passed: int
     failed: int
@@ -66,40 +78,53 @@ def steps() -> list[Step]:
 
 
 def _still_checks() -> list[Step]:
+    """The longest first, so that the rest runs beside it."""
     manage = [PYTHON, "manage.py"]
     return [
-        Step("house", "lock files, words and sizes", [*PYTEST, "tests/house", "-q"], runs_tests=True),
-        Step("lint", "ruff check", [PYTHON, "-m", "ruff", "check", "."]),
-        Step("format", "ruff format --check", [PYTHON, "-m", "ruff", "format", "--check", "."]),
-        Step("types", "mypy --strict", [PYTHON, "-m", "mypy"]),
-        Step("walls", "import-linter: rooms import downwards only", [_beside_python("lint-imports"), "--no-logo"]),
-        Step("translations", "catalogues complete and compiled", [PYTHON, "scripts/translations.py", "check"]),
+        Step("types", "mypy --strict", [PYTHON, "-m", "mypy"], beside=True),
+        Step("house", "lock files, words and sizes", [*PYTEST, "tests/house", "-q"], runs_tests=True, beside=True),
+        Step("lint", "ruff check", [PYTHON, "-m", "ruff", "check", "."], beside=True),
+        Step("format", "ruff format --check", [PYTHON, "-m", "ruff", "format", "--check", "."], beside=True),
         Step(
-            "migrations",
-            "makemigrations --check",
-            [*manage, "makemigrations", "--check", "--dry-run"],
+            "walls",
+            "import-linter: rooms import downwards only",
+            [_beside_python("lint-imports"), "--no-logo"],
+            beside=True,
         ),
+        Step(
+            "translations",
+            "catalogues complete and compiled",
+            [PYTHON, "scripts/translations.py", "check"],
+            beside=True,
+        ),
+        Step("migrations", "makemigrations --check", [*manage, "makemigrations", "--check", "--dry-run"], beside=True),
         Step(
             "deploy",
             "check --deploy with the production settings",
             [*manage, "check", "--deploy", "--fail-level", "WARNING"],
             database="postgresql",
+            beside=True,
             extra=_production(),
         ),
     ]
 
 
 def _test_runs() -> list[Step]:
+    """What runs on which database, tests say by their marks: see ``tests/conftest.py``."""
     most = ["-n", "2", "-m", "not journey and not benchmark and not slow", "--ignore", "tests/house"]
+    beside = "--beside-postgresql"
     # What other processes do is not measured, so these are not slowed down by measuring either.
     # Tests of one group share what took minutes to make, and groups come first.
     slow = [*PYTEST, "-n", "2", "--dist", "loadgroup", "-m", "slow and not journey and not benchmark"]
+    together = "tests/journeys/test_with_every_page.py"
+    journeys = [*PYTEST, "-n", "2", "--dist", "loadfile", "-m", "journey", "--ignore", together, f"--looks={LOOKS}"]
     return [
-        Step("sqlite", "tests on SQLite, measured", [*MEASURED, *most], runs_tests=True),
-        Step("postgresql", "tests on PostgreSQL", [*PYTEST, *most], "postgresql", runs_tests=True),
-        Step("slow-sqlite", "whole trial, load and blinding on SQLite", slow, runs_tests=True),
-        Step("slow-postgresql", "the same on PostgreSQL", slow, "postgresql", runs_tests=True),
-        Step("journeys", "whole ways through the pages in Chromium", [*PYTEST, "-m", "journey"], runs_tests=True),
+        Step("postgresql", "tests on PostgreSQL, measured", [*MEASURED, *most], "postgresql", runs_tests=True),
+        Step("sqlite", "what differs on SQLite, and pure tests, measured", [*MEASURED, *most, beside], runs_tests=True),
+        Step("slow-postgresql", "whole trial and load on PostgreSQL", slow, "postgresql", runs_tests=True),
+        Step("slow-sqlite", "load, demo and blinding on SQLite", [*slow, beside], runs_tests=True),
+        Step("journeys", "whole ways through the pages in Chromium", journeys, runs_tests=True),
+        Step("every-page", "what the journeys saw together", [*PYTEST, together, f"--looks={LOOKS}"], runs_tests=True),
     ]
 
 
@@ -121,6 +146,11 @@ def _benchmarks() -> list[Step]:
     ]
 
 
+def _planted_faults() -> Step:
+    command = [PYTHON, "-m", "tests.planted_faults", "--jobs", str(PROCESSORS)]
+    return Step("planted-faults", "each is caught by the tests of its room", command)
+
+
 def _beside_python(program: str) -> str:
     return str(Path(PYTHON).parent / program)
 
@@ -135,8 +165,11 @@ def _production() -> Environment:
 
 
 def _common(*, full: bool) -> Environment:
-    """The caller's environment without his own settings of the application, and throw-away secrets instead."""
-    settings = ("TRIALMGR_", "DJANGO_", "DATABASE_URL", "ALLOWED_HOSTS")
+    """The caller's environment without his own settings of the application, and throw-away secrets instead.
+
+    Some hundred processes read the same modules, so what the first compiles is kept for the others.
+    """
+    settings = ("TRIALMGR_", "DJANGO_", "DATABASE_URL", "ALLOWED_HOSTS", "PYTHONDONTWRITEBYTECODE")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(settings)}
     return {
         "CHROMIUM": "/usr/bin/chromium",
@@ -164,21 +197,29 @@ def postgresql(folder: Path) -> Iterator[str]:
 
 
 def run(step: Step, environment: Environment) -> Outcome:
-    print(f"\n==> {step.name}: {step.says}", flush=True)
     begun = time.monotonic()
-    exit_code, lines = _stream(step.command, environment | step.extra)
+    _say(step, f"\n==> {step.name}: {step.says}")
+    exit_code, processor, lines = _stream(step, environment | step.extra)
     passed, failed = _count(lines) if step.runs_tests else (0, 0)
     seconds = time.monotonic() - begun
     if exit_code == NO_TESTS_COLLECTED and step.runs_tests:
-        print(f"==> {step.name}: no test was found; that counts as a failure")
-    print(f"==> {step.name}: {'ok' if exit_code == 0 else 'FAILED'} after {seconds:.0f} s", flush=True)
-    return Outcome(step, seconds, exit_code, passed, failed)
+        lines.append(f"==> {step.name}: no test was found; that counts as a failure\n")
+    if step.beside:  # the words of two steps at once would run through one another
+        print(f"\n==> {step.name}: {step.says}\n{''.join(lines)}", end="")
+    word = "ok" if exit_code == 0 else "FAILED"
+    print(f"==> {step.name}: {word} after {seconds:.0f} s, {processor:.0f} s of a processor", flush=True)
+    return Outcome(step, seconds, processor, exit_code, passed, failed)
 
 
-def _stream(command: list[str], environment: Environment) -> tuple[int, list[str]]:
-    """Runs the command with its output passed on line by line; returns its exit code and that output."""
+def _say(step: Step, line: str) -> None:
+    if not step.beside:
+        print(line, end="" if line.endswith("\n") else "\n", flush=True)
+
+
+def _stream(step: Step, environment: Environment) -> tuple[int, float, list[str]]:
+    """Runs the command; returns its exit code, the processor seconds of it and its children, and its output."""
     process = subprocess.Popen(
-        command,
+        step.command,
         cwd=ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -191,17 +232,19 @@ def _stream(command: list[str], environment: Environment) -> tuple[int, list[str
     limit = threading.Timer(STEP_LIMIT, _end_group, [process])
     limit.start()
     try:
-        lines = list(_passed_on(process))
-        return process.wait(), lines
+        lines = list(_passed_on(step, process))
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        return process.returncode, used.ru_utime + used.ru_stime, lines
     finally:
         limit.cancel()
         _end_group(process)
 
 
-def _passed_on(process: subprocess.Popen[str]) -> Iterator[str]:
+def _passed_on(step: Step, process: subprocess.Popen[str]) -> Iterator[str]:
     assert process.stdout is not None  # noqa: S101  it was asked for as a pipe
     for line in process.stdout:
-        print(line, end="", flush=True)
+        _say(step, line)
         yield line
 
 
@@ -222,33 +265,53 @@ def _environment(step: Step, addresses: dict[str, str], common: Environment) -> 
 
 
 def run_all(chosen: list[Step], addresses: dict[str, str], common: Environment) -> list[Outcome]:
-    return [run(step, _environment(step, addresses, common)) for step in chosen]
+    outcomes: list[Outcome] = []
+    for beside, neighbours in groupby(chosen, key=lambda step: step.beside):
+        with ThreadPoolExecutor(PROCESSORS if beside else 1) as lanes:
+            outcomes += lanes.map(lambda step: run(step, _environment(step, addresses, common)), neighbours)
+    return outcomes
 
 
-def summarise(outcomes: list[Outcome]) -> int:
-    print("\n==> summary")
+def summarise(outcomes: list[Outcome], seconds: float, server: float) -> int:
+    """``seconds`` on the clock all in all; ``server``: processor seconds of the database server."""
+    print(f"\n==> summary{'clock':>37}{'processor':>12}")
     for outcome in outcomes:
         word = "FAILED" if outcome.exit_code else "ok"
         tests = f"{outcome.passed} passed, {outcome.failed} failed" if outcome.step.runs_tests else ""
-        print(f"    {word:7}{outcome.step.name:23}{outcome.seconds:5.0f} s  {tests}".rstrip())
+        used = f"{outcome.seconds:5.0f} s{outcome.processor:10.0f} s"
+        print(f"    {word:7}{outcome.step.name:32}{used}  {tests}".rstrip())
+    if server:
+        print(f"    {'':7}{'database server':32}{'':7}{server:10.0f} s")
+    processor = server + sum(outcome.processor for outcome in outcomes)
+    print(f"    {'':7}{'all':32}{seconds:5.0f} s{processor:10.0f} s")
     failures = sum(outcome.failures for outcome in outcomes)
     print(f"{sum(outcome.passed for outcome in outcomes)} passed, {failures} failed", flush=True)
     return int(failures > 0)
 
 
+def server_seconds(folder: Path) -> float:
+    """Processor seconds of a PostgreSQL server and of the sessions it has ended, by ``proc(5)``: fields 14 to 17."""
+    process = int((folder / "postgresql/data/postmaster.pid").read_text("utf-8").split()[0])
+    figures = Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()
+    return sum(int(ticks) for ticks in figures[11:15]) / os.sysconf("SC_CLK_TCK")
+
+
 def check(chosen: list[Step], common: Environment) -> int:
     """Runs the steps on their databases, in a temporary folder that is removed afterwards."""
-    shutil.rmtree(COVERAGE_DATA, ignore_errors=True)
-    COVERAGE_DATA.mkdir(parents=True)
+    for left in (COVERAGE_DATA, LOOKS):
+        shutil.rmtree(left, ignore_errors=True)
+        left.mkdir(parents=True)
+    begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="trialmgr-checks-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # the database server runs as another user and must reach its own folder in it
         addresses = {"sqlite": f"sqlite:///{folder}/checks.sqlite3"}
         if not any(step.database == "postgresql" for step in chosen):
-            return summarise(run_all(chosen, addresses, common))
+            return summarise(run_all(chosen, addresses, common), time.monotonic() - begun, 0)
         print("==> starting a throw-away PostgreSQL", flush=True)
         with postgresql(folder) as address:
-            return summarise(run_all(chosen, addresses | {"postgresql": address}, common))
+            outcomes = run_all(chosen, addresses | {"postgresql": address}, common)
+            return summarise(outcomes, time.monotonic() - begun, server_seconds(folder))
 
 
 def _chosen(names: list[str]) -> list[Step]:
@@ -256,7 +319,7 @@ def _chosen(names: list[str]) -> list[Step]:
     fast = [*PYTEST, "-n", "2", "-m", "not journey and not benchmark and not slow"]
     sets: dict[str, Callable[[], list[Step]]] = {
         "all": lambda: list(by_name.values()),
-        "full": lambda: list(by_name.values()),
+        "full": lambda: [*by_name.values(), _planted_faults()],
         "fast": lambda: [Step("fast", "tests on SQLite, without browser and benchmarks", fast, runs_tests=True)],
     }
     unknown = [name for name in names if name not in by_name and name not in sets]

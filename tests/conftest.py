@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,29 +12,67 @@ from django.db import connection
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
+from tests import order
+from tests.order import pytest_configure, pytest_configure_node, pytest_terminal_summary
 from tests.sizes import FULL
 from trialmgr.overview.rehearsal.cast import Cast, set_up, standing_cast
 from trialmgr.people.models import Site, User
 from trialmgr.protocol.loader import load_study
 from trialmgr.protocol.model import StudyDefinition
 
+__all__ = ["pytest_configure", "pytest_configure_node", "pytest_terminal_summary"]
+
 PASSWORD = "a long password for tests"
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The suite runs once on each database; what is said of one of them belongs to that run and to no other.
+def pytest_addoption(parser: pytest.Parser) -> None:
+    order.pytest_addoption(parser)
+    parser.addoption(
+        "--beside-postgresql",
+        action="store_true",
+        help="another run on PostgreSQL answers for what goes the same on both, so not here",
+    )
+    parser.addoption("--looks", type=Path, metavar="DIR", help="where journeys walked side by side leave what they saw")
 
-    What touches no database at all runs once, with SQLite.
-    """
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A file none of whose tests ``-m`` asks for is not read at all: several load a library that takes seconds."""
+    if collection_path.suffix != ".py":
+        return None
+    text = collection_path.read_text("utf-8")
+    whole = re.findall(r"^pytestmark = ((?:\[$.*?^\])|.*?$)", text, re.MULTILINE | re.DOTALL)
+    for refused, kind in re.findall(r"\b(not )?(slow|journey|benchmark)\b", config.option.markexpr):
+        mark = f"pytest.mark.{kind}"
+        if (mark in "".join(whole)) if refused else (mark not in text):
+            return True
+    return None
+
+
+@pytest.hookimpl(trylast=True)  # after pytest-django, which puts tests in an order of its own
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     here: list[pytest.Item] = []
     elsewhere: list[pytest.Item] = []
     for item in items:
-        vendors = {mark.args[0] for mark in item.iter_markers("only_on")} or {"sqlite", connection.vendor}
-        belongs = connection.vendor in vendors and (connection.vendor == "sqlite" or _needs_a_database(item))
-        now = FULL or item.get_closest_marker("full") is None
-        (here if belongs and now else elsewhere).append(item)
+        (here if _belongs_here(item, beside=config.option.beside_postgresql) else elsewhere).append(item)
     config.hook.pytest_deselected(items=elsewhere)
-    items[:] = here
+    seed = config.option.order_seed
+    items[:] = here if seed == order.AS_WRITTEN else order.shuffled(here, seed)
+
+
+def _belongs_here(item: pytest.Item, *, beside: bool) -> bool:
+    """Whether a test runs on this kind of database in this run, by its marks.
+
+    What touches a database runs on PostgreSQL. What may go otherwise on SQLite (triggers, locks, races, times, JSON,
+    migrations, back-ups) is marked ``on_both``, or ``only_on`` one of them. What touches none runs once, with SQLite.
+    Without a run on PostgreSQL beside it, a run on SQLite takes everything but what belongs to PostgreSQL alone.
+    """
+    if item.get_closest_marker("full") and not FULL:
+        return False
+    if vendors := {mark.args[0] for mark in item.iter_markers("only_on")}:
+        return connection.vendor in vendors
+    if connection.vendor == "postgresql":
+        return _needs_a_database(item)
+    return not (beside and _needs_a_database(item)) or item.get_closest_marker("on_both") is not None
 
 
 def _needs_a_database(item: pytest.Item) -> bool:

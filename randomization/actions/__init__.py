@@ -1,15 +1,13 @@
 """The one door for writes of this room: making lists, allocating, and what can happen to an allocation afterwards."""
 
-from randomization.actions.afterwards import correct_stratum, countersign_in_error, flag_in_error
-from randomization.actions.allocation import allocate
-from randomization.actions.bringing import import_list
+from randomization.actions.allocations import allocate
 from randomization.actions.code_breaks import break_code, notice_code_break
-from randomization.actions.envelopes import enter_envelope
-from randomization.actions.extending import activate_extension, extend_list
+from randomization.actions.corrections import correct_stratum
+from randomization.actions.envelopes import enter_envelope, export_envelopes
+from randomization.actions.extensions import activate_extension, extend_list
+from randomization.actions.flags import countersign_in_error, flag_in_error
 from randomization.actions.limits import lift_hold, place_hold, set_cap
-from randomization.actions.making import activate_list, make_list
-from randomization.actions.packing import export_envelopes
-from randomization.actions.revealing import reveal_list
+from randomization.actions.lists import activate_list, import_list, make_list, reveal_list
 
 __all__ = [
     "activate_extension",

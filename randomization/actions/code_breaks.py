@@ -13,9 +13,10 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actions import action
 from audit.acts import record
-from randomization import policies
-from randomization.actions.allocation import place_of
+from randomization.actions.allocations import place_of
 from randomization.models import Allocation, CodeBreak, RandomizationList
+from randomization.policies.code_breaks import check_breakable, check_not_noticed
+from randomization.policies.frames import check_reason
 from trialmgr.participants.models import Participant
 from trialmgr.people.actions import note_unblinding
 from trialmgr.people.emails import send_email
@@ -33,8 +34,8 @@ SAME_EMERGENCY = datetime.timedelta(minutes=10)
 )
 def break_code(*, by: User, participant: Participant, reason: str) -> Allocation:
     """The allocation, told to one person for one reason. The sponsor's unblinded roles get notice, without the arm."""
-    policies.check_reason(reason)
-    allocation = policies.check_breakable(participant)
+    check_reason(reason)
+    allocation = check_breakable(participant)
     place = place_of(participant)
     if _was_just_broken(participant, by):
         record(object_type="code break", object_id=participant.number, new="asked again", restricted=True, **place)
@@ -58,7 +59,7 @@ def _was_just_broken(participant: Participant, by: User) -> bool:
 def notice_code_break(*, by: User, broken: CodeBreak) -> CodeBreak:
     """The sponsor knows of it."""
     broken = CodeBreak.objects.select_for_update(of=("self",)).select_related("participant__site").get(pk=broken.pk)
-    policies.check_not_noticed(broken)
+    check_not_noticed(broken)
     broken.noticed_at, broken.noticed_by = timezone.now(), by
     broken.save()
     place = place_of(broken.participant)
@@ -75,6 +76,7 @@ def _next_number() -> int:
 
 
 _BROKEN = _("A code was broken")
+
 _BROKEN_TEXT = _(
     "The code of a participant was broken in an emergency. Sign in and open the log of code breaks to read who did "
     "so, when and why, and to note that the sponsor knows."

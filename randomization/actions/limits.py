@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 
 from audit.actions import action
 from audit.acts import ActionRefused, record
-from randomization import policies
 from randomization.models import AllocationCap, AllocationHold
+from randomization.policies.frames import check_reason
 from trialmgr.people.models import Site, User
 
 WHOLE_TRIAL = "trial"
@@ -20,7 +20,7 @@ def set_cap(*, by: User, site: Site | None, participants: int, reason: str) -> A
 
     Locked as an allocation locks it, so that a cap is never lowered under one that is on its way.
     """
-    policies.check_reason(reason)
+    check_reason(reason)
     standing = AllocationCap.objects.select_for_update().filter(site=site).order_by("pk").first()
     old = str(standing.participants) if standing else None
     cap = standing or AllocationCap(site=site)
@@ -34,7 +34,7 @@ def set_cap(*, by: User, site: Site | None, participants: int, reason: str) -> A
 @action("hold.placed", permission="lists.limit")
 def place_hold(*, by: User, site: Site | None, reason: str) -> AllocationHold:
     """From now on nobody is randomised at a site, or (None) in the whole trial. What was allocated stays."""
-    policies.check_reason(reason)
+    check_reason(reason)
     if AllocationHold.objects.filter(site=site, lifted_at=None).exists():
         raise ActionRefused(_("Randomisation is on hold here already."))
     hold = AllocationHold(site=site, reason=reason, placed_at=timezone.now(), placed_by=by.actor_name)
@@ -46,7 +46,7 @@ def place_hold(*, by: User, site: Site | None, reason: str) -> AllocationHold:
 @action("hold.lifted", permission="lists.limit")
 def lift_hold(*, by: User, site: Site | None, reason: str) -> AllocationHold:
     """Randomisation goes on."""
-    policies.check_reason(reason)
+    check_reason(reason)
     hold = AllocationHold.objects.select_for_update().filter(site=site, lifted_at=None).first()
     if hold is None:
         raise ActionRefused(_("Randomisation is not on hold here."))

@@ -1,4 +1,4 @@
-"""May this envelope be entered for this participant, and what is odd about it?"""
+"""Envelopes: which place is in one, may it be entered for this participant, and what is odd about it?"""
 
 from __future__ import annotations
 
@@ -8,13 +8,45 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
-from randomization.envelopes import envelope_row
-from randomization.models import Allocation, ListRow, RandomizationList
-from randomization.policies.aims import levels_in, levels_of, purpose_here
-from randomization.policies.allocating import reasons_of_participant
+from randomization.methods.envelopes import letters, name_read
+from randomization.models import Allocation, ListRow, RandomizationList, Stratum
+from randomization.policies.allocations import levels_in, levels_of, reasons_of_participant
+from randomization.policies.lists import purpose_here
 from trialmgr.participants.models import Participant
 from trialmgr.participants.policies import can_transition
 from trialmgr.people.models import User
+
+
+def envelope_name(listed: RandomizationList, stratum: Stratum, position: int) -> str:
+    """The name on the envelope of a reserved place. ValueError for a place that is not reserved.
+
+    Reserved places of a stratum never move once they are set, so a name is for life.
+    """
+    if stratum.reserved_from is None or not is_reserved(stratum, position):
+        raise ValueError(f"position {position} of stratum {stratum.key} is not reserved for an envelope")
+    earlier = Stratum.objects.filter(list=listed, pk__lt=stratum.pk).count()
+    return f"{listed.number}-{letters(earlier + 1)}-{position - stratum.reserved_from + 1:02d}"
+
+
+def is_reserved(stratum: Stratum, position: int) -> bool:
+    first, last = stratum.reserved_from, stratum.reserved_to
+    return first is not None and last is not None and first <= position <= last
+
+
+def envelope_row(name: str) -> ListRow | None:
+    """The row in an envelope; None for a name that no envelope has. Small letters and spaces around it are forgiven."""
+    found = name_read(name)
+    if found is None:
+        return None
+    listed, place, number = found
+    strata = list(Stratum.objects.filter(list__number=listed).order_by("pk"))
+    if place > len(strata) or number < 1:
+        return None
+    stratum = strata[place - 1]
+    position = (stratum.reserved_from or 0) + number - 1
+    if not is_reserved(stratum, position):
+        return None
+    return ListRow.objects.filter(stratum=stratum, position=position).first()
 
 
 def check_envelope(participant: Participant, name: str, opened_at: datetime.datetime) -> ListRow:

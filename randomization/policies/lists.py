@@ -1,26 +1,37 @@
-"""What may be done to a list as a whole: activate, extend, reveal, and by whom."""
+"""Lists: which is in force, and what may be done to one as a whole and by whom."""
 
 from __future__ import annotations
 
-from django.core.exceptions import PermissionDenied
+from typing import cast
+
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
-from randomization.models import ListExtension, ListStatus, RandomizationList
-from randomization.policies.aims import purpose_here
+from randomization.methods.designs import Minimisation, design_from
+from randomization.models import ListPurpose, ListStatus, RandomizationList
+from randomization.policies.frames import check_unblinded
 from trialmgr.people.models import User
-from trialmgr.studies.queries import current_definition, open_lock
+from trialmgr.studies.queries import open_lock
 
 
-def check_unblinded(user: User) -> None:
-    """For pages that exist for unblinded people alone: the same answer whatever there is to see."""
-    if user.sight(current_definition()).blinded:
-        raise PermissionDenied(_("Your role does not allow this."))
+def purpose_here() -> ListPurpose:
+    """A demo installation allocates from rehearsal lists alone, any other from live lists alone."""
+    return ListPurpose.REHEARSAL if settings.TRIALMGR_DEMO else ListPurpose.LIVE
 
 
-def check_reason(reason: str) -> None:
-    if not reason.strip():
-        raise ActionRefused(_("Give the reason."))
+def active_list() -> RandomizationList | None:
+    return RandomizationList.objects.filter(status=ListStatus.ACTIVE.value, purpose=purpose_here().value).first()
+
+
+def is_minimised(listed: RandomizationList) -> bool:
+    """Whether its rows are made one at a time."""
+    return bool(listed.design.get("method") == Minimisation.method)
+
+
+def minimisation_of(listed: RandomizationList) -> Minimisation:
+    """The design of a list for which ``is_minimised``."""
+    return cast(Minimisation, design_from(listed.design))
 
 
 def check_second_person(listed: RandomizationList, by: User) -> None:
@@ -28,14 +39,7 @@ def check_second_person(listed: RandomizationList, by: User) -> None:
         raise ActionRefused(_("Only a list that was just made can be activated."))
     if listed.made_by_id == by.pk:
         raise ActionRefused(_("A second person activates the list: not the one who made it."))
-    _check_purpose(listed)
-
-
-def check_extendable(listed: RandomizationList, reason: str) -> None:
-    check_reason(reason)
-    reasons = reasons_not_extendable(listed)
-    if reasons:
-        raise ActionRefused(*reasons)
+    check_purpose(listed)
 
 
 def reasons_not_in_force(listed: RandomizationList) -> list[str]:
@@ -53,25 +57,10 @@ def _reasons_of_purpose(listed: RandomizationList) -> list[str]:
     )
 
 
-def _check_purpose(listed: RandomizationList) -> None:
+def check_purpose(listed: RandomizationList) -> None:
     reasons = _reasons_of_purpose(listed)
     if reasons:
         raise ActionRefused(*reasons)
-
-
-def reasons_not_extendable(listed: RandomizationList) -> list[str]:
-    reasons = reasons_not_in_force(listed)
-    if listed.extensions.filter(activated_at=None).exists():
-        reasons.append(_("An extension of this list waits to be activated: that comes first."))
-    return reasons
-
-
-def check_second_person_extends(extension: ListExtension, listed: RandomizationList, by: User) -> None:
-    if listed.status != ListStatus.ACTIVE or extension.activated_at is not None:
-        raise ActionRefused(_("Only an extension that was just made, of the list in force, can be activated."))
-    if extension.made_by_id == by.pk:
-        raise ActionRefused(_("A second person activates the extension: not the one who made it."))
-    _check_purpose(listed)
 
 
 def check_revealable(by: User) -> None:

@@ -18,7 +18,7 @@ from randomization.methods.definition import factor_label, ratio_of
 from randomization.methods.designs import Design, design_from
 from randomization.methods.findings import DesignRefused
 from randomization.models import Allocation, RandomizationList
-from randomization.policies import check_unblinded
+from randomization.policies.frames import check_unblinded
 from randomization.views.frames import Rows, list_crumbs
 from trialmgr.people.guards import permitted, person
 from trialmgr.people.models import User

@@ -12,9 +12,10 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
-from randomization import actions, policies
+from randomization import actions
 from randomization.forms import ActForm
 from randomization.models import Allocation, CodeBreak
+from randomization.policies.frames import check_unblinded
 from randomization.views.frames import act_page, acted, crumbs, moment
 from trialmgr.participants.models import Participant
 from trialmgr.participants.queries import participant_for
@@ -63,7 +64,7 @@ def _told(request: HttpRequest, participant: Participant, allocation: Allocation
         {"key": _("Randomised at"), "value": moment(allocation.allocated_at)},
     ]
     page = {"participant": participant, "rows": rows, "breadcrumbs": crumbs(participant, _("The code is broken"))}
-    answer = render(request, "randomization/code_broken.html", page)
+    answer = render(request, "randomization/code_breaks/told.html", page)
     answer["Cache-Control"] = "no-store"
     return answer
 
@@ -72,14 +73,14 @@ def _told(request: HttpRequest, participant: Participant, allocation: Allocation
 def code_breaks(request: HttpRequest) -> HttpResponse:
     """The log: who, when, why, and who of the sponsor knows. It names no arm."""
     user = person(request)
-    policies.check_unblinded(user)
+    check_unblinded(user)
     rows = CodeBreak.objects.select_related("participant__site", "broken_by", "noticed_by").order_by("-number")
     labels = (_("Number"), _("Participant"), _("Broken"), _("Reason"), _("Acknowledged"))
     page = {
         "columns": [{"label": label} for label in labels],
         "rows": [_line(user, broken) for broken in rows if user.may("breaks.view", site=broken.participant.site)],
     }
-    return render(request, "randomization/code_breaks.html", page)
+    return render(request, "randomization/code_breaks/all.html", page)
 
 
 def _line(user: User, broken: CodeBreak) -> list[dict[str, Any]]:
@@ -105,7 +106,7 @@ def _notice_cell(user: User, broken: CodeBreak) -> dict[str, Any]:
 def notice(request: HttpRequest, number: int) -> HttpResponse:
     """The sponsor knows."""
     user = person(request)
-    policies.check_unblinded(user)
+    check_unblinded(user)
     broken = get_object_or_404(CodeBreak.objects.select_related("participant", "broken_by"), number=number)
     form = bound(ActForm, request)
     if acted(request, form, lambda: actions.notice_code_break(by=user, broken=broken)):

@@ -19,13 +19,13 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from randomization.comparing_form import ComparisonForm, has_design
+from randomization.forms import ComparisonForm, has_design
 from randomization.methods.comparison import figures, files
 from randomization.methods.comparison.figures import Compared
 from randomization.methods.comparison.simulation import Recruitment, Stratum
 from randomization.methods.designs import Design, design_from
 from randomization.methods.lists.rows import canonical_stratum_key
-from randomization.planning import is_open_label
+from randomization.queries.comparison import is_open_label
 from randomization.views.frames import Rows, list_crumbs
 from trialmgr.people.guards import permitted
 from trialmgr.protocol.model import Language
@@ -87,7 +87,7 @@ def compare(request: HttpRequest) -> HttpResponse:
     plan = Plan.of(form)
     done = [] if "stepwise" in request.POST else [plan.simulate(number) for number in range(len(plan.designs))]
     page = _answer(plan, plan.signed(), [_signed(files.packed(each)) for each in done], done)
-    return render(request, "randomization/compare/answer.html", page)
+    return render(request, "randomization/comparison/answer.html", page)
 
 
 def _form_page(request: HttpRequest, form: ComparisonForm | None, status: int = 200) -> HttpResponse:
@@ -96,7 +96,7 @@ def _form_page(request: HttpRequest, form: ComparisonForm | None, status: int = 
         expected = form.expected()
         names = {bound.name for bound in expected}
         page |= {"expected": expected, "plain_fields": [bound for bound in form if bound.name not in names]}
-    return render(request, "randomization/compare/form.html", page, status=status)
+    return render(request, "randomization/comparison/form.html", page, status=status)
 
 
 @permitted("lists.view")
@@ -108,7 +108,7 @@ def compare_step(request: HttpRequest) -> HttpResponse:
         done = [*done, plan.simulate(len(done))]
         signed = [*signed, _signed(files.packed(done[-1]))]
     page = _answer(plan, request.POST["plan"], signed, done)
-    return render(request, "randomization/compare/stepped.html", page)
+    return render(request, "randomization/comparison/stepped.html", page)
 
 
 @permitted("lists.view")

@@ -14,6 +14,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
+from randomization.methods.findings import DesignRefused
 from trialmgr.participants.models import Participant
 from trialmgr.people.forms import ActForm, status_of
 from trialmgr.people.models import User
@@ -57,7 +58,7 @@ def act_page(request: HttpRequest, form: ActForm, heading: str, **context: Any) 
     ``reasons``, under the title ``refused``: why it is not offered; what was sent all the same is refused by the act.
     """
     return render(
-        request, "randomization/act.html", {"form": form, "heading": heading, **context}, status=status_of(form)
+        request, "randomization/frames/act.html", {"form": form, "heading": heading, **context}, status=status_of(form)
     )
 
 
@@ -65,3 +66,15 @@ def after_act(user: User, number: str) -> str:
     """Where an act on an allocation leads: to it, for the unblinded; to the casebook, for others."""
     sees = user.may("allocation.view") and not user.sight(current_definition()).blinded
     return reverse("randomization:allocation" if sees else "participants:detail", args=[number])
+
+
+def spoken(act: Callable[[], object]) -> Callable[[], None]:
+    """The act, its refusals by the mathematics of the list in the language of the page."""
+
+    def run() -> None:
+        try:
+            act()
+        except DesignRefused as refusal:
+            raise ActionRefused(*(_(one.message) % one.values for one in refusal.findings)) from refusal
+
+    return run

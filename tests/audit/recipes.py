@@ -19,14 +19,14 @@ from crf import actions as crf
 from crf.models import FormEntry, Query, Visit
 from exports import actions as exports
 from randomization import actions as randomization
-from randomization.actions.allocation import tell_used_up
-from randomization.envelopes import envelope_name
+from randomization.actions.supply import tell_used_up
 from randomization.models import Allocation, CodeBreak, ListExtension, RandomizationList, Stratum
-from randomization.policies import Aim
+from randomization.policies.allocations import Aim
+from randomization.policies.envelopes import envelope_name
 from tests import walk
 from tests.amendments import put_in_force
 from tests.randomization.list_making import allocated, list_in_force
-from tests.randomization.test_bringing import csv_of, lines
+from tests.randomization.test_lists_imported import csv_of, lines
 from trialmgr.overview.actions import export_trail
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants import actions as participants

@@ -22,6 +22,8 @@ from trialmgr.people.permissions import PERMISSIONS, Role
 from trialmgr.studies.clock import today
 from trialmgr.studies.queries import open_lock
 
+pytestmark = pytest.mark.on_both  # every act, past the triggers of each database
+
 C, INV, R, T = Role.COORDINATOR, Role.INVESTIGATOR, Role.RATER, Role.TREATING_TEAM
 M, D, U, INS, A = (
     Role.MONITOR,

@@ -24,6 +24,8 @@ from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
 
+pytestmark = pytest.mark.on_both  # the chain is taken by a lock here, by the one writer there
+
 FULL = {"systolic": "120", "diastolic": "80", "pulse": "66", "weight_kg": "70.0"}
 
 

@@ -19,6 +19,8 @@ from trialmgr.people.actions import change_password
 from trialmgr.people.models import SYSTEM, Site, User
 from trialmgr.people.permissions import Role
 
+pytestmark = pytest.mark.on_both  # times and JSON are stored otherwise
+
 
 @pytest.mark.parametrize("model", tracked_models())
 def test_every_tracked_model_hands_out_rows_that_cannot_be_changed_in_bulk(model: type[FormEntry]) -> None:

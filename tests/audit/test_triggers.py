@@ -23,6 +23,8 @@ from trialmgr.participants.actions import save_contact
 from trialmgr.people.permissions import Role
 from trialmgr.studies.models import StudyVersion
 
+pytestmark = pytest.mark.on_both  # the triggers are written for each
+
 # Acts that between them leave a row in every append-only table.
 TELLING_ACTS = (
     "file.stored",

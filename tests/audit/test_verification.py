@@ -21,6 +21,8 @@ from trialmgr.participants.models import Consent
 from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
 
+pytestmark = pytest.mark.on_both  # times and JSON are stored otherwise, and digests must not differ
+
 
 def faults() -> list[str]:
     return [fault for found in verify().faults.values() for fault in found]

@@ -16,7 +16,9 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.addresses import Address, addresses
+from tests.sizes import size
 from trialmgr.people.models import User
+from trialmgr.people.permissions import Role
 from trialmgr.protocol.model import StudyDefinition, VisitDefinition
 
 _LINK = re.compile(r"""(?:href|src|action|hx-get|data-[a-z-]*url)\s*=\s*["']([^"'#]*)""")
@@ -26,8 +28,14 @@ _TOKENS = [
     (re.compile(r'(name="csrfmiddlewaretoken" value=")[^"]*'), r"\1-"),
     (re.compile(r'(csrftoken|X-CSRFToken)(["\']?\s*[:=]\s*["\'])[A-Za-z0-9]+', re.I), r"\1\2-"),
 ]
-ARMED = 2
-"""So many participants, the first, have been randomised at the reader's own site, one to each arm."""
+BLINDED = (Role.RATER, Role.STATISTICIAN, Role.ADMINISTRATOR)
+
+LANGUAGE = "nl"
+"""In which addresses are guessed."""
+
+ARMED = size(1, 2)
+"""Under a form so many participants, the first, stand for all: at the reader's own site, one in each arm. Alone, the
+first is in one arm in one world and in the other arm in the other world."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,8 @@ class Answer:
 
     @property
     def whole(self) -> str:
-        return "\n".join([str(self.status), *(f"{name}: {value}" for name, value in self.headers), self.body])
+        headers = (f"{name}: {value}" for name, value in self.headers)
+        return "\n".join([str(self.status), *headers, f"cookies: {', '.join(self.cookies)}", self.body])
 
 
 Asked = tuple[str, str, str]
@@ -62,7 +71,7 @@ class Reader:
         client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
         return cls(client)
 
-    def ask(self, method: str, url: str, language: str = "nl") -> Answer:
+    def ask(self, method: str, url: str, language: str = LANGUAGE) -> Answer:
         call = getattr(self.client, method)
         answer = _plain(call(url, headers={"Accept-Language": language}))
         self.answers[(method, language, url)] = answer
@@ -83,7 +92,8 @@ class Reader:
         """Every guess by address; an address that knows no GET is left after its first."""
         for urls in guessed.values():
             for url in urls:
-                if self.ask("get", url).status == 405:
+                known = self.answers.get(("get", LANGUAGE, url))
+                if (known or self.ask("get", url)).status == 405:
                     break
 
     def press(self, guessed: Mapping[str, Iterable[str]]) -> None:
@@ -117,9 +127,9 @@ def _links(url: str, answer: Answer) -> Iterator[str]:
 def guesses(definition: StudyDefinition, participants: Sequence[str], people: Iterable[str]) -> dict[str, list[str]]:
     """By address: every participant, visit and form of the definition, those of either arm among them.
 
-    Under a form the first of ``participants`` stand for all. Each form is asked for where it belongs and, at one visit,
-    every form; ``crf:entry`` and ``api:entry`` at each visit for one form that reveals the allocation and one that does
-    not as well.
+    Under a form the first ``ARMED`` of ``participants`` stand for all. Each form is asked for where it belongs and, at
+    one visit, every form; ``crf:entry`` and ``api:entry`` at each visit for one form that reveals the allocation and
+    one that does not as well.
     """
     places: dict[str, Sequence[object]] = {
         "number": [*participants, "UMCG-999"],

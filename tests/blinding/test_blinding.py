@@ -9,124 +9,100 @@ Left out of the comparison, for they are random by design: CSRF tokens and the v
 from __future__ import annotations
 
 import datetime
-import logging
+import difflib
+import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
-import time_machine
-from django.db import transaction
-from pytest_django import DjangoDbBlocker
 
-from tests.blinding.reader import Asked, Reader, echo_free, guesses
-from tests.blinding.words import arm_words
-from tests.blinding.worlds import build
-from trialmgr.overview.rehearsal.cast import standing_cast
-from trialmgr.people.models import User
+from tests.blinding.reader import BLINDED, Asked
+from tests.installation import copied, installation
 from trialmgr.people.permissions import Role
-from trialmgr.protocol.model import StudyDefinition
 
-pytestmark = pytest.mark.xdist_group("blinding")  # both worlds are read once for all tests here
+# Both worlds are read once for all tests here; answers are held against one another, whatever the database: the table
+# test asks both databases.
+pytestmark = [pytest.mark.slow, pytest.mark.only_on("sqlite"), pytest.mark.xdist_group("blinding")]
 ONE_WORLD = ("esketamine", "ect", "esketamine")
 OTHER_WORLD = ("ect", "esketamine", "ect")
-BLINDED = (Role.RATER, Role.STATISTICIAN, Role.ADMINISTRATOR)
-START = ("/", "/api/schema/", "/api/v1/participants/", "/api/v1/queries/", "/api/v1/study/")
 # So that a broken crawl cannot pass for a clean one: links alone lead each person to at least so many answers.
 LEAST_CRAWLED = {Role.RATER: 200, Role.STATISTICIAN: 10, Role.ADMINISTRATOR: 200}
-LEAST_ASKED = {Role.RATER: 2500, Role.STATISTICIAN: 500, Role.ADMINISTRATOR: 700}
-A_FEW = 12
+LEAST_ASKED = {Role.RATER: 5000, Role.STATISTICIAN: 500, Role.ADMINISTRATOR: 700}
+WORKER = ("-m", "tests.blinding.one_world")
 
 
-@dataclass
+class Answered(NamedTuple):
+    """``digest``: of all that came back; the text itself stands under it in the folder of its world."""
+
+    status: int
+    digest: str
+
+
+@dataclass(frozen=True)
 class Told:
-    """World -> role -> everything that person was told."""
+    """Everything one person was told in one world. ``traces``: questions whose answer names an arm."""
 
-    readers: dict[tuple[str, ...], dict[Role, Reader]] = field(default_factory=dict)
+    folder: Path
+    crawled: int
+    answers: dict[Asked, Answered]
+    traces: list[list[str]]
 
-    def everything(self) -> Iterator[tuple[Role, Asked, str]]:
-        for readers in self.readers.values():
-            for role, reader in readers.items():
-                for asked, answer in reader.answers.items():
-                    yield role, asked, answer.whole
+    def text(self, asked: Asked) -> list[str]:
+        return (self.folder / self.answers[asked].digest).read_text("utf-8").splitlines()
+
+
+Worlds = dict[Role, tuple[Told, Told]]
 
 
 @pytest.fixture(scope="module")
-def told(django_db_setup: None, django_db_blocker: DjangoDbBlocker, reset_trd: StudyDefinition) -> Told:
-    """Both worlds are built at the same moment, read to the end, and taken back."""
-    told = Told()
-    logging.disable(logging.ERROR)  # every refusal is a line in the log, and there are thousands
-    now = datetime.datetime.now(tz=datetime.UTC)
-    for arms in (ONE_WORLD, OTHER_WORLD):
-        with django_db_blocker.unblock(), transaction.atomic(), time_machine.travel(now, tick=False):
-            told.readers[arms] = _read_everything(reset_trd, arms)
-            transaction.set_rollback(True)
-    logging.disable(logging.NOTSET)
-    return told
+def worlds() -> Iterator[Worlds]:
+    """Both are built from the same installation at the same moment, and read to the end side by side."""
+    now = datetime.datetime.now(tz=datetime.UTC).isoformat()
+    with tempfile.TemporaryDirectory(prefix="trialmgr-worlds-") as name:
+        folders = [Path(name) / place for place in ("one", "other")]
+        for folder in folders:
+            folder.mkdir()
+        with installation(Path(name)) as start:
+            start.run(*WORKER, "prepare")
+            with copied(start, folders[0] / "database") as one, copied(start, folders[1] / "database") as other:
+                commands = [
+                    [*WORKER, ",".join(arms), now, str(folder)]
+                    for arms, folder in zip((ONE_WORLD, OTHER_WORLD), folders, strict=True)
+                ]
+                told = [child.answer() for child in [one.start(*commands[0]), other.start(*commands[1])]]
+        yield {role: (_told(told[0], role, folders[0]), _told(told[1], role, folders[1])) for role in BLINDED}
 
 
-def _read_everything(definition: StudyDefinition, arms: tuple[str, ...]) -> dict[Role, Reader]:
-    """The rater, who works with participants, asks everything; the others, who meet none, each address a few times."""
-    cast = standing_cast()
-    numbers = [person.number for person in build(cast, arms)]
-    people = list(User.objects.values_list("username", flat=True))
-    everything = guesses(definition, numbers, people)
-    some = {name: urls[:A_FEW] for name, urls in everything.items()}
-    return {role: _read(cast.at("UMCG", role), everything if role is Role.RATER else some, some) for role in BLINDED}
+def _told(world: dict[str, Any], role: Role, folder: Path) -> Told:
+    given = world[role.value]
+    answers = {(method, language, url): Answered(*rest) for method, language, url, *rest in given["answers"]}
+    return Told(folder, given["crawled"], answers, given["traces"])
 
 
-def _read(user: User, guessed: dict[str, list[str]], pressed: dict[str, list[str]]) -> Reader:
-    reader = Reader.signed_in(user)
-    for language in ("nl", "en"):
-        reader.crawl(START, language)
-    reader.guess(guessed)
-    reader.press(pressed)
-    return reader
-
-
-@pytest.mark.django_db
-@pytest.mark.slow
-@pytest.mark.only_on("sqlite")  # it holds answers against one another; the table test asks both databases
-def test_the_reading_was_wide_enough(told: Told) -> None:
-    for arms, readers in told.readers.items():
-        for role, reader in readers.items():
-            print(f"{role.value}, {'/'.join(arms)}: {reader.crawled} crawled, {len(reader.answers)} asked in all")
-            assert reader.crawled >= LEAST_CRAWLED[role]
-            assert len(reader.answers) >= LEAST_ASKED[role]
-            assert reader.answers[("get", "nl", "/")].status == 200
-
-
-@pytest.mark.django_db
-@pytest.mark.slow
-@pytest.mark.only_on("sqlite")  # it holds answers against one another; the table test asks both databases
-def test_nothing_a_blinded_person_reads_names_an_arm(told: Told, reset_trd: StudyDefinition) -> None:
-    words = arm_words(reset_trd)
-    traces = [
-        (role.value, asked, found.group())
-        for role, asked, text in told.everything()
-        if (found := words.search(echo_free(asked[2], text)))
-    ]
-    assert traces == []
-
-
-@pytest.mark.django_db
-@pytest.mark.slow
-@pytest.mark.only_on("sqlite")  # it holds answers against one another; the table test asks both databases
 @pytest.mark.parametrize("role", BLINDED)
-def test_a_blinded_person_is_told_the_same_in_both_worlds(told: Told, role: Role) -> None:
-    one, other = (told.readers[arms][role].answers for arms in (ONE_WORLD, OTHER_WORLD))
-    assert sorted(one) == sorted(other)
-    assert [asked for asked in one if one[asked] != other[asked]] == []
+def test_the_reading_was_wide_enough(worlds: Worlds, role: Role) -> None:
+    for arms, told in zip((ONE_WORLD, OTHER_WORLD), worlds[role], strict=True):
+        print(f"{role.value}, {'/'.join(arms)}: {told.crawled} crawled, {len(told.answers)} asked in all")
+        assert told.crawled >= LEAST_CRAWLED[role]
+        assert len(told.answers) >= LEAST_ASKED[role]
+        assert told.answers[("get", "nl", "/")].status == 200
 
 
-@pytest.mark.django_db
-@pytest.mark.slow
-@pytest.mark.only_on("sqlite")  # it holds answers against one another; the table test asks both databases
-def test_no_answer_is_a_failure_of_the_server(told: Told) -> None:
-    failed = {
-        asked
-        for readers in told.readers.values()
-        for reader in readers.values()
-        for asked, answer in reader.answers.items()
-        if answer.status >= 500
-    }
-    assert failed == set()
+@pytest.mark.parametrize("role", BLINDED)
+def test_nothing_a_blinded_person_reads_names_an_arm(worlds: Worlds, role: Role) -> None:
+    assert [trace for told in worlds[role] for trace in told.traces] == []
+
+
+@pytest.mark.parametrize("role", BLINDED)
+def test_a_blinded_person_is_told_the_same_in_both_worlds(worlds: Worlds, role: Role) -> None:
+    one, other = worlds[role]
+    assert sorted(one.answers) == sorted(other.answers)
+    differing = [asked for asked in one.answers if one.answers[asked] != other.answers[asked]]
+    assert [(asked, *difflib.unified_diff(one.text(asked), other.text(asked), n=0)) for asked in differing] == []
+
+
+@pytest.mark.parametrize("role", BLINDED)
+def test_no_answer_is_a_failure_of_the_server(worlds: Worlds, role: Role) -> None:
+    assert [asked for told in worlds[role] for asked, answer in told.answers.items() if answer.status >= 500] == []

@@ -19,7 +19,7 @@ from randomization.methods.definition import design_of
 from randomization.methods.lists import sealing
 from randomization.methods.lists.rows import canonical_stratum_key, make_rows
 from randomization.models import Allocation
-from randomization.policies import purpose_here
+from randomization.policies.lists import purpose_here
 from tests.walk import fill, randomised, screened, visit_of, visited
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.models import Participant

@@ -9,13 +9,12 @@ from types import SimpleNamespace
 import pytest
 from pytest_django import Settings
 
-from randomization.management.commands.randomization import Command
 from randomization.methods.findings import finding
 from randomization.models import RandomizationList
 from tests import walk
 from tests.commands.calling import Called, called
 from tests.randomization.list_making import list_in_force
-from tests.randomization.test_bringing import FAULTS, csv_of, lines, wrong
+from tests.randomization.test_lists_imported import FAULTS, csv_of, lines, wrong
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.protocol.model import StudyDefinition
 
@@ -50,7 +49,7 @@ def test_every_allocation_is_recomputed(cast: Cast) -> None:
 
 def test_what_the_list_does_not_bear_out_is_told(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     fault = finding("Stratum %(stratum)s was changed.", stratum="site=UMCG")
-    monkeypatch.setattr(f"{Command.__module__}.list_findings", lambda listed: [fault])
+    monkeypatch.setattr("randomization.management.lists.list_findings", lambda listed: [fault])
     found = called("randomization", "verify", "1", "--json")
     assert (found.code, found.answer["findings"]) == (1, {"1": ["Stratum site=UMCG was changed."]})
     assert called("randomization", "verify").out == "list 1: 1 findings\nStratum site=UMCG was changed.\n"

@@ -25,6 +25,8 @@ from trialmgr.people.permissions import Role
 from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies.models import StudyVersion
 
+pytestmark = pytest.mark.on_both  # values move as JSON
+
 Edit = Callable[[dict[str, Any]], dict[str, Any] | None]
 
 

@@ -32,6 +32,8 @@ from trialmgr.participants.actions import withdraw_consent
 from trialmgr.participants.models import Consent
 from trialmgr.people.permissions import Role
 
+pytestmark = pytest.mark.on_both  # values are stored as JSON, and rows locked otherwise
+
 PRESSURES = {"systolic": "120", "diastolic": "80"}
 
 

@@ -7,6 +7,7 @@ import datetime
 import pytest
 
 from audit.acts import ActionRefused, OutsideAction
+from audit.models import LedgerEntry
 from crf.actions import (
     add_unscheduled_visit,
     freeze,
@@ -64,6 +65,18 @@ def test_the_allocation_plans_the_sessions_of_its_own_arm(cast: Cast, arm: str, 
     first = walk.visit_of(participant, sessions.order_by("ordinal")[0].slug)
     assert first.target_on == (participant.enrolled_on or today()) + DAY
     assert first.label("en").endswith("1")
+
+
+def test_what_happens_at_a_visit_of_one_arm_is_written_where_no_blinded_person_reads(cast: Cast) -> None:
+    participant = walk.randomised(cast, arm="ect")
+    session = walk.visit_of(participant, "session_ect-1")
+    set_visit_day(by=the(cast, Role.TREATING_TEAM), visit=session, on=today())
+    about = LedgerEntry.objects.filter(participant=participant.number, visit__startswith="session_ect")
+    assert list(about.values_list("action", flat=True).distinct().order_by("action")) == [
+        "visit.day_set",
+        "visits.opened",
+    ]
+    assert not about.open_part().exists()
 
 
 def test_before_the_allocation_there_is_no_arm(cast: Cast) -> None:

@@ -150,7 +150,7 @@ def test_before_the_day_of_the_visit_nothing_can_be_entered_and_typing_is_kept(s
     rater = Reader(signed_in, cast, Role.RATER)
     page = rater.get(form_url(visit, "madrs"))
     assert "Record the day of the visit first." in page
-    assert "nothing may be entered before consent" in page
+    assert "record consent first" in page
     assert "Nothing is entered on this form yet." in page
     page = rater.post(form_url(visit, "madrs"), boxes({"madrs_1": "5"}), 422)
     assert 'value="5"' in page
@@ -254,7 +254,7 @@ def test_who_reads_rows_is_offered_no_new_one_and_who_enters_learns_why_not(sign
     assert "Add a row" not in Reader(signed_in, cast, Role.MONITOR).get(url)
     page = Reader(signed_in, cast, Role.COORDINATOR).get(url)
     assert "Add a row" not in page
-    assert "nothing may be entered before consent" in page
+    assert "record consent first" in page
 
 
 def test_a_hard_check_speaks_at_its_first_item(signed_in: SignedIn, cast: Cast) -> None:

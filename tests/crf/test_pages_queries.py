@@ -54,6 +54,13 @@ def test_a_query_goes_from_raised_to_answered_to_closed_and_may_open_again(signe
     monitor.post(url, {"act": "shout", "text": "x"}, 404)
 
 
+def test_what_somebody_writes_is_shown_as_it_was_written_and_never_run(signed_in: SignedIn, cast: Cast) -> None:
+    query = raised(cast)
+    page = Reader(signed_in, cast, Role.RATER).send(thread_url(query), {"act": "answer", "text": "<script>x</script>"})
+    assert "&lt;script&gt;x" in page
+    assert "<script>x" not in page
+
+
 def test_a_reader_without_an_act_sees_the_thread_alone(signed_in: SignedIn, cast: Cast) -> None:
     query = raised(cast)
     page = Reader(signed_in, cast, Role.INSPECTOR).get(thread_url(query))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -16,6 +17,8 @@ from tests.audit.recipes import the
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.people.permissions import Role
 from trialmgr.studies.queries import one_version, timeline
+
+pytestmark = pytest.mark.on_both  # the statements are counted on each
 
 # Beginning and end of the transaction; is the study locked; the visit, held; rows of the form, consents, freeze;
 # the entry and its history; the head of the ledger, held, the lines, the head moved on.

@@ -25,6 +25,8 @@ from trialmgr.people.permissions import Role
 from trialmgr.studies.models import StudyVersion
 from trialmgr.studies.queries import open_lock
 
+pytestmark = pytest.mark.on_both  # the triggers of the lock are written for each
+
 
 def test_the_lock_remembers_the_last_audit_trail_entry_before_it(cast: Cast) -> None:
     lock = locked(cast)

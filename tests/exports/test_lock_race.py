@@ -8,6 +8,8 @@ import pytest
 
 from tests.installation import installation
 
+pytestmark = pytest.mark.on_both  # races are decided by other locks
+
 WORKER = ("-m", "tests.exports.lock_worker")
 
 

@@ -35,6 +35,8 @@ from trialmgr.participants.models import Consent, Participant
 from trialmgr.people.permissions import Role
 from trialmgr.studies.models import StudyLock
 
+pytestmark = pytest.mark.on_both  # rows come in another order, and the bytes must not differ
+
 
 @pytest.fixture
 def lock(cast: Cast) -> StudyLock:

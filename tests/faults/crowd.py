@@ -30,7 +30,7 @@ from audit.verification import verify  # noqa: E402
 from crf.actions import judge_eligibility, register_participant, save_entry, set_visit_day  # noqa: E402
 from randomization.actions import allocate  # noqa: E402
 from randomization.models import Allocation, RandomizationList, Stratum  # noqa: E402
-from randomization.queries import list_findings  # noqa: E402
+from randomization.queries.lists import list_findings  # noqa: E402
 from tests.faults.moments import COMMIT, HOLDING, STAGES, WAITING, Board, Death, Request, in_steps  # noqa: E402
 from trialmgr.overview.rehearsal.cast import Cast, set_up, standing_cast  # noqa: E402
 from trialmgr.participants.actions import record_consent  # noqa: E402

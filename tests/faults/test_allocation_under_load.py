@@ -11,6 +11,8 @@ import pytest
 from tests.installation import installation
 from tests.sizes import size
 
+pytestmark = pytest.mark.on_both  # races are decided by other locks
+
 PROCESSES, PARTICIPANTS = 8, size(40, 200)
 SOON = 3
 """Seconds in which all processes have begun."""

@@ -12,7 +12,10 @@ from django.db import connection
 from tests.installation import installation
 from tests.sizes import size
 
-pytestmark = pytest.mark.xdist_group("killed workers")  # the crowd runs once for all tests here
+pytestmark = [
+    pytest.mark.xdist_group("killed workers"),  # the crowd runs once for all tests here
+    pytest.mark.on_both,  # what a killed process leaves is cleared up otherwise
+]
 PARTICIPANTS, KILLS = size(200, 1000), size(20, 50)
 MEANT = size(20, 40)
 """So many die by their own hand, and so many are struck; who is struck between two requests interrupts none."""

@@ -19,7 +19,7 @@ from audit.acts import ActionRefused  # noqa: E402
 from audit.verification import verify  # noqa: E402
 from randomization.actions import allocate, set_cap  # noqa: E402
 from randomization.models import Allocation, RandomizationList  # noqa: E402
-from randomization.queries import list_findings  # noqa: E402
+from randomization.queries.lists import list_findings  # noqa: E402
 from tests import walk  # noqa: E402
 from trialmgr.overview.rehearsal.cast import set_up, standing_cast  # noqa: E402
 from trialmgr.participants.models import Participant  # noqa: E402

@@ -121,7 +121,7 @@ def test_every_page_is_reached_from_the_readme() -> None:
 
 
 def test_every_test_that_the_validation_page_names_exists() -> None:
-    named = set(re.findall(r"`(\w+/test_\w+\.py)(?:::(\w+))?`", (DOCS / "validation.md").read_text("utf-8")))
+    named = set(re.findall(r"`([\w/]+/test_\w+\.py)(?:::(\w+))?`", (DOCS / "validation.md").read_text("utf-8")))
     assert len(named) > 40
     wanting = {
         f"{name}::{function}"
@@ -137,3 +137,11 @@ def test_every_library_of_the_application_has_its_reason_in_the_decision() -> No
     libraries = {re.split(r"[\[<>=]", line)[0] for line in lines if line and not line.startswith(("#", "-"))}
     text = (DOCS / "decisions/0011-dependencies.md").read_text("utf-8")
     assert {name for name in libraries if name not in text} == set()
+
+
+def test_every_option_that_is_needed_stands_in_bold() -> None:
+    for command, name, parser in subcommands():
+        needed = {action.option_strings[0] for action in parser._actions if action.option_strings and action.required}
+        row = next(line for line in section_of(command).splitlines() if re.match(rf"\| `{command} {name}[ `]", line))
+        bold = set(re.findall(r"\*\*`(--[a-z-]+)", row))
+        assert bold == needed or "the same options" in row, f"{command} {name}"

@@ -5,6 +5,7 @@ import re
 import tomllib
 
 import trialmgr
+from exports.dataset import software
 from tests.house.tree import ROOT, own_files, relative
 
 # The text as the Apache Software Foundation publishes it.
@@ -27,6 +28,10 @@ def test_the_version_stands_in_one_place() -> None:
     assert "version" in PROJECT["dynamic"]
     modules = [path for path in own_files() if path.suffix == ".py" and "__version__ =" in path.read_text("utf-8")]
     assert [str(relative(path)) for path in modules if path.parts[-2] != "house"] == ["trialmgr/__init__.py"]
+
+
+def test_a_release_names_it() -> None:
+    assert software()["trialmgr"] == trialmgr.__version__
 
 
 def test_the_log_of_changes_begins_with_this_version() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import os
+import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,8 +35,12 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def looks() -> Looks:
-    return Looks()
+def looks(pytestconfig: pytest.Config) -> Iterator[Looks]:
+    """Journeys may be walked side by side: with ``--looks`` each process leaves there what its own have seen."""
+    seen = Looks()
+    yield seen
+    if pytestconfig.option.looks is not None:
+        seen.keep(pytestconfig.option.looks / f"{uuid.uuid4().hex}.json")
 
 
 @pytest.fixture(autouse=True)
@@ -47,12 +53,17 @@ def walked(request: pytest.FixtureRequest, looks: Looks) -> Iterator[None]:
 
 
 @pytest.fixture
-def every_journey(request: pytest.FixtureRequest, looks: Looks) -> None:
-    """Only a run of all journeys can tell what all of them have seen."""
+def every_journey(request: pytest.FixtureRequest, looks: Looks) -> Looks:
+    """What all of them have seen, which only a run of all can tell."""
+    folder: Path | None = request.config.option.looks
+    others = sorted(folder.glob("*.json")) if folder else []
+    together = Looks.together([looks, *map(Looks.kept, others)])
     files = {path.name for path in request.path.parent.glob("test_*.py")} - {request.path.name}
-    walked = {nodeid.partition("::")[0].rpartition("/")[2] for nodeid in looks.walked}
+    walked = {nodeid.partition("::")[0].rpartition("/")[2] for nodeid in together.walked}
     if missing := files - walked:
-        pytest.skip(f"only after all journeys; not walked to the end: {', '.join(sorted(missing))}")
+        lack = pytest.fail if folder else pytest.skip
+        lack(f"only after all journeys; not walked to the end: {', '.join(sorted(missing))}")
+    return together
 
 
 @pytest.fixture

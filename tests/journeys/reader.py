@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -32,6 +33,20 @@ class Looks:
     paths: set[str] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
     walked: set[str] = field(default_factory=set)
+
+    def keep(self, path: Path) -> None:
+        path.write_text(json.dumps({name: sorted(seen) for name, seen in asdict(self).items()}), "utf-8")
+
+    @classmethod
+    def kept(cls, path: Path) -> Looks:
+        return cls(**{name: set(seen) for name, seen in json.loads(path.read_text("utf-8")).items()})
+
+    @classmethod
+    def together(cls, parts: Sequence[Looks]) -> Looks:
+        pictures = Counter(name for part in parts for name in part.names)
+        assert not (twice := [name for name, times in pictures.items() if times > 1]), f"two pictures called {twice}"
+        paths = {path for part in parts for path in part.paths}
+        return cls(paths, set(pictures), {nodeid for part in parts for nodeid in part.walked})
 
 
 class Reader:

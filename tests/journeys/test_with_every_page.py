@@ -28,14 +28,14 @@ NO_PAGE = {
 }
 
 
-def test_every_page_was_looked_at(looks: Looks, every_journey: None) -> None:
+def test_every_page_was_looked_at(every_journey: Looks) -> None:
     pages = {address.name for address in addresses() if not address.name.startswith("api:")}
-    seen = {resolve(path).view_name for path in looks.paths}
+    seen = {resolve(path).view_name for path in every_journey.paths}
     assert sorted(pages - NO_PAGE.keys() - seen) == []
 
 
-def test_every_screen_has_its_picture(looks: Looks, every_journey: None) -> None:
-    assert set(screens.SCREENS) == looks.names
+def test_every_screen_has_its_picture(every_journey: Looks) -> None:
+    assert set(screens.SCREENS) == every_journey.names
     kept = {path.name: path.stat().st_size for path in screens.FOLDER.iterdir()}
     assert sorted(kept) == sorted(screens.path_of(name).name for name in screens.SCREENS)
     assert {name: size for name, size in kept.items() if size > screens.MOST_BYTES} == {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 
 from randomization.models import ListRow, Stratum
-from randomization.queries import opened_rows
+from randomization.queries.lists import opened_rows
 from trialmgr.participants.contact import identity_marks, seal
 from trialmgr.participants.models import Participant
 from trialmgr.studies.queries import current_definition
@@ -46,7 +46,7 @@ class Copy:
         """As ``tables.COPIES`` keeps it."""
         row, position = (self.place.row, self.place.position) if self.place else (None, None)
         own = (self.rank, self.source, self.generation, self.source_number, self.number, self.ordinal)
-        return (*own, position, row, f"rehearsal-copy-{self.rank}", seal(self.details))
+        return (*own, position, row, f"copy-{self.number}", seal(self.details))
 
     @property
     def marks(self) -> Iterator[tuple[int, str, str]]:

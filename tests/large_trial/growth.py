@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from randomization.actions import activate_extension, extend_list
 from randomization.models import Allocation, ListPurpose, ListStatus, RandomizationList
-from randomization.policies import is_minimised
+from randomization.policies.lists import is_minimised
 from tests.large_trial.copies import Copy, places_wanted, planned, sources
 from tests.large_trial.counters import move_counters
 from tests.large_trial.digests import Digests
@@ -98,12 +98,12 @@ def _make_the_list_long_enough(wanted: dict[str, int]) -> None:
     listed = RandomizationList.objects.filter(status=ListStatus.ACTIVE.value).first()
     if listed is None:
         return
-    lengths = dict[str, int]()
+    longer = dict[str, int]()
     for stratum in listed.strata.filter(key__in=wanted):
         reserved = (stratum.reserved_to or -1) - (stratum.reserved_from or 0) + 1
-        lengths[stratum.key] = stratum.used + reserved + wanted[stratum.key] + SPARE
-    longer = {stratum.key: lengths[stratum.key] for stratum in listed.strata.filter(key__in=lengths)}
-    longer = {key: length for key, length in longer.items() if length > listed.strata.get(key=key).length}
+        length = stratum.used + reserved + wanted[stratum.key] + SPARE
+        if length > stratum.length:
+            longer[stratum.key] = length
     if longer:
         cast = standing_cast()
         maker, second = cast.people[(Role.UNBLINDED_STATISTICIAN, "")], cast.people[(Role.DATA_MANAGER, "")]

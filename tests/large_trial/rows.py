@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from typing import Any
 
 from django.db import connection
 
 BATCH = 10_000
 
 
-def put(table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def put(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """``rows`` ask nothing of the database while they come: the connection is taken."""
     names = ", ".join(f'"{column}"' for column in columns)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -23,7 +25,7 @@ def put(table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) ->
             cursor.executemany(f'INSERT INTO "{table}" ({names}) VALUES ({places})', batch)
 
 
-def temporary(table: str, columns: dict[str, str], rows: Iterable[Sequence[object]]) -> None:
+def temporary(table: str, columns: dict[str, str], rows: Iterable[Sequence[Any]]) -> None:
     """A table for this connection alone, filled. ``columns``: name -> type and what else is said of it."""
     described = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""What a copy has of its own in the columns that no key explains. Whatever is unique and stands nowhere here is refused.
+"""What a copy has of its own in the columns that no key explains. What is unique and stands nowhere here is refused.
 
 In each expression ``c`` is the copy and ``{column}`` the column as the source has it.
 """

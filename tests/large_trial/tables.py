@@ -13,7 +13,7 @@ from functools import cached_property
 from django.apps import apps
 from django.db import connection, models
 
-from tests.large_trial.rules import COPIES, COUNTERS, RULES
+from tests.large_trial.rules import COPIES, RULES
 from trialmgr.participants.models import Participant
 
 Model = type[models.Model]
@@ -86,7 +86,7 @@ def references(model: Model) -> dict[str, Model]:
 
 def hanging() -> dict[Model, Table]:
     """By the shortest way to a participant, nearest first."""
-    found = {Participant: Table(Participant, ())}
+    found: dict[Model, Table] = {Participant: Table(Participant, ())}
     waiting: list[Model] = [Participant]
     for target in waiting:
         for model in apps.get_models(include_auto_created=True):
@@ -111,7 +111,9 @@ def statement(table: Table, tables: Mapping[Model, Table]) -> str:
     fields = table.model._meta.concrete_fields
     names = ", ".join(f'"{column_of(field)}"' for field in fields)
     values = ", ".join(_value(table, field, tables) for field in fields)
-    return f'INSERT INTO "{table.name}" ({names}) SELECT {values} FROM {table.source} ORDER BY {_ORDER}, t."{table.key}"'
+    return (
+        f'INSERT INTO "{table.name}" ({names}) SELECT {values} FROM {table.source} ORDER BY {_ORDER}, t."{table.key}"'
+    )
 
 
 _ORDER = 'c."generation"'
@@ -122,7 +124,7 @@ def _value(table: Table, field: models.Field[object, object], tables: Mapping[Mo
     target = table.model if field.primary_key else references(table.model).get(column_of(field))
     if (rule := RULES.get(label(table.model, field))) is not None:
         return rule.format(column=column)
-    if target in tables:
+    if target is not None and target in tables:
         return f'{column} + c."generation" * {tables[target].most}'
     return act_of_copy(column) if field.name == "act" and kept_model(table.model) else column
 

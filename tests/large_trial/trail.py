@@ -16,12 +16,17 @@ from audit.ledger import entry_hash
 from audit.models import LedgerEntry, LedgerHead
 from tests.large_trial.copies import Copy
 from tests.large_trial.digests import Digests
+from tests.large_trial.leaves import Leaf
 from tests.large_trial.rows import put
 from tests.large_trial.tables import Undeclared, column_of
 
 _TEXTS = ("object_id", "old", "new", "reason")
 _COLUMNS = [column_of(field) for field in LedgerEntry._meta.concrete_fields]
 _HEXADECIMAL = re.compile("[0-9a-f]{64}")
+
+
+class OtherHash(Exception):
+    """The ledger has got another way to hash an entry: ``leaves`` must follow it."""
 
 
 @dataclass(slots=True)
@@ -33,6 +38,7 @@ class Template:
     """
 
     entry: LedgerEntry
+    leaf: Leaf
     values: dict[str, Any]
     numbered: dict[str, str]
     digested: dict[str, str]
@@ -56,11 +62,10 @@ def act_of_copy(act: str, copy: Copy) -> str:
     return hashlib.md5(f"{act}{copy.number}".encode(), usedforsecurity=False).hexdigest()
 
 
-def acts(numbers: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+def acts(numbers: Mapping[str, int]) -> list[tuple[str, int]]:
     """(act, its participant) of the sources, by number -> key."""
     found = LedgerEntry.objects.filter(participant__in=numbers).order_by().values_list("act", "participant")
-    for act, number in found.distinct():
-        yield act, numbers[number]
+    return [(act, numbers[number]) for act, number in found.distinct()]
 
 
 def templates(numbers: Mapping[str, int], digests: Digests) -> Iterator[Template]:
@@ -71,12 +76,14 @@ def templates(numbers: Mapping[str, int], digests: Digests) -> Iterator[Template
 
 def _template(entry: LedgerEntry, source: int, digests: Digests) -> Template:
     texts = {name: text for name in _TEXTS if (text := getattr(entry, name))}
-    told = json.dumps(entry.detail)
+    values = _as_kept(entry)
+    told = values["detail"]
     if entry.participant in told or any(digests.knows(source, each) for each in _HEXADECIMAL.findall(told)):
         raise Undeclared(f"the detail of {entry.action} in the audit trail")
     return Template(
         entry,
-        _as_kept(entry),
+        Leaf(entry),
+        values,
         {name: text for name, text in texts.items() if entry.participant in text},
         {name: text for name, text in texts.items() if digests.knows(source, text)},
         entry.object_type == "allocation" and "position" in entry.detail,
@@ -84,9 +91,8 @@ def _template(entry: LedgerEntry, source: int, digests: Digests) -> Template:
 
 
 def _as_kept(entry: LedgerEntry) -> dict[str, Any]:
-    values = {column: getattr(entry, column) for column in _COLUMNS}
-    values["at"] = connection.ops.adapt_datetimefield_value(entry.at)
-    return values | {"detail": json.dumps(entry.detail)}
+    at = connection.ops.adapt_datetimefield_value(entry.at)
+    return {column: vars(entry)[column] for column in _COLUMNS} | {"at": at, "detail": json.dumps(entry.detail)}
 
 
 def copy_trail(originals: Sequence[Template], copies: Iterable[Copy], digests: Digests) -> int:
@@ -107,18 +113,21 @@ def _chained(
     for generation in generations.values():
         for template in originals:
             if (copied := generation.get(template.values["participant"])) is not None:
-                yield _row(head, template, template.own(copied, digests))
+                yield _row(head, template, copied, digests)
 
 
-def _row(head: LedgerHead, template: Template, own: dict[str, Any]) -> list[Any]:
-    """The entry itself is lent for a moment, so that the ledger's own function hashes what the copy says."""
-    head.seq += 1
-    own["seq"] = head.seq
-    lent = template.entry.__dict__
-    before = {name: lent[name] for name in own}
-    lent.update(own)
-    head.hash = own["hash"] = entry_hash(template.entry, head.hash)
-    lent.update(before)
+def _row(head: LedgerHead, template: Template, copy: Copy, digests: Digests) -> list[Any]:
+    own = template.own(copy, digests) | {"seq": head.seq + 1}
+    hashed = template.leaf.hash(own, head.hash)
+    if copy.rank == 1 and hashed != _as_the_ledger_hashes(template.entry, own, head.hash):
+        raise OtherHash(f"{template.entry.action}: the ledger hashes otherwise than tests/large_trial/leaves.py")
+    head.seq, head.hash = head.seq + 1, hashed
+    row = template.values | own | {"hash": hashed}
     if template.placed:
-        own["detail"] = json.dumps(own["detail"])
-    return [own[column] if column in own else kept for column, kept in template.values.items()]
+        row["detail"] = json.dumps(row["detail"])
+    return list(row.values())
+
+
+def _as_the_ledger_hashes(entry: LedgerEntry, own: dict[str, Any], previous: str) -> str:
+    fields = {column: vars(entry)[column] for column in _COLUMNS}
+    return entry_hash(LedgerEntry(**fields | own), previous)

@@ -23,7 +23,7 @@ from tests.walk import at_week_8
 from trialmgr.overview.rehearsal.cast import standing_cast
 from trialmgr.people.permissions import Role
 
-pytestmark = pytest.mark.xdist_group("api contract")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("api contract")]
 EXAMPLES = 8
 # Values that exist, so that requests get past "there is no such participant".
 KNOWN = {
@@ -65,7 +65,6 @@ def tokens(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterato
 
 
 @pytest.mark.django_db
-@pytest.mark.slow
 @schema.parametrize()
 @settings(
     max_examples=EXAMPLES,

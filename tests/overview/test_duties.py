@@ -28,8 +28,8 @@ from crf.actions import (
 )
 from crf.models import FormEntry
 from randomization.actions import activate_list, make_list
-from randomization.policies import can_allocate
-from randomization.queries import in_screening, ready_to_randomise
+from randomization.policies.allocations import can_allocate
+from randomization.queries.allocations import in_screening, ready_to_randomise
 from tests import walk
 from trialmgr.overview.duties import Duty, duty, work_list
 from trialmgr.overview.duties.casebooks import window_of
@@ -208,7 +208,7 @@ def test_a_stratum_that_runs_low_is_told_to_the_unblinded_statistician_alone(
 ) -> None:
     statistician = cast.at("", Role.UNBLINDED_STATISTICIAN)
     assert duty(statistician, "supply").count == 0
-    monkeypatch.setattr("randomization.supply.lead_weeks", lambda: 5200)
+    monkeypatch.setattr("randomization.queries.supply.lead_weeks", lambda: 5200)
     assert duty(statistician, "supply").count == len(cast.sites)
     assert duty(cast.at("", Role.DATA_MANAGER), "supply").count == 0
 

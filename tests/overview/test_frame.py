@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 from django.utils.formats import date_format
-from django.utils.translation import override
+from django.utils.translation import get_language, override
 from pytest_django import Settings
 
 from audit.models import LedgerEntry
@@ -84,6 +84,13 @@ def test_a_language_once_chosen_is_found_again_on_another_device(cast: Cast, sig
     assert '<html lang="en"' in elsewhere.get("/", headers={"accept-language": "nl"}).content.decode()
     elsewhere.cookies["django_language"] = "nl"
     assert '<html lang="nl"' in elsewhere.get("/").content.decode()
+
+
+def test_the_language_of_a_request_ends_with_it(cast: Cast, signed_in: SignIn) -> None:
+    before = get_language()
+    client = signed_in(cast.at("UMCG", Role.COORDINATOR))
+    assert '<html lang="en"' in client.get("/", headers={"accept-language": "en"}).content.decode()
+    assert get_language() == before == "nl"
 
 
 def test_a_stranger_may_choose_a_language_too_but_not_by_a_link(db: None, client: Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace as Row
 from typing import Any
 
@@ -15,6 +16,7 @@ from django.test import RequestFactory
 from django.utils import translation
 
 from crf.layout.fields import DateParts, ErrorLink, FieldLink, FieldView, SectionView, ShownWhen
+from tests.house.tree import ROOMS, ROOT
 
 YES_NO = (("yes", "Yes"), ("no", "No"))
 REASONS = (("not_done", "Not done"),)
@@ -275,3 +277,15 @@ def test_breadcrumbs_end_with_the_page_itself() -> None:
     html = drawn("breadcrumbs", breadcrumbs=[Row(label="Participants", url="/"), Row(label="AMS-0001", url="")])
     assert '<a href="/">Participants</a>' in html
     assert '<span aria-current="page">AMS-0001</span>' in html
+
+
+def test_every_form_that_is_sent_carries_a_token_against_forgery() -> None:
+    templates = [path for room in ROOMS for path in (ROOT / room).rglob("templates/**/*.html")]
+    sent = [
+        (path.name, form)
+        for path in templates
+        for form in re.findall(r"<form\b.*?</form>", path.read_text("utf-8"), re.DOTALL)
+        if 'method="post"' in form
+    ]
+    assert len(sent) > 5
+    assert [name for name, form in sent if "{% csrf_token %}" not in form] == []

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from audit.actions import ACTIONS
 from audit.models import LedgerEntry
@@ -18,9 +19,12 @@ from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.overview.trail import readable
 from trialmgr.participants.states import TRANSITIONS
 from trialmgr.people import permissions
-from trialmgr.people.models import User
+from trialmgr.people.actions import close_site
+from trialmgr.people.models import SYSTEM, User
 from trialmgr.people.permissions import Role
 from trialmgr.studies.queries import current_definition
+
+pytestmark = pytest.mark.on_both  # searches by time and text are the database's
 
 SITE = walk.SITE
 SignIn = Callable[[User], Client]
@@ -108,7 +112,14 @@ def test_an_entry_shows_who_when_where_old_new_and_why(cast: Cast, monitor: Clie
     page = english(monitor, form="demographics")
     assert "misread the passport" in page
     assert "Form saved" in page
-    assert "coordinator" in page
+    assert "Coordinator" in page
+
+
+def test_a_reason_is_shown_as_it_was_written_and_never_run(cast: Cast, monitor: Client) -> None:
+    close_site(by=SYSTEM, site=cast.sites["AUMC"], on=timezone.localdate(), reason="<script>x</script>")
+    page = english(monitor, act="site.closed")
+    assert "&lt;script&gt;x" in page
+    assert "<script>x" not in page
 
 
 def test_taking_the_trail_out_gives_what_was_asked_and_is_kept(cast: Cast, signed_in: SignIn) -> None:

@@ -24,6 +24,8 @@ from trialmgr.participants.queries import seen_twice
 from trialmgr.people.permissions import Role
 from trialmgr.studies.clock import today
 
+pytestmark = pytest.mark.on_both  # keyed hashes are compared by the database
+
 JANSJE = {"name": "Jansje Voorbeeld", "born_on": "1957-03-02", "email": "jansje@example.org", "telephone": "0612345678"}
 
 

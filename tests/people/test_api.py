@@ -11,7 +11,7 @@ from django.utils import timezone
 from tests.api_caller import Caller
 from tests.walk import eligible, registered, screened
 from trialmgr.overview.rehearsal.cast import Cast
-from trialmgr.people.actions import deactivate_user, grant_role, make_token
+from trialmgr.people.actions import deactivate_user, grant_role, make_api_key
 from trialmgr.people.models import SYSTEM
 from trialmgr.people.permissions import Role
 
@@ -38,7 +38,7 @@ def test_a_token_of_somebody_who_left_opens_nothing(cast: Cast) -> None:
 
 def test_a_new_token_takes_the_place_of_the_one_before(cast: Cast) -> None:
     before, coordinator = Caller(cast.at("UMCG", Role.COORDINATOR), token=True), cast.at("UMCG", Role.COORDINATOR)
-    make_token(by=SYSTEM, user=coordinator)
+    make_api_key(by=SYSTEM, user=coordinator)
     assert before.get("participants/")[0] == 401
 
 

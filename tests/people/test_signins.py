@@ -26,7 +26,10 @@ from trialmgr.people.guards import permitted, person
 from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
 
-pytestmark = pytest.mark.django_db
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.on_both,  # rate limits are counted in the database, by its clock
+]
 
 
 def sign_in(client: Client, username: str, password: str) -> Any:

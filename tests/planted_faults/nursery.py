@@ -36,12 +36,12 @@ SHARED = (
 
 
 # Assertions stay as they are written: what was loaded before the fork could not be rewritten any more.
-OPTIONS = ("-q", "-x", "--assert=plain")
+OPTIONS = ("-q", "--assert=plain")
 PLUGINS = ("no:cacheprovider", "no:schemathesis", "no:randomly", "tests.planted_faults.witness")
 
 
 def run(order: dict[str, Any]) -> dict[str, Any]:
-    """``order``: tests, database (its address), log, and what the witness is told."""
+    """``order``: tests, options of pytest, database (its address), log, and what the witness is told."""
     begun = time.monotonic()
     child = os.fork()
     if child == 0:
@@ -68,7 +68,8 @@ def _become_pytest(order: dict[str, Any]) -> None:
     code = 1
     try:
         pytest = importlib.import_module("pytest")
-        code = int(pytest.main([*OPTIONS, *(word for name in PLUGINS for word in ("-p", name)), *order["tests"]]))
+        plugins = (word for name in PLUGINS for word in ("-p", name))
+        code = int(pytest.main([*OPTIONS, *plugins, *order["options"], *order["tests"]]))
     except BaseException:  # it must not come out on the other side of the fork
         traceback.print_exc()
     finally:

@@ -68,6 +68,8 @@ def value(text: str) -> Value:
         ("months_between(begin, end)", Decimal(1)),
         ("months_between(end, begin)", Decimal(-1)),
         ("months_between(begin, may)", None),
+        ("months_between(date('2026-01-31'), date('2026-02-28'))", Decimal(1)),
+        ("months_between(date('2026-01-31'), date('2026-02-27'))", Decimal(0)),
         ("minutes_between(dose_at, measured_at)", Decimal(45)),
         ("minutes_between(dose_at, absent)", None),
         ("if(end > begin, 'later', 'earlier')", "later"),

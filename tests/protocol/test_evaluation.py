@@ -102,6 +102,18 @@ def test_what_refuses_an_entry(
     assert problem.check_key is None
 
 
+@pytest.mark.parametrize("values", [{"weight": "20"}, {"weight": "300"}, {"height": "1"}])
+def test_the_ends_of_a_range_lie_within_it(study: StudyDefinition, values: dict[str, str]) -> None:
+    outcome = body(study, values)
+    assert outcome.problems == ()
+    assert values.items() <= outcome.values.items()
+
+
+@pytest.mark.parametrize("values", [{"weight": "40"}, {"height": "2.2"}])
+def test_the_ends_of_a_usual_range_ask_nothing(study: StudyDefinition, values: dict[str, str]) -> None:
+    assert body(study, values).warnings == ()
+
+
 def test_a_refused_value_is_not_kept_nor_reckoned_with(study: StudyDefinition) -> None:
     outcome = body(study, {"weight": "900", "height": "1.80", "complaints_any": "no"})
     assert set(outcome.values) == {"height", "complaints_any"}

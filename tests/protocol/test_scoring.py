@@ -39,6 +39,11 @@ def test_a_prorated_total_takes_few_missing_answers_as_the_mean(
     assert score(name, *[3] * (items - missing), *[None] * missing) == total
 
 
+def test_a_prorated_total_half_way_between_two_numbers_goes_up() -> None:
+    """Nine points on 24 of the 28 scored answers are 10.5 on all of them."""
+    assert score("ids_sr_total_prorated", *[3] * 3, *[0] * 23, *[None] * 4) == 11
+
+
 def test_a_prorated_total_is_whole_and_that_of_a_complete_questionnaire_is_the_sum() -> None:
     assert score("madrs_total_prorated", None, 4, 3, 2, 2, 3, 4, 3, 3, 2) == 29
     assert score("madrs_total_prorated", 4, 4, 3, 2, 2, 3, 4, 3, 3, 2) == 30

@@ -22,7 +22,6 @@ from tests import walk
 from tests.amendments import put_in_force
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.people import permissions
-from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
 from trialmgr.protocol.model import StudyDefinition
 
@@ -158,16 +157,6 @@ def test_the_drawing_has_a_line_and_a_band_and_no_style_or_script() -> None:
 
 
 # --- pages -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def enter(signed_in: Callable[[User], Client], cast: Cast) -> Callable[..., Client]:
-    def sign_in(role: Role, site: str = walk.SITE) -> Client:
-        client = signed_in(cast.at(site, role))
-        client.cookies["django_language"] = "en"
-        return client
-
-    return sign_in
 
 
 def test_the_page_and_the_file_count_what_was_allocated(cast: Cast, enter: Callable[..., Client]) -> None:

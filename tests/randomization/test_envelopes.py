@@ -17,11 +17,13 @@ from audit.acts import ActionRefused
 from audit.models import LedgerEntry
 from crf.actions import judge_eligibility
 from randomization import actions
-from randomization.corrections import strata_that_differ
-from randomization.envelopes import envelope_name, envelope_row, letters, number_of
+from randomization.methods.envelopes import letters, number_of
 from randomization.models import Allocation, EnvelopeUse, RandomizationList, Stratum
-from randomization.policies import levels_in, next_position, places_left
-from randomization.queries import list_findings
+from randomization.policies.allocations import levels_in
+from randomization.policies.envelopes import envelope_name, envelope_row
+from randomization.policies.supply import next_position, places_left
+from randomization.queries.corrections import strata_that_differ
+from randomization.queries.lists import list_findings
 from tests import walk
 from tests.conftest import PASSWORD
 from tests.crf.pages import Reader, casebook_url, day_boxes

@@ -13,7 +13,7 @@ from audit.acts import ActionRefused
 from audit.models import LedgerEntry
 from randomization import actions
 from randomization.models import Allocation, AllocationCap, AllocationHold, Stratum
-from randomization.queries import in_screening, ready_to_randomise
+from randomization.queries.allocations import in_screening, ready_to_randomise
 from tests import walk
 from tests.audit.staging import deed
 from tests.crf.pages import Reader
@@ -21,6 +21,8 @@ from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import Site, User
 from trialmgr.people.permissions import Role
+
+pytestmark = pytest.mark.on_both  # a limit is held under another lock
 
 
 @pytest.fixture

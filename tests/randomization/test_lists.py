@@ -1,225 +1,110 @@
-from collections import Counter
-from datetime import UTC, datetime, timedelta, timezone
-from itertools import permutations
-from typing import Any
+"""Lists: sealed when they are made, put in force by a second person, closed and never deleted."""
+
+from __future__ import annotations
 
 import pytest
+from django.core.exceptions import PermissionDenied
+from pytest_django import Settings
 
-from randomization.methods.designs import Design, PermutedBlocks, complete_randomization, permuted_blocks
+from audit.acts import ActionRefused
+from audit.models import LedgerEntry
+from randomization import actions
 from randomization.methods.findings import DesignRefused
-from randomization.methods.lists.rows import (
-    LONGEST_LIST,
-    Manifest,
-    Row,
-    canonical_json,
-    canonical_stratum_key,
-    commitment,
-    list_hash,
-    make_manifest,
-    make_rows,
-    manifest_hash,
-    rows_hash,
-)
+from randomization.models import Allocation, ListRow, ListStatus, RandomizationList
+from randomization.policies.lists import active_list
+from tests import walk
+from tests.amendments import put_in_force
+from trialmgr.overview.rehearsal.cast import Cast
+from trialmgr.participants.models import Participant
+from trialmgr.people.permissions import Role
+from trialmgr.protocol.model import StudyDefinition
 
-SECRET = bytes(range(32))
-DESIGN = permuted_blocks({"ect": 1, "esketamine": 1}, {4: 1, 6: 1})
-NOON = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
+KEY = "0123456789abcdef"
 
 
-def listed(design: Design = DESIGN, **changed: Any) -> list[Row]:
-    given: dict[str, Any] = {"trial_id": "T", "purpose": "live", "stratum_key": "site=UMCG", "count": 200}
-    return make_rows(design, secret=SECRET, **given | changed)
+@pytest.fixture
+def ready(cast: Cast) -> Participant:
+    return walk.baseline_done(cast)
 
 
-def manifest(lengths: dict[str, int], **changed: Any) -> Manifest:
-    given: dict[str, Any] = {"trial_id": "T", "purpose": "live", "made_by": "Ada", "made_at": NOON}
-    return make_manifest(DESIGN, secret=SECRET, lengths=lengths, **given | changed)
+def test_a_list_has_a_sealed_row_for_every_place_of_every_stratum(cast: Cast, reset_trd: StudyDefinition) -> None:
+    listed = RandomizationList.objects.get()
+    assert reset_trd.randomization is not None
+    length = reset_trd.randomization.length_per_stratum
+    assert [stratum.key for stratum in listed.strata.all()] == sorted(f"site={site.code}" for site in reset_trd.sites)
+    for stratum in listed.strata.all():
+        positions = list(stratum.rows.values_list("position", flat=True))
+        assert positions == list(range(1, length + 1))
+    sealed = [bytes(row.sealed) for row in ListRow.objects.all()]
+    assert len({len(text) for text in sealed}) == 1
+    assert not any(arm.key.encode() in text for arm in reset_trd.arms for text in sealed)
 
 
-# --- rows
+def test_the_commitment_enters_the_ledger_and_the_secret_does_not_stand_open(cast: Cast) -> None:
+    listed = RandomizationList.objects.get()
+    line = LedgerEntry.objects.get(action="list.made")
+    assert line.new == listed.commitment
+    assert line.detail["manifest"]
 
 
-def test_positions_and_blocks_count_from_one_and_blocks_hold_the_ratio() -> None:
-    rows = listed()
-    assert [row.position for row in rows] == list(range(1, 201))
-    for block in range(1, rows[-1].block):
-        arms = Counter(row.arm for row in rows if row.block == block)
-        assert arms["ect"] == arms["esketamine"] in (2, 3)
+def test_the_one_who_made_a_list_cannot_activate_it(cast: Cast) -> None:
+    statistician = cast.at("", Role.UNBLINDED_STATISTICIAN)
+    listed = actions.make_list(by=statistician)
+    with pytest.raises(ActionRefused, match=r"tweede|second"):
+        actions.activate_list(by=statistician, listed=listed)
+    assert listed.status == ListStatus.MADE
 
 
-@pytest.mark.parametrize("design", [DESIGN, complete_randomization({"a": 2, "b": 1})])
-def test_a_longer_list_keeps_its_prefix_and_any_part_can_be_made(design: Design) -> None:
-    longer = listed(design, count=5000)
-    assert listed(design, count=200) == longer[:200]
-    assert listed(design, start=1500, count=700) == longer[1499:2199]
-    assert listed(design, count=0) == []
+def test_a_new_list_closes_the_old_one_when_it_is_activated_and_keeps_it(cast: Cast) -> None:
+    first = RandomizationList.objects.get()
+    second = actions.make_list(by=cast.at("", Role.UNBLINDED_STATISTICIAN))
+    actions.activate_list(by=cast.at("", Role.DATA_MANAGER), listed=second)
+    first.refresh_from_db()
+    assert (first.status, second.status, second.number) == ("closed", "active", first.number + 1)
+    assert active_list() == second
+    with pytest.raises(ActionRefused):
+        actions.activate_list(by=cast.at("", Role.DATA_MANAGER), listed=first)
 
 
-def test_a_design_without_blocks_has_block_zero() -> None:
-    assert {row.block for row in listed(complete_randomization({"a": 1, "b": 1}))} == {0}
+def test_a_live_installation_takes_no_seed(cast: Cast) -> None:
+    with pytest.raises(ActionRefused):
+        actions.make_list(by=cast.at("", Role.UNBLINDED_STATISTICIAN), rehearsal_seed="1")
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"start": 0}, {"count": -1}, {"count": LONGEST_LIST + 1}, {"start": LONGEST_LIST, "count": 2}]
-)
-def test_rows_outside_a_list_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(DesignRefused, match=r"positions run from 1 to 1000000"):
-        listed(**wrong)
-
-
-# --- strata
-
-
-def test_the_order_of_factors_plays_no_part() -> None:
-    one = canonical_stratum_key({"site": "UMCG", "age": "18-64"})
-    assert one == canonical_stratum_key({"age": "18-64", "site": "UMCG"}) == "age=18-64;site=UMCG"
-
-
-def test_a_trial_without_factors_has_one_stratum() -> None:
-    assert canonical_stratum_key({}) == "all"
-
-
-@pytest.mark.parametrize("levels", [{"site": "a=b"}, {"site": "a;b"}, {"site": ""}, {"": "a"}, {"é": "a"}])
-def test_a_level_that_could_be_mistaken_for_another_is_refused(levels: dict[str, str]) -> None:
-    with pytest.raises(DesignRefused, match="cannot name a stratum"):
-        canonical_stratum_key(levels)
-
-
-def test_adding_a_stratum_changes_no_other() -> None:
-    before = manifest({"site=UMCG": 40, "site=LUMC": 60})
-    after = manifest({"site=AMC": 30, "site=LUMC": 60, "site=UMCG": 40})
-    assert {key: after["strata"][key] for key in before["strata"]} == before["strata"]
-
-
-# --- commitment and manifest
-
-
-def test_the_commitment_binds_secret_and_trial() -> None:
-    made = {commitment(SECRET, "T"), commitment(SECRET, "U"), commitment(bytes(32), "T")}
-    assert len(made) == 3
-    assert all(len(each) == 64 for each in made)
-
-
-def test_a_hash_of_rows_depends_on_rows_and_secret_and_place() -> None:
-    rows = listed(count=4)
-    hashes = {
-        rows_hash(rows, secret=SECRET, trial_id="T", purpose="live", stratum_key="site=UMCG"),
-        rows_hash(rows[:3], secret=SECRET, trial_id="T", purpose="live", stratum_key="site=UMCG"),
-        rows_hash(rows, secret=bytes(32), trial_id="T", purpose="live", stratum_key="site=UMCG"),
-        rows_hash(rows, secret=SECRET, trial_id="U", purpose="live", stratum_key="site=UMCG"),
-        rows_hash(rows, secret=SECRET, trial_id="T", purpose="test", stratum_key="site=UMCG"),
-        rows_hash(rows, secret=SECRET, trial_id="T", purpose="live", stratum_key="site=LUMC"),
-    }
-    assert len(hashes) == 6
-
-
-def test_a_manifest_says_what_a_list_is_without_the_list() -> None:
-    made = manifest({"site=UMCG": 40, "site=LUMC": 60}, made_at=NOON.astimezone(timezone(timedelta(hours=2))))
-    assert (made["algorithm"], made["origin"]) == ("trialmgr-list/1", "generated")
-    assert made["parameters"] == DESIGN.parameters()
-    assert made["commitment"] == commitment(SECRET, "T")
-    assert (made["made_by"], made["made_at"]) == ("Ada", "2027-03-01T12:00:00+00:00")
-    assert made["rows"] == 100
-    assert made["strata"]["site=LUMC"]["rows"] == 60
-    assert made["list_hash"] == list_hash(made["strata"])
-    assert set(made["versions"]) == {"python", "cryptography", "numpy"}
-    assert SECRET.hex() not in canonical_json(made)
-
-
-def test_the_order_of_strata_changes_no_manifest() -> None:
-    one, other = manifest({"site=A1": 4, "site=B1": 6}), manifest({"site=B1": 6, "site=A1": 4})
-    assert canonical_json(one) == canonical_json(other)
-    assert manifest_hash(one) == manifest_hash(other)
-    assert manifest_hash(one) != manifest_hash(manifest({"site=A1": 4, "site=B1": 7}))
-
-
-def test_a_manifest_needs_a_time_with_a_zone() -> None:
-    with pytest.raises(ValueError, match="time zone"):
-        manifest({"all": 4}, made_at=NOON.replace(tzinfo=None))
-
-
-def test_canonical_json_has_one_spelling() -> None:
-    assert canonical_json({"b": "é", "a": [1, True]}) == '{"a":[1,true],"b":"é"}'
-
-
-# --- the law of the output (fixed secret, so these pass or fail for good)
-
-
-def chi_square(counts: Counter[Any], probabilities: dict[Any, float]) -> float:
-    total = counts.total()
-    return sum((counts[key] - total * p) ** 2 / (total * p) for key, p in probabilities.items())
-
-
-def blocks_of(
-    design: PermutedBlocks, blocks: int, rows_a_block: int, stratum_key: str = "all"
-) -> list[tuple[str, ...]]:
-    arms = [row.arm for row in listed(design, count=blocks * rows_a_block, stratum_key=stratum_key)]
-    return [tuple(arms[first : first + rows_a_block]) for first in range(0, len(arms), rows_a_block)]
-
-
-@pytest.mark.parametrize(
-    ("ratio", "size", "orders", "critical"),
-    [({"a": 1, "b": 1}, 4, 6, 20.52), ({"a": 2, "b": 1}, 3, 3, 13.82), ({"a": 1, "b": 1, "c": 1}, 3, 6, 20.52)],
-)  # critical: 99.9 % of the chi-square law with orders - 1 degrees of freedom
-def test_every_order_of_a_block_is_equally_likely(
-    ratio: dict[str, int], size: int, orders: int, critical: float
+def test_a_rehearsal_list_returns_with_its_seed_and_never_serves_a_live_installation(
+    cast: Cast, settings: Settings
 ) -> None:
-    design = permuted_blocks(ratio, {size: 1})
-    contents = [arm for arm, share in ratio.items() for _ in range(share * size // sum(ratio.values()))]
-    expected = dict.fromkeys(set(permutations(contents)), 1 / orders)
-    assert len(expected) == orders
-    assert chi_square(Counter(blocks_of(design, 60_000, size)), expected) < critical
+    statistician, manager = cast.at("", Role.UNBLINDED_STATISTICIAN), cast.at("", Role.DATA_MANAGER)
+    settings.TRIALMGR_DEMO = True
+    one, two, other = (actions.make_list(by=statistician, rehearsal_seed=seed) for seed in ("7", "7", "8"))
+    assert one.commitment == two.commitment != other.commitment
+    assert one.manifest["list_hash"] == two.manifest["list_hash"]
+    settings.TRIALMGR_DEMO = False
+    with pytest.raises(ActionRefused):
+        actions.activate_list(by=manager, listed=one)
+    assert active_list() != one
 
 
-def sizes_in(stratum_key: str, blocks: int) -> list[int]:
-    design = permuted_blocks({"a": 1, "b": 1}, {2: 1, 4: 2, 6: 1})
-    rows = listed(design, count=6 * blocks, stratum_key=stratum_key)
-    sizes = Counter(row.block for row in rows)
-    return [sizes[block] for block in range(1, blocks + 1)]
+def test_only_a_statistician_makes_a_list(cast: Cast) -> None:
+    with pytest.raises(PermissionDenied):
+        actions.make_list(by=cast.at("UMCG", Role.COORDINATOR))
 
 
-def correlation(one: list[int], other: list[int]) -> float:
-    n, mean_one, mean_other = len(one), sum(one) / len(one), sum(other) / len(other)
-    covariance = sum((a - mean_one) * (b - mean_other) for a, b in zip(one, other, strict=True)) / n
-    variances = [sum((a - mean) ** 2 for a in each) / n for each, mean in ((one, mean_one), (other, mean_other))]
-    return float(covariance / (variances[0] * variances[1]) ** 0.5)
+def test_a_study_without_a_randomisation_design_has_no_list(cast: Cast, reset_trd: StudyDefinition) -> None:
+    parts = {name: getattr(reset_trd, name) for name in StudyDefinition.model_fields}
+    put_in_force(StudyDefinition(**{**parts, "randomization": None, "version": "none"}))
+    with pytest.raises(DesignRefused):
+        actions.make_list(by=cast.at("", Role.UNBLINDED_STATISTICIAN))
 
 
-def test_block_sizes_come_as_often_as_their_weights_and_without_memory() -> None:
-    one, other = sizes_in("site=A1", 20_000), sizes_in("site=B1", 20_000)
-    assert chi_square(Counter(one), {2: 0.25, 4: 0.5, 6: 0.25}) < 13.82  # 99.9 %, 2 degrees of freedom
-    assert abs(correlation(one[:-1], one[1:])) < 3.3 / 20_000**0.5
-    assert abs(correlation(one, other)) < 3.3 / 20_000**0.5
-
-
-def test_arms_of_two_strata_have_nothing_to_do_with_each_other() -> None:
-    design = permuted_blocks({"a": 1, "b": 1}, {4: 1})
-    one, other = (
-        [int(row.arm == "a") for row in listed(design, count=40_000, stratum_key=key)] for key in ("site=A1", "site=B1")
-    )
-    assert abs(correlation(one, other)) < 3.3 / 40_000**0.5
-
-
-def test_complete_randomization_keeps_the_ratio_on_average() -> None:
-    arms = Counter(row.arm for row in listed(complete_randomization({"a": 2, "b": 1}), count=60_000))
-    assert chi_square(arms, {"a": 2 / 3, "b": 1 / 3}) < 10.83  # 99.9 %, 1 degree of freedom
-
-
-def test_four_to_two_keeps_the_ratio_at_every_step_of_the_block() -> None:
-    blocks = blocks_of(permuted_blocks({"a": 2, "b": 1}, {6: 1}), 20_000, 6)
-    for step in range(6):
-        assert chi_square(Counter(block[step] for block in blocks), {"a": 2 / 3, "b": 1 / 3}) < 10.83
-
-
-def test_new_names_in_the_same_order_give_the_same_list() -> None:
-    renamed = {"a": "ect", "b": "esketamine"}
-    rows = listed(permuted_blocks({"a": 1, "b": 1}, {4: 1, 6: 1}))
-    assert [row._replace(arm=renamed[row.arm]) for row in rows] == listed()
-
-
-def test_exchanging_the_names_exchanges_the_law() -> None:
-    exchange = {"a": "b", "b": "a"}
-    there = Counter(blocks_of(permuted_blocks({"a": 2, "b": 1}, {3: 1}), 60_000, 3))
-    back = Counter(blocks_of(permuted_blocks({"a": 1, "b": 2}, {3: 1}), 60_000, 3))
-    named = Counter({tuple(exchange[arm] for arm in block): times for block, times in back.items()})
-    assert chi_square(there, {block: times / 60_000 for block, times in named.items()}) < 2 * 13.82  # both are drawn
+@pytest.mark.parametrize("row", ["list", "stratum", "row", "allocation"])
+def test_rows_name_themselves_without_their_arm(cast: Cast, row: str) -> None:
+    allocation = Allocation.objects.get(participant=walk.randomised(cast))
+    named = {
+        "list": allocation.row.stratum.list,
+        "stratum": allocation.row.stratum,
+        "row": allocation.row,
+        "allocation": allocation,
+    }[row]
+    assert str(named)
+    assert allocation.arm not in str(named)

@@ -113,7 +113,11 @@ def read(document: Any) -> dict[str, Any]:
     return known
 
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("secrecy")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("secrecy"),
+    pytest.mark.on_both,  # dumps differ
+]
 
 
 # --- what is stored and told

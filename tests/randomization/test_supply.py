@@ -12,10 +12,11 @@ from django.utils.timezone import localdate
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from audit.models import LedgerEntry
-from randomization import supply
+from randomization.actions.supply import RUNS_LOW, _was_announced, announce_if_low
 from randomization.methods.designs import minimisation
 from randomization.models import RandomizationList
-from randomization.policies import active_list
+from randomization.policies.lists import active_list
+from randomization.queries import supply
 from tests import walk
 from tests.amendments import put_in_force
 from trialmgr.overview.duties import duty
@@ -25,7 +26,7 @@ from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
 from trialmgr.protocol.model import StudyDefinition
 
-LOW = LedgerEntry.objects.filter(action=supply.RUNS_LOW)
+LOW = LedgerEntry.objects.filter(action=RUNS_LOW)
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def in_force(cast: Cast) -> RandomizationList:
 @pytest.fixture
 def long_lead(monkeypatch: pytest.MonkeyPatch) -> None:
     """So long that 200 places are too few."""
-    monkeypatch.setattr("randomization.supply.lead_weeks", lambda: 5200)
+    monkeypatch.setattr("randomization.queries.supply.lead_weeks", lambda: 5200)
 
 
 def test_with_places_enough_nobody_is_told(cast: Cast, in_force: RandomizationList) -> None:
@@ -73,8 +74,8 @@ def test_another_stratum_and_a_longer_one_are_told_of_anew(
     entry = LOW.get(item="site=UMCG")
     stratum = in_force.strata.get(key="site=UMCG")
     stratum.length += 1  # as an extension makes it; here only asked about
-    assert supply._was_announced(in_force, in_force.strata.get(key=entry.item))
-    assert not supply._was_announced(in_force, stratum)
+    assert _was_announced(in_force, in_force.strata.get(key=entry.item))
+    assert not _was_announced(in_force, stratum)
 
 
 def test_who_enrols_reads_nothing_of_it(
@@ -87,10 +88,10 @@ def test_who_enrols_reads_nothing_of_it(
     assert LOW.count() == 1
     for role in (Role.COORDINATOR, Role.INVESTIGATOR, Role.RATER, Role.TREATING_TEAM):
         user = cast.at(walk.SITE, role)
-        assert not readable(user, reset_trd).filter(action=supply.RUNS_LOW).exists()
+        assert not readable(user, reset_trd).filter(action=RUNS_LOW).exists()
         assert duty(user, "supply").count == 0
         assert signed_in(user).get("/randomization/").status_code == 403
-    assert readable(cast.at("", Role.DATA_MANAGER), reset_trd).filter(action=supply.RUNS_LOW).exists()
+    assert readable(cast.at("", Role.DATA_MANAGER), reset_trd).filter(action=RUNS_LOW).exists()
 
 
 def test_the_work_list_and_the_lists_say_how_long_it_lasts(
@@ -127,7 +128,7 @@ def test_minimisation_never_runs_low(cast: Cast, in_force: RandomizationList, lo
         {"a": 1, "b": 1}, factors=factors, weights={"site": 1}, measure="range", p="4/5"
     ).parameters()
     assert supply.forecasts(in_force) == []
-    supply.announce_if_low(in_force, stratum)
+    announce_if_low(in_force, stratum)
     assert not LOW.exists()
 
 

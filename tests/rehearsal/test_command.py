@@ -17,6 +17,8 @@ from trialmgr.overview.management.commands import trial
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.overview.rehearsal.trial import Progress
 
+pytestmark = pytest.mark.on_both  # the demo runs on SQLite
+
 
 class Screen(io.StringIO):
     """A stream that says it is a terminal."""

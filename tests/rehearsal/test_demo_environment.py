@@ -8,6 +8,8 @@ import pytest
 
 from trialmgr import demo_environment
 
+pytestmark = pytest.mark.on_both  # the demo runs on SQLite
+
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from audit.verification import verify
 from crf.models import FormEntry, Query, Visit
 from exports.policies import open_points
 from randomization.models import Allocation, RandomizationList
-from randomization.queries import list_findings
+from randomization.queries.lists import list_findings
 from trialmgr.overview.rehearsal import trial
 from trialmgr.overview.rehearsal.invention.profile import load_profile
 from trialmgr.overview.rehearsal.likeness import fingerprint

@@ -34,6 +34,8 @@ from trialmgr.studies.queries import (
 )
 from trialmgr.studies.verification import approval_faults
 
+pytestmark = pytest.mark.on_both  # one of two is refused by another lock
+
 
 @pytest.fixture(autouse=True)
 def _in_english() -> Iterator[None]:

@@ -31,6 +31,17 @@ class IdleTimeMiddleware:
         return self.get_response(request)
 
 
+class OneRequestsLanguageMiddleware:
+    """The language of a request ends with it: whatever the process does next begins with that of the installation."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with translation.override(translation.get_language()):
+            return self.get_response(request)
+
+
 class ChosenLanguageMiddleware:
     """Whoever once chose a language finds it again on another device; the device's own last choice wins."""
 

@@ -39,8 +39,9 @@ ROLE_LABELS = {
 
 
 def role_labels(names: str) -> str:
-    """Roles as an entry of the audit trail keeps them, with commas, as people read them."""
-    return ", ".join(str(ROLE_LABELS[Role(name)]) for name in names.split(",") if name)
+    """Roles as an entry of the audit trail keeps them, with commas, as people read them; the installation's as kept."""
+    labels = {role.value: str(label) for role, label in ROLE_LABELS.items()}
+    return ", ".join(labels.get(name, name) for name in names.split(",") if name)
 
 
 # Roles that work at a site; the others serve the whole trial.

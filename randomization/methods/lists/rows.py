@@ -140,6 +140,16 @@ def file_hash(content: bytes, *, secret: bytes, trial_id: str, purpose: str) -> 
     return hmac.new(key, content, hashlib.sha256).hexdigest()
 
 
+def position_hash(secret: bytes, *, trial_id: str, purpose: str, stratum_key: str, position: int) -> str:
+    """Hex HMAC-SHA-256 of a place in a list, with a key derived from the secret (docs/randomization.md, section 6).
+
+    A bare hash would tell the position, for there are few; with the key nobody can find it before the reveal, and
+    anybody can check it afterwards. ValueError unless the secret has 32 bytes.
+    """
+    key = hashlib.sha256(tagged("position", secret, trial_id, purpose, stratum_key)).digest()
+    return hmac.new(key, str(position).encode(), hashlib.sha256).hexdigest()
+
+
 def canonical_json(value: object) -> str:
     """One fixed spelling: keys sorted, no spaces, every character outside ASCII as itself."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

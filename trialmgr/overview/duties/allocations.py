@@ -6,10 +6,10 @@ from django.urls import reverse
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
-from randomization.corrections import Difference, strata_that_differ
 from randomization.methods.definition import factor_label
 from randomization.models import Allocation, CodeBreak, RandomisedInError
-from randomization.queries import in_screening, waiting_by_stratum
+from randomization.queries.allocations import in_screening, waiting_by_stratum
+from randomization.queries.corrections import Difference, strata_that_differ
 from trialmgr.overview.duties.tasks import Desk, Duty, Link, Task, said_of, within
 from trialmgr.participants.models import Participant
 

@@ -7,8 +7,8 @@ from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
 from randomization.models import ListStatus, RandomizationList
-from randomization.policies import active_list, purpose_here
-from randomization.supply import running_low
+from randomization.policies.lists import active_list, purpose_here
+from randomization.queries.supply import running_low
 from trialmgr.overview.duties.tasks import Desk, Duty, Link, Task, said_of
 
 

@@ -14,7 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import get_language
 
 from crf.models import Visit
-from randomization.queries import Screening, in_screening
+from randomization.queries.allocations import Screening, in_screening
 from trialmgr.participants.models import Participant, ParticipantQuerySet
 from trialmgr.people.models import Site, User
 from trialmgr.protocol.model import StudyDefinition

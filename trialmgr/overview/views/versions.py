@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from audit.acts import reasons_against
 from crf.impact import entries_on
-from randomization.comparing_form import Boxes
+from randomization.forms import Boxes
 from trialmgr.overview.changes import changes_for
 from trialmgr.people.forms import ActForm, DayField, acted, bound, status_of
 from trialmgr.people.guards import permitted, person, signed_in_again

@@ -1,0 +1,1 @@
+"""Reading across lists and participants."""
