@@ -11,6 +11,7 @@ from django.test import Client
 from crf.models import FormEntry, Visit
 from tests import walk
 from tests.amendments import put_in_force
+from tests.api_caller import Caller
 from tests.crf.pages import Reader, boxes, form_url
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.people.permissions import Role
@@ -58,3 +59,11 @@ def test_what_the_page_is_told_while_typing_is_silent_about_it(signed_in: Signed
     for sent in (typed, typed | {HIDDEN: "6"}):
         answer = rater.post(f"{form_url(visit, 'madrs')}rows/1/live/", boxes(sent), 200)
         assert json.loads(answer) == {"asked": {}, "derived": {"madrs_total": saved.data["madrs_total"]}}
+
+
+def test_a_program_of_a_blinded_person_gets_the_form_without_it(cast: Cast, visit: Visit) -> None:
+    place = f"participants/{visit.participant.number}/visits/{visit.slug}/forms/madrs/rows/1/"
+    status, document = Caller(cast.at("UMCG", Role.RATER)).get(place)
+    assert status == 200
+    assert "madrs_1" in document["values"]
+    assert HIDDEN not in document["values"]
