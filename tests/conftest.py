@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.db import connection
 from django.test import Client
+from django.utils import translation
 from pytest_django import DjangoDbBlocker
 
 from tests import order
@@ -78,6 +79,13 @@ def _belongs_here(item: pytest.Item, *, beside: bool) -> bool:
 def _needs_a_database(item: pytest.Item) -> bool:
     wanted = {"django_db", "slow", "benchmark", "journey"}
     return "db" in getattr(item, "fixturenames", ()) or any(mark.name in wanted for mark in item.iter_markers())
+
+
+@pytest.fixture(autouse=True)
+def _in_english() -> Iterator[None]:
+    """What is said outside a request is read in English, whatever a request before it spoke."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture(scope="session")

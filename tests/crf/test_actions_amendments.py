@@ -98,14 +98,16 @@ class TestDryRun:
         assert move.outcome.lost == ("weight_kg",)
         assert move.reasons == ("Values would be lost, map them to a new item: weight_kg.",)
 
-    def test_a_value_that_would_no_longer_be_asked_counts_as_lost(
+    def test_a_value_that_would_no_longer_be_asked_is_kept_beside_the_ones_that_count(
         self, entry: FormEntry, manager: User, amend: Callable[[Edit], StudyVersion]
     ) -> None:
         def conditional(form: dict[str, Any]) -> dict[str, Any]:
             items(form)[-1]["ask_if"] = "pulse > 9999"
             return form
 
-        assert planned(manager, amend(conditional)).outcome.lost == ("weight_kg",)
+        outcome = planned(manager, amend(conditional)).outcome
+        assert outcome.lost == ()
+        assert outcome.evaluation.unasked == {"weight_kg": {"value": entry.data["weight_kg"]}}
 
     def test_a_hard_check_that_newly_fires_holds_it_back(
         self, entry: FormEntry, manager: User, amend: Callable[[Edit], StudyVersion]

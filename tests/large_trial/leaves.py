@@ -19,9 +19,11 @@ class Leaf:
     def __init__(self, entry: LedgerEntry) -> None:
         self.values = {name: getattr(entry, name) for name in _VALUES}
         self.committed = canonical(list(self.values.values()))
-        plain = {name: getattr(entry, name) for name in _PLAIN} | {"at": entry.at.isoformat()}
+        plain = {name: getattr(entry, name) for name in _PLAIN[entry.format]} | {"at": entry.at.isoformat()}
         place = entry.object_id.replace(entry.participant, _NUMBER)
+        cause = entry.cause.replace(entry.participant, _NUMBER)
         marked = {"seq": _SEQ, "act": _ACT, "participant": _NUMBER, "object_id": place, "values": _COMMITTED}
+        marked |= {"cause": cause} if entry.cause else {}
         self.pattern = canonical(plain | marked).decode().replace("%", "%%")
         for mark, place in _MARKS.items():
             self.pattern = self.pattern.replace(mark, place)

@@ -20,7 +20,7 @@ from tests.large_trial.leaves import Leaf
 from tests.large_trial.rows import put
 from tests.large_trial.tables import Undeclared, column_of
 
-_TEXTS = ("object_id", "old", "new", "reason")
+_TEXTS = ("object_id", "cause", "old", "new", "reason")
 _COLUMNS = [column_of(field) for field in LedgerEntry._meta.concrete_fields]
 _HEXADECIMAL = re.compile("[0-9a-f]{64}")
 
