@@ -184,12 +184,18 @@ class FormEntry(TrackedModel):
         form = self.form
         if self.not_done:
             return Entered(self.place, self.study_version.definition, form, {}, {}, self.not_done)
-        values = {
-            key: value for key, value in self.data.items() if not form.has_item(key) or not form.item(key).is_derived
+        values, missing = self.boxes
+        entered = {
+            key: value for key, value in values.items() if not form.has_item(key) or not form.item(key).is_derived
         }
-        values |= {key: kept["value"] for key, kept in self.unasked.items() if "value" in kept}
-        missing = self.missing | {key: kept["missing"] for key, kept in self.unasked.items() if "missing" in kept}
-        return Entered(self.place, self.study_version.definition, form, values, missing)
+        return Entered(self.place, self.study_version.definition, form, entered, missing)
+
+    @property
+    def boxes(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Values and reasons for missing, also those of questions that are not asked now."""
+        values = {key: kept["value"] for key, kept in self.unasked.items() if "value" in kept}
+        missing = {key: kept["missing"] for key, kept in self.unasked.items() if "missing" in kept}
+        return {**self.data, **values}, {**self.missing, **missing}
 
     def take(self, evaluation: Evaluation) -> None:
         """Keep what an evaluation came to."""

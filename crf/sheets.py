@@ -17,7 +17,7 @@ from crf.models import EntryStatus, FormEntry, Query, QueryStatus, Signature
 from crf.places import FormPlace, spoken
 from crf.policies import can_role_enter, entry_closed_reasons
 from crf.wording import wording_for
-from trialmgr.protocol.evaluation import Evaluation, RowScope, Scope, evaluate_entry, read, truth_of
+from trialmgr.protocol.evaluation import Evaluation, RowScope, Scope, evaluate_entry, evaluate_not_done, read, truth_of
 from trialmgr.protocol.model import Form, ItemType, RowKey, StudyDefinition
 from trialmgr.studies.queries import open_lock
 
@@ -57,11 +57,12 @@ class Sheet:
 
     @cached_property
     def data(self) -> dict[str, str]:
-        return dict(self.entry.data) if self.entry else {}
+        """What stands in the boxes, also of questions that are not asked now: they may be again."""
+        return self.entry.boxes[0] if self.entry else {}
 
     @cached_property
     def missing(self) -> dict[str, str]:
-        return dict(self.entry.missing) if self.entry else {}
+        return self.entry.boxes[1] if self.entry else {}
 
     @property
     def revision(self) -> int:
@@ -79,6 +80,9 @@ class Sheet:
     @cached_property
     def evaluation(self) -> Evaluation:
         """What the definition says about the saved values."""
+        if self.entry is not None and self.entry.not_done:
+            slug = self.place.visit.slug
+            return evaluate_not_done(self.definition, self.form, self.entry.not_done, self.stored, slug)
         return self._evaluated(self.data, self.missing)
 
     def judged(self, values: Mapping[str, str], missing: Mapping[str, str]) -> Evaluation:
@@ -243,8 +247,9 @@ class Sheet:
         return self.form.item(key).type is ItemType.FILE and key in self.data
 
     def answered(self) -> list[FieldView]:
-        """Fields that hold a value, or a reason for having none."""
-        return [field for section in self.sections() for field in section.fields if field.value or field.missing_reason]
+        """Fields that hold a value that counts, or a reason for having none."""
+        fields = [field for section in self.sections() for field in section.fields if not field.skipped]
+        return [field for field in fields if field.value or field.missing_reason]
 
 
 def open_sheet(place: FormPlace, row: int) -> Sheet:

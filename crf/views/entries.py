@@ -31,6 +31,7 @@ from crf.models import FormEntry, Query, QueryStatus, Signature
 from crf.places import FormPlace, form_place, spoken
 from crf.policies import check_role_enters
 from crf.sheets import Sheet, open_sheet
+from crf.views.consequences import follows_from, seen_mark
 from crf.views.frames import frame, show
 from trialmgr.people.forms import ReasonForm, acted, bound
 from trialmgr.people.guards import permitted, person
@@ -48,6 +49,7 @@ class Typed:
     errors: Mapping[str, str] = field(default_factory=dict)
     of_page: tuple[str, ...] = ()
     reason_wanted: bool = False
+    follows: tuple[str, ...] = ()
 
 
 @permitted("entries.view")
@@ -152,6 +154,8 @@ def _write_page(request: HttpRequest, sheet: Sheet, typed: Typed | None = None, 
         revision=request.POST.get("revision", ""),
         reason_form=reason_form.take_focus() if typed.reason_wanted else reason_form,
         reason_wanted=typed.reason_wanted,
+        follows=typed.follows,
+        follows_seen=seen_mark(typed.follows),
     )
     return render(request, "crf/entries/write.html", context, status=status)
 
@@ -163,6 +167,9 @@ def _save(request: HttpRequest, sheet: Sheet) -> HttpResponse:
     refused = _store_files(request, sheet, values)
     if sheet.wants_row or refused:
         return _write_page(request, sheet, Typed(values, missing, refused), status=422 if refused else 200)
+    follows = follows_from(sheet, values, missing)
+    if follows and request.POST.get("follows_seen") != seen_mark(follows):
+        return _write_page(request, sheet, Typed(values, missing, follows=follows), status=200)
     try:
         saved = save_entry(
             by=sheet.place.user,
