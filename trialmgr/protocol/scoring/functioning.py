@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 
-from trialmgr.protocol.scoring.function import Answers, ScoreFunction, bounds, total
+from trialmgr.protocol.scoring.function import Answers, ScoreFunction, bounds
 
+# Unrounded: the sum of six rounded coefficients may be 0.003 off.
 _EQ5D5L_NL: tuple[tuple[str, ...], ...] = (
-    ("0", "0.035", "0.057", "0.166", "0.203"),
-    ("0", "0.038", "0.061", "0.168", "0.168"),
-    ("0", "0.039", "0.087", "0.192", "0.192"),
-    ("0", "0.066", "0.092", "0.360", "0.415"),
-    ("0", "0.070", "0.145", "0.356", "0.421"),
+    ("0", "0.0354544", "0.0565962", "0.1660030", "0.2032975"),
+    ("0", "0.0381079", "0.0605347", "0.1677852", "0.1677852"),
+    ("0", "0.0391539", "0.0867559", "0.1924631", "0.1924631"),
+    ("0", "0.0658959", "0.0919691", "0.3599300", "0.4152142"),
+    ("0", "0.0696220", "0.1445222", "0.3563913", "0.4206361"),
 )
-_EQ5D5L_NL_CONSTANT = Decimal("0.047")
+_EQ5D5L_NL_CONSTANT = Decimal("0.0469233")
 
 
 def _eq5d5l_nl_index(answers: Answers) -> Decimal | None:
@@ -98,6 +99,12 @@ def _simple(domains: tuple[str, ...]) -> Callable[[Answers], Decimal | None]:
     return compute
 
 
+def _whodas12(answers: Answers) -> Decimal | None:
+    """Plain sum of the 12-item version; one missing answer takes the mean of the other eleven, two leave no score."""
+    completed = _completed(answers)
+    return None if completed is None else sum(completed, Decimal(0))
+
+
 _WHO = "WHO, WHODAS 2.0 manual 2010; item recodes to be held against the WHO sheet"
 
 
@@ -114,7 +121,7 @@ _ALL_DOMAINS = tuple(DOMAINS)
 FUNCTIONS = (
     ScoreFunction(
         "eq5d5l_nl_index",
-        "EQ5D5L-NL-2016",
+        "EQ5D5L-NL-2016/2",
         "Versteegh et al. 2016, doi 10.1016/j.jval.2016.01.003",
         ((1, 5),) * 5,
         _eq5d5l_nl_index,
@@ -125,5 +132,5 @@ FUNCTIONS = (
     _whodas("whodas36_complex", _ALL_DOMAINS, _complex(_ALL_DOMAINS)),
     _whodas("whodas32_complex", _WITHOUT_WORK, _complex(_WITHOUT_WORK)),
     *[_whodas(f"whodas_{domain}", (domain,), _complex((domain,))) for domain in DOMAINS],
-    ScoreFunction("whodas12_simple", "1", _WHO, bounds(*[4] * 12), total),
+    ScoreFunction("whodas12_simple", "2", _WHO, bounds(*[4] * 12), _whodas12, decimals=2),
 )
