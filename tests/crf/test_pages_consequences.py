@@ -75,7 +75,7 @@ def test_a_rater_is_not_shown_what_changes_on_a_form_out_of_sight(signed_in: Sig
         walk.fill(cast, week_8, "outcome")
     rater = Reader(signed_in, cast, Role.RATER)
     revision = FormEntry.objects.get(visit=week_8, form_key="madrs").revision
-    lower = {key: "0" for key in answers(week_8, "madrs")}
+    lower = dict.fromkeys(answers(week_8, "madrs"), "0")
     rater.post(form_url(week_8, "madrs"), boxes(lower, revision, reason_choice="typing"))
     outcome = FormEntry.objects.get(visit=week_8, form_key="outcome")
     assert outcome.data["oc_fall"] == "100.0"
