@@ -53,6 +53,18 @@ def test_the_page_says_first_what_else_changes_and_then_saves(signed_in: SignedI
     assert labs(visit).status == "incomplete"
 
 
+def test_a_value_that_would_count_no_more_is_shown_with_what_becomes_of_it(
+    signed_in: SignedIn, cast: Cast, visit: Visit
+) -> None:
+    walk.fill(cast, visit, "demographics", given={"sex": "f"}, reason="correction")
+    walk.fill(cast, visit, "labs", given={"lb_pregnancy": "negative"}, reason="asked")
+    coordinator = Reader(signed_in, cast, Role.COORDINATOR)
+    back = {**sent(visit), "item.sex": "m"}
+    shown = coordinator.post(form_url(visit, "demographics"), back, status=200)
+    assert "Screening, Laboratory and ECG: Pregnancy test: Negative → no value" in shown
+    assert "Laboratory and ECG: Complete" not in shown
+
+
 def test_an_answer_that_is_not_asked_any_more_stays_in_its_box_and_is_read_as_kept_aside(
     signed_in: SignedIn, cast: Cast, visit: Visit
 ) -> None:

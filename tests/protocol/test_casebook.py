@@ -142,6 +142,12 @@ def test_entries_that_stand_are_read_and_left_alone(study: StudyDefinition) -> N
     assert assessed.asked["start.mood.points"] == "2"
 
 
+def test_the_keys_of_an_entry_are_known_once_it_is_assessed(study: StudyDefinition) -> None:
+    assessed = assess(casebook(entered(study, "start", "mood", points="2")))
+    assert assessed.keys("start", "mood") == ("points", "double")
+    assert assessed.keys("end", "mood") is None
+
+
 def test_who_reads_whom_is_known_by_form_also_over_several_steps(study: StudyDefinition) -> None:
     assert followers([study], ["body"]) == {"body", "mood"}
     assert followers([study], ["judgement"]) == set()
@@ -171,6 +177,12 @@ def test_order_does_not_matter(study: StudyDefinition, order: random.Random, poi
     [
         ("start.mood.heavier", "start.mood.heavier reads start.body.glum reads start.mood.heavier"),
         ("if(end.mood.heavier, true, false)", "end.mood.heavier reads start.body.glum reads end.mood.heavier"),
+        # One item in two circles, by two visits, is told of once.
+        (
+            "start.mood.heavier or end.mood.heavier",
+            "end.mood.heavier reads start.body.glum reads end.mood.heavier",
+        ),
+        ("any(start.mood.spells.long)", "start.mood.long reads start.body.glum reads start.mood.long"),
     ],
 )
 def test_items_that_wait_for_each_other_over_forms_are_refused(tmp_path: Path, rule: str, way: str) -> None:
@@ -181,7 +193,14 @@ def test_items_that_wait_for_each_other_over_forms_are_refused(tmp_path: Path, r
     )
     mood = MOOD.replace(
         "checks:",
-        "      - {key: heavier, type: yes_no, label: {nl: Zwaar, en: Heavy}, derive: start.body.glum}\nchecks:",
+        "      - {key: heavier, type: yes_no, label: {nl: Zwaar, en: Heavy}, derive: start.body.glum}\n"
+        "  - key: spells\n"
+        "    label: {nl: Perioden, en: Spells}\n"
+        "    repeats: {max: 3, row: {nl: Periode, en: Spell}}\n"
+        "    items:\n"
+        "      - {key: weeks, type: integer, label: {nl: Weken, en: Weeks}}\n"
+        "      - {key: long, type: yes_no, label: {nl: Lang, en: Long}, derive: start.body.glum and weeks > 2}\n"
+        "checks:",
     )
     files: dict[str, str | bytes | None] = {
         "study.yaml": STUDY.replace("[body, judgement]", "[body, mood, judgement]").replace(
