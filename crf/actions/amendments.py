@@ -10,6 +10,7 @@ import datetime
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
 from django.utils.timezone import localdate
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -83,6 +84,8 @@ def migrate_entries(
     """
     if not reason.strip():
         raise ActionRefused(_("Give the reason."))
+    within = stored_entries(by, forms=forms or None, sites=sites or None)
+    policies.lock_casebooks(within.values_list("visit__participant", flat=True))
     moves = plan_migration(by=by, version=version, forms=forms, sites=sites, mapped=mapped)
     going = [(move.outcome, move.outcome.form) for move in moves if not move.reasons and move.outcome.form]
     if not going:
@@ -97,10 +100,7 @@ def visits_to_plan(*, by: User, version: StudyVersion, sites: Sequence[str] = ()
 
     Only where the version is in force, and only in phases that have opened for the participant. Nothing is saved.
     """
-    rows = Participant.objects.for_user(by).filter(status__in=_ACTIVE).select_related("site").order_by("number")
-    if sites:
-        rows = rows.filter(site__code__in=list(sites))
-    return [visit for participant in rows for visit in _lacking(participant, version)]
+    return [visit for participant in _active(by, sites) for visit in _lacking(participant, version)]
 
 
 @action("visits.replanned", permission="entries.migrate")
@@ -108,6 +108,7 @@ def plan_added_visits(*, by: User, version: StudyVersion, reason: str, sites: Se
     """Plan what ``visits_to_plan`` finds. Refused without a reason, and when there is nothing to plan."""
     if not reason.strip():
         raise ActionRefused(_("Give the reason."))
+    policies.lock_casebooks(_active(by, sites).values_list("pk", flat=True))
     planned = visits_to_plan(by=by, version=version, sites=sites)
     if not planned:
         raise ActionRefused(_("No participant lacks a visit of this version."))
@@ -115,6 +116,11 @@ def plan_added_visits(*, by: User, version: StudyVersion, reason: str, sites: Se
         visit.save()
         note_visit(visit, action="visits.opened", new=visit.target_on.isoformat() if visit.target_on else "")
     return planned
+
+
+def _active(by: User, sites: Sequence[str]) -> QuerySet[Participant]:
+    rows = Participant.objects.for_user(by).filter(status__in=_ACTIVE).select_related("site").order_by("number")
+    return rows.filter(site__code__in=list(sites)) if sites else rows
 
 
 def _check_mapping(version: StudyVersion, mapped: Mapped) -> None:

@@ -26,10 +26,10 @@ def judge_eligibility(*, by: User, participant: Participant) -> EligibilityDecis
 
     Refused while the form is incomplete or a rule meets a missing value: a judgement is never made on a guess.
     """
+    policies.lock_casebook(participant.pk)
     entry = policies.eligibility_entry(participant)
     if entry is None or entry.status != EntryStatus.COMPLETE:
         raise ActionRefused(_("The eligibility form is not complete: fill in what is missing first."))
-    policies.check_unchanged(entry)
     definition = entry.study_version.definition
     version = criteria_for(participant, definition)
     eligible, not_met = judge(definition, version, entry.data, StoredValues(participant))

@@ -105,9 +105,10 @@ def mark_not_done(*, by: User, visit: Visit, form_key: str, code: str, reason: s
 @action("entry.removed", permission="entries.enter", site=lambda entry, **_k: entry.visit.participant.site)
 def remove_row(*, by: User, entry: FormEntry, reason: str) -> FormEntry:
     """Take a row of a repeating form out: it stays readable, counts no more, and its values stand in the trail."""
+    check_unchanged(entry)
+    policies.lock_visit(entry.visit)
     policies.check_role_enters(by, entry.visit, entry.form)
     policies.check_entry_open(entry.visit, entry.form, begun=True)
-    check_unchanged(entry)
     _check_removable(entry, reason)
     old, entry.status = entry.status, EntryStatus.REMOVED.value
     entry.revision += 1

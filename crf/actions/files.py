@@ -32,6 +32,7 @@ def store_file(*, by: User, visit: Visit, form: Form, item: str, name: str, cont
 
     Storing the same content again keeps it once. Raises ActionRefused for a file that the item does not take.
     """
+    policies.lock_visit(visit)
     policies.check_role_enters(by, visit, form)
     policies.check_entry_open(visit, form)
     _check_fits(form.item(item), name, content)

@@ -15,6 +15,7 @@ from trialmgr.people.models import User
 
 @action("casebook.frozen", permission="entries.freeze")
 def freeze(*, by: User, participant: Participant) -> Freeze:
+    policies.lock_casebook(participant.pk)
     if policies.is_frozen(participant):
         raise ActionRefused(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
     row = Freeze(participant=participant, frozen_at=timezone.now(), frozen_by=by.actor_name)
@@ -26,6 +27,7 @@ def freeze(*, by: User, participant: Participant) -> Freeze:
 # The audit trail keeps the name that this act had in the first version.
 @action("casebook.thawed", permission="entries.freeze")
 def unfreeze(*, by: User, participant: Participant, reason: str) -> Freeze:
+    policies.lock_casebook(participant.pk)
     row = Freeze.objects.filter(participant=participant, unfrozen_at=None).first()
     if row is None or not reason.strip():
         raise ActionRefused(_("Only a frozen casebook can be unfrozen, with a reason."))

@@ -9,7 +9,7 @@ from audit.actions import action
 from audit.acts import ActionRefused, record
 from crf.actions.trail import note_visit
 from crf.models import Visit
-from crf.policies import is_frozen
+from crf.policies import is_frozen, lock_casebook, lock_visit
 from crf.versions import definition_for
 from trialmgr.participants.actions import register
 from trialmgr.participants.models import Participant
@@ -69,6 +69,7 @@ def _anchor(participant: Participant, definition: VisitDefinition) -> datetime.d
 @action("visit.added", permission="visits.plan", site=lambda participant, **_k: participant.site)
 def add_unscheduled_visit(*, by: User, participant: Participant, key: str, on: datetime.date) -> Visit:
     """A visit that no schedule foresaw; it takes the next ordinal of its kind."""
+    lock_casebook(participant.pk)
     definition = definition_for(participant, on)
     if not definition.has_visit(key) or definition.visit(key).kind != "unscheduled":
         raise ActionRefused(_("There is no unscheduled visit “%(key)s”.") % {"key": key})
@@ -84,6 +85,7 @@ def add_unscheduled_visit(*, by: User, participant: Participant, key: str, on: d
 @action("visit.day_set", permission="visits.plan", site=lambda visit, **_k: visit.participant.site)
 def set_visit_day(*, by: User, visit: Visit, on: datetime.date, reason: str = "") -> Visit:
     """The day the visit took place; a change of it owes a reason. A day outside the window is kept as it is."""
+    lock_visit(visit)
     _check_day(visit.participant, on)
     _check_reason(visit, reason)
     old = visit.took_place_on.isoformat() if visit.took_place_on else visit.not_done_reason or None
@@ -97,6 +99,7 @@ def set_visit_day(*, by: User, visit: Visit, on: datetime.date, reason: str = ""
 @action("visit.not_done", permission="visits.plan", site=lambda visit, **_k: visit.participant.site)
 def mark_visit_not_done(*, by: User, visit: Visit, reason: str) -> Visit:
     """Refused once something is entered at the visit."""
+    lock_visit(visit)
     _check_unfrozen(visit.participant)
     if not reason.strip():
         raise ActionRefused(_("Give the reason why the visit did not take place."))

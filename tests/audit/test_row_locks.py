@@ -21,18 +21,24 @@ LOCKS: dict[str, tuple[str, ...]] = {
     "allocation.countersigned": ("randomization_randomisedinerror",),
     "allocation.flagged": ("participants_participant",),
     "cap.set": ("randomization_allocationcap",),
+    "casebook.frozen": ("participants_participant",),
     "casebook.opened": ("people_site",),
+    "casebook.thawed": ("participants_participant",),
     "code.broken": ("randomization_randomizationlist", "people_user"),
     "code_break.noticed": ("randomization_codebreak",),
-    "eligibility.judged": ("crf_visit",),
-    "entry.migrated": ("crf_visit",),
-    "entry.removed": ("crf_visit",),
-    "entry.saved": ("crf_visit",),
-    "entry.signed": ("crf_visit",),
+    "consent.recorded": ("participants_participant",),
+    "consent.withdrawn": ("participants_participant",),
+    "eligibility.judged": ("participants_participant",),
+    "entry.migrated": ("participants_participant",),
+    "entry.not_done": ("participants_participant",),
+    "entry.removed": ("participants_participant",),
+    "entry.saved": ("participants_participant",),
+    "entry.signed": ("participants_participant",),
     "envelope.entered": ("participants_participant", "randomization_stratum"),
+    "file.stored": ("participants_participant",),
     "gate.decided": ("participants_participant",),
     "hold.lifted": ("randomization_allocationhold",),
-    "items.verified": ("crf_visit",),
+    "items.verified": ("participants_participant",),
     "list.extended": ("randomization_randomizationlist",),
     "list.extension_activated": ("randomization_randomizationlist", "randomization_stratum"),
     "list.revealed": ("randomization_randomizationlist",),
@@ -43,11 +49,16 @@ LOCKS: dict[str, tuple[str, ...]] = {
         "randomization_allocationcap",
         "randomization_stratum",
     ),
-    "query.answered": ("crf_query",),
-    "query.closed": ("crf_query",),
-    "query.raised": ("crf_visit",),
+    "query.answered": ("participants_participant",),
+    "query.closed": ("participants_participant",),
+    "query.raised": ("participants_participant",),
+    "query.reopened": ("participants_participant",),
     "release.made": ("studies_studylock",),
     "stratum.corrected": ("participants_participant",),
+    "visit.added": ("participants_participant",),
+    "visit.day_set": ("participants_participant",),
+    "visit.not_done": ("participants_participant",),
+    "visits.replanned": ("participants_participant",),
 }
 
 
@@ -60,7 +71,7 @@ def statements_of(name: str, cast: Cast) -> list[str]:
 
 def locked(statements: list[str]) -> tuple[str, ...]:
     """The tables whose rows are locked, in order; the head of the ledger, which every act locks last, left out."""
-    found = [re.search(r'FROM "(\w+)"', each) for each in statements if "FOR UPDATE" in each]
+    found = [re.search(r'FROM "?(\w+)"?', each) for each in statements if "FOR UPDATE" in each]
     tables = [match[1] for match in found if match]
     assert tables[-1] == "audit_ledgerhead"
     return tuple(dict.fromkeys(tables[:-1]))
@@ -69,6 +80,18 @@ def locked(statements: list[str]) -> tuple[str, ...]:
 @pytest.mark.parametrize("name", LOCKS)
 def test_an_act_locks_what_it_is_about(name: str, cast: Cast) -> None:
     assert locked(statements_of(name, cast)) == LOCKS[name]
+
+
+CASEBOOK = ("participants_consent", "crf_freeze", "crf_gatedecision", "crf_eligibilitydecision", "crf_signature")
+ON_A_CASEBOOK = [name for name, tables in LOCKS.items() if tables == ("participants_participant",)]
+
+
+@pytest.mark.parametrize("name", ON_A_CASEBOOK)
+def test_an_act_on_a_casebook_holds_it_before_it_looks_at_what_may_refuse_it(name: str, cast: Cast) -> None:
+    statements = statements_of(name, cast)
+    held = next(place for place, each in enumerate(statements) if "FOR UPDATE" in each)
+    of_participant = [each for each in statements[:held] if "participant_id" in each.partition("WHERE")[2]]
+    assert not [each for each in of_participant if any(table in each for table in CASEBOOK)]
 
 
 def test_an_allocation_looks_at_nothing_of_the_participant_before_the_places_are_locked(cast: Cast) -> None:

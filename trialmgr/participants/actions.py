@@ -38,6 +38,7 @@ def register(*, by: User, site: Site, on: datetime.date) -> Participant:
 @action("consent.recorded", permission="participants.consent", site=lambda participant, **_k: participant.site)
 def record_consent(*, by: User, participant: Participant, version: str, given_on: datetime.date) -> Consent:
     """Source: ICH E6(R3) 2.8: freely given, in writing, before the first act of the trial."""
+    participant.lock()
     policies.check_not_future(given_on)
     if version not in {consent.key for consent in current_definition().consents}:
         raise ActionRefused(_("There is no consent version “%(version)s”.") % {"version": version})
@@ -52,6 +53,8 @@ def record_consent(*, by: User, participant: Participant, version: str, given_on
 @action("consent.withdrawn", permission="participants.consent", site=lambda consent, **_k: consent.participant.site)
 def withdraw_consent(*, by: User, consent: Consent, on: datetime.date, reason: str) -> Consent:
     """Collection stops; what was lawfully collected stays. Source: GDPR 17(3)(d)."""
+    consent.participant.lock()
+    consent.refresh_from_db(fields=["given_on", "withdrawn_on"])
     policies.check_not_future(on)
     if consent.withdrawn_on is not None or on < consent.given_on:
         raise ActionRefused(_("This consent was withdrawn before, or given later than this day: correct the day."))
