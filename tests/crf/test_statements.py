@@ -22,7 +22,8 @@ pytestmark = pytest.mark.on_both  # the statements are counted on each
 
 # Beginning and end of the transaction; is the study locked; the visit, held; rows of the form, consents, freeze;
 # the entry and its history; the head of the ledger, held, the lines, the head moved on.
-OF_A_FIRST_SAVE = 12
+# With the lock on the casebook, which SQLite needs no statement for.
+OF_A_FIRST_SAVE = 13
 # Besides them the entry as it stands, and its queries, verifications and signatures.
 OF_A_LATER_SAVE = 16
 # Each visit that an allocation opens takes two: its row and its history.

@@ -224,7 +224,7 @@ def test_a_form_required_since_is_not_wanting_before_randomisation(
     second = put_in_force(reset_trd.model_copy(update={"version": "0.2.0", "visits": visits})).definition
     assert open_forms_before_allocation(begun.participant, second) == before
     fresh = walk.registered(cast)
-    label = reset_trd.form("background").label("nl")
+    label = reset_trd.form("background").label("en")
     assert not any(label in line for line in before)
     assert any(label in line for line in open_forms_before_allocation(fresh, second))
 

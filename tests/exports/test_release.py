@@ -130,6 +130,8 @@ def test_the_chain_of_the_audit_trail_can_be_proved_from_the_file(cast: Cast, lo
         rebuilt = LedgerEntry(
             **{name: row[name] for name in ("act", "actor_id", "actor", "roles", "action", "object_type", "object_id")},
             **{name: row[name] for name in ("site", "participant", "visit", "form", "item", "reason", "salt")},
+            **{name: row[name] for name in ("cause", "on_behalf_of", "means", "seal")},
+            format=int(row["format"]),
             seq=int(row["seq"]),
             at=stored.at,
             occurrence=row["row"],

@@ -94,7 +94,7 @@ def test_unblinded_once_is_never_blinded_again(cast: Cast) -> None:
 def test_whoever_learned_an_allocation_takes_no_blinded_role(cast: Cast) -> None:
     user = new_person()
     note_unblinding(by=user, reason="an emergency at night")
-    with pytest.raises(ActionRefused, match="vernomen"):
+    with pytest.raises(ActionRefused, match="has learned an allocation"):
         grant_role(by=SYSTEM, user=user, role=Role.RATER, site=cast.sites[SITE])
 
 

@@ -368,4 +368,4 @@ class TestBlindedCoordinator:
         assert "allocation/in-error/" in page
         reader.get(f"{casebook_url(participant)}allocation/", 403)
         sent = {"reason": "was not eligible"}
-        assert "The flag is kept." in reader.send(f"{casebook_url(participant)}allocation/in-error/", sent)
+        assert "The flag is saved." in reader.send(f"{casebook_url(participant)}allocation/in-error/", sent)

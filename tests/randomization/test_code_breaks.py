@@ -284,6 +284,6 @@ class TestPages:
         assert "Not yet" in inspector.get("/code-breaks/")
         assert "overdose" in manager.get("/code-breaks/1/notice/")
         assert "the sponsor knows" in manager.send("/code-breaks/1/notice/", {})
-        assert "Notice of this code break was taken already" in manager.post("/code-breaks/1/notice/", {}, 422)
+        assert "This code break has been acknowledged already" in manager.post("/code-breaks/1/notice/", {}, 422)
         assert "Data manager Trial" in inspector.get("/code-breaks/")
         manager.get("/code-breaks/7/notice/", 404)

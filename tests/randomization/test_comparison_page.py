@@ -63,7 +63,7 @@ def test_the_form_is_in_dutch_for_who_reads_dutch(statistician: Client) -> None:
     page = main(statistician.get(URL).content.decode())
     assert "Gepermuteerde blokken van 4 en 6 (van deze studie)" in page
     assert "Centrum: UMCG" in page
-    refused = main(statistician.post(URL, ASKED | {"designs": []}).content.decode())
+    refused = main(statistician.post(URL, ASKED | {"designs": [], "more": ""}).content.decode())
     assert "Kies 1 tot en met 20 methoden." in refused
 
 

@@ -94,14 +94,14 @@ class TestStrata:
         assert (found.factor, found.held, found.now) == ("sex", allocation.levels["sex"], true)
         statistician = cast.at("", Role.UNBLINDED_STATISTICIAN)
         (task,) = duty(statistician, "strata").tasks
-        assert task.about == f"{allocation.participant.number} · sex"
+        assert task.about == f"{allocation.participant.number} · Sex"
         assert duty(cast.at("LUMC", Role.COORDINATOR), "strata").count == 0
         assert duty(cast.at("UMCG", Role.RATER), "strata").count == 0
         url = f"{casebook_url(allocation.participant)}allocation/"
         reader = Reader(signed_in, cast, Role.COORDINATOR)
         assert f"{true}: differs" in reader.get(url)
         page = reader.send(f"{url}correct/", {"level": f"sex={true}", "reason": "typed wrongly"})
-        assert "The correction is kept" in page
+        assert "The correction is saved" in page
         assert "differs" not in page
         assert duty(statistician, "strata").count == 0
         assert "This level stands already." in reader.post(

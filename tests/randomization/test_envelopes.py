@@ -255,8 +255,8 @@ class TestEntry:
         url = f"{casebook_url(participant)}randomise/envelope/"
         coordinator = Reader(signed_in, cast, Role.COORDINATOR)
         assert url in coordinator.get(casebook_url(participant))
-        assert "Wanting now" not in coordinator.get(url)
-        assert "Wanting now" in coordinator.get(f"{casebook_url(walk.screened(cast))}randomise/envelope/")
+        assert "Missing now, and noted" not in coordinator.get(url)
+        assert "Missing now, and noted" in coordinator.get(f"{casebook_url(walk.screened(cast))}randomise/envelope/")
         now = timezone.localtime()
         sent = {
             "envelope": "9-Z-99",
@@ -269,7 +269,7 @@ class TestEntry:
         assert answer["Location"].startswith("/account/reauthenticate/")
         coordinator.sign_in_again(PASSWORD)
         page = coordinator.post(url, sent, 422)
-        assert "There is no envelope 9-Z-99." in page
+        assert "There is no envelope 9-Z-99: read again what is printed on it." in page
         assert 'value="Night nurse"' in page
         coordinator.post(url, sent | {"opened_time": "25:99"}, 422)
         # The page knows minutes: the list was put in force within this one.
