@@ -31,7 +31,7 @@ MEANINGS = {
     "lists.make": "make a randomisation list",
     "lists.view": "see how a randomisation list stands",
     "overview.view": "see recruitment",
-    "participants.consent": "record and withdraw consent",
+    "participants.consent": "record, correct and withdraw consent",
     "participants.contact": "read, save and erase contact details",
     "participants.end": "end participation",
     "participants.gate": "decide whether a phase opens",

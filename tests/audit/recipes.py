@@ -110,6 +110,17 @@ def _consented(cast: Cast) -> Act:
     )
 
 
+def _consent_corrected(cast: Cast) -> Act:
+    consent = Consent.objects.get(participant=walk.consented(cast))
+    return lambda: participants.correct_consent(
+        by=the(cast, Role.COORDINATOR),
+        consent=again(consent),
+        version="consent_v1",
+        given_on=today(),
+        reason="misread the form",
+    )
+
+
 def _withdrawn(cast: Cast) -> Act:
     consent = Consent.objects.get(participant=walk.consented(cast))
     return lambda: participants.withdraw_consent(
@@ -556,6 +567,7 @@ RECIPES: dict[str, Recipe] = {
     "casebook.frozen": _frozen,
     "casebook.opened": _opened,
     "casebook.thawed": _unfrozen,
+    "consent.corrected": _consent_corrected,
     "consent.recorded": _consented,
     "consent.withdrawn": _withdrawn,
     "contact.erased": _contact_erased,

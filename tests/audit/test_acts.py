@@ -49,6 +49,7 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "casebook.frozen": frozenset({D}),
     "casebook.opened": frozenset({C, INV}),
     "casebook.thawed": frozenset({D}),
+    "consent.corrected": frozenset({C, INV}),
     "consent.recorded": frozenset({C, INV}),
     "consent.withdrawn": frozenset({C, INV}),
     "contact.erased": frozenset({C, INV}),

@@ -14,6 +14,7 @@ ACT_LABELS: dict[str, str | Promise] = {
     "casebook.thawed": _("Casebook unfrozen"),
     "code.broken": _("Code broken"),
     "code_break.noticed": _("Code break acknowledged"),
+    "consent.corrected": _("Consent corrected"),
     "consent.recorded": _("Consent recorded"),
     "consent.withdrawn": _("Consent withdrawn"),
     "contact.erased": _("Contact details erased"),

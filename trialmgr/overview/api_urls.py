@@ -39,6 +39,7 @@ _participant: Patterns = [
     path("", participants.ParticipantDetail.as_view(), name="participant"),
     path("consents/", participants.Consents.as_view(), name="consents"),
     path("consents/<slug:version>/withdraw/", participants.ConsentWithdrawal.as_view(), name="consent_withdraw"),
+    path("consents/<slug:version>/correct/", participants.ConsentCorrection.as_view(), name="consent_correct"),
     path("visits/", visits.Visits.as_view(), name="visits"),
     path("visits/<slug:slug>/", include(_visit)),
     path("eligibility/", decisions.EligibilityJudgement.as_view(), name="eligibility"),
