@@ -171,6 +171,11 @@ class FormEntry(TrackedModel):
         return form_for(self.visit.participant, self.study_version.definition, self.form_key)
 
     @property
+    def is_vacant(self) -> bool:
+        """It was taken out and may be entered anew, unlike a row, whose number is never used again."""
+        return self.status == EntryStatus.REMOVED and not self.form.repeating
+
+    @property
     def participant(self) -> Participant:
         return self.visit.participant
 

@@ -174,7 +174,7 @@ class FormNotDone(EntryWriting):
 class EntryRemoval(EntryWriting):
     @operation(
         "entries_remove",
-        "Take a row of a repeating form out; it stays readable",
+        "Take out what was entered: a row stays readable, any other form can be entered anew",
         may=("entries.enter",),
         request=RemovalRequest,
         answer=EntrySerializer,
@@ -184,5 +184,5 @@ class EntryRemoval(EntryWriting):
         place = self.writable(number, slug, form)
         entry = place.entry(row)
         sent = checked(RemovalRequest, request)
-        removed = actions.remove_row(by=person(request), entry=entry, **sent)
+        removed = actions.remove_entry(by=person(request), entry=entry, **sent)
         return Response(EntrySerializer(entry_document(removed, place.sight)).data)

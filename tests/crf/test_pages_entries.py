@@ -12,7 +12,8 @@ from crf.models import FormEntry, Visit
 from crf.participant_forms import form_for
 from exports.actions import lock_study
 from tests import walk
-from tests.crf.pages import Reader, boxes, form_url, visit_url
+from tests.audit.recipes import vital_signs
+from tests.crf.pages import Reader, boxes, casebook_url, form_url, visit_url
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.models import Participant
 from trialmgr.people.permissions import Role
@@ -288,3 +289,19 @@ def test_a_locked_study_can_only_be_read_and_typing_is_kept(
     contact = f"/participants/{visit.participant.number}/contact/"
     coordinator = Reader(signed_in, cast, Role.COORDINATOR)
     assert "The study is locked since" in coordinator.post(contact, {"name": "A. Jansen"}, 422)
+
+
+def test_a_form_entered_for_somebody_else_is_taken_out_and_entered_anew(signed_in: SignedIn, cast: Cast) -> None:
+    entry = vital_signs(cast)
+    coordinator = Reader(signed_in, cast, Role.COORDINATOR)
+    url = f"{casebook_url(entry.participant)}visits/screening/forms/vital_signs/"
+    assert f"{url}rows/1/remove/" in coordinator.get(url)
+    assert "as if it was never entered" in coordinator.get(f"{url}rows/1/remove/")
+    assert "The form is removed." in coordinator.send(f"{url}rows/1/remove/", {"reason": "of somebody else"})
+    entry.refresh_from_db()
+    page = coordinator.get(url)
+    assert "remove/" not in page
+    assert "was saved before" not in page
+    assert "Saved." in coordinator.send(url, boxes({"systolic": "118"}, revision=entry.revision))
+    entry.refresh_from_db()
+    assert entry.data["systolic"] == "118"

@@ -9,7 +9,7 @@ from audit.actions import action
 from audit.acts import ActionRefused, record
 from trialmgr.participants import contact, policies
 from trialmgr.participants.models import Consent, ContactDetails, DifferentPerson, IdentityMark, Participant
-from trialmgr.participants.states import TRANSITIONS
+from trialmgr.participants.states import TRANSITIONS, undoing
 from trialmgr.people.models import Site, User
 from trialmgr.studies.queries import open_lock
 
@@ -155,6 +155,12 @@ def end_participation(*, by: User, participant: Participant, transition: str, on
     if on < participant.registered_on:
         raise ActionRefused(_("Participation cannot end before the day of registration: correct the day."))
     return _move(participant, transition, ended_on=on)
+
+
+def reopen(participant: Participant) -> Participant:
+    """Within an act: the participation did not end."""
+    participant.lock()
+    return _move(participant, undoing(participant.state), ended_on=None)
 
 
 def _move(participant: Participant, transition: str, **changes: object) -> Participant:
