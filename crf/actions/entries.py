@@ -84,6 +84,7 @@ def save_entry(
     problems = (*doubtful, *evaluation.problems, *strange_files(entry, form, evaluation.values))
     if problems:
         raise EntryRefused(problems)
+    _check_not_empty(form, raw, reasons)
     entry.not_done = ""
     return _store(entry, form, evaluation, by, reason)
 
@@ -221,6 +222,11 @@ def merged(
     reasons = {key: code for key, code in {**reasons, **missing}.items() if code}
     given = {key for key, code in missing.items() if code}
     return {key: value for key, value in raw.items() if key not in given or key in filled}, reasons
+
+
+def _check_not_empty(form: Form, values: Mapping[str, str], missing: Mapping[str, str]) -> None:
+    if form.repeating and not missing and not any(value.strip() for value in values.values()):
+        raise ActionRefused(_("A row needs at least one answer. A row that should not be there is removed."))
 
 
 def _doubtful(entry: FormEntry, form: Form, values: Mapping[str, str]) -> Iterator[Problem]:

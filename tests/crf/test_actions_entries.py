@@ -224,6 +224,20 @@ class TestRows:
         (line,) = newest_entries(length)
         assert (line.action, line.old, line.new, line.reason) == ("entry.removed", "complete", "removed", "twice")
 
+    def test_a_row_in_which_nothing_is_answered_is_refused(self, cast: Cast) -> None:
+        row = medicine(cast)
+        for occurrence, values in ((None, {}), (None, {"cm_name": " "}), (1, dict.fromkeys(row.data, ""))):
+            with pytest.raises(ActionRefused, match="at least one answer"):
+                save(
+                    cast,
+                    row.visit,
+                    form_key="concomitant_medication",
+                    values=values,
+                    occurrence=occurrence,
+                    reason="typing error",
+                )
+        assert FormEntry.objects.filter(form_key="concomitant_medication").count() == 1
+
     def test_removal_owes_a_reason(self, cast: Cast) -> None:
         for entry in (medicine(cast), vital_signs(cast)):
             with pytest.raises(ActionRefused):

@@ -243,12 +243,6 @@ def test_rows_of_a_repeating_form_are_added_changed_and_removed(signed_in: Signe
     Reader(signed_in, cast, Role.MONITOR).get(f"{url}rows/2/remove/", 403)
 
 
-def test_a_form_of_one_row_refuses_the_pages_of_rows(signed_in: SignedIn, cast: Cast) -> None:
-    visit = walk.visit_of(walk.screened(cast), "screening")
-    page = Reader(signed_in, cast, Role.RATER).post(f"{form_url(visit, 'madrs')}rows/1/remove/", {"reason": "x"}, 422)
-    assert "Only a row of a repeating form can be removed." in page
-
-
 def test_who_reads_rows_is_offered_no_new_one_and_who_enters_learns_why_not(signed_in: SignedIn, cast: Cast) -> None:
     participant = walk.registered(cast)
     url = f"{form_url(log_of(participant), 'adverse_event')}rows/"
