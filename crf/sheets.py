@@ -58,7 +58,8 @@ class Sheet:
     def laid(self) -> Form:
         """The form with its groups row by row: those that stand or came in, and an empty one to write in."""
         spare = self.wants_row or (self.sent is None and self.can_write)
-        return laid_out(self.form, [*self.data, *self.missing, *(self.sent or ())], spare=spare)
+        keys = [*self.data, *self.missing, *(self.sent or ())]
+        return laid_out(self.form, keys, spare=spare, used=self.entry.rows_used if self.entry else None)
 
     @cached_property
     def data(self) -> dict[str, str]:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from django.utils import timezone
@@ -25,7 +25,7 @@ from crf.versions import version_for
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import User
 from trialmgr.protocol.evaluation import Evaluation, Problem, evaluate_entry, evaluate_not_done
-from trialmgr.protocol.model import Form, RowKey, StudyDefinition
+from trialmgr.protocol.model import Form, RowKey, StudyDefinition, Text
 from trialmgr.protocol.values import ValueProblem, check_unmistakable
 from trialmgr.studies.models import StudyVersion
 
@@ -81,7 +81,8 @@ def save_entry(
     stored = StoredValues(entry.visit.participant, read_by=form)
     evaluation = evaluate_entry(entry.study_version.definition, form, raw, reasons, stored, entry.visit.slug)
     doubtful = _doubtful(entry, form, values)
-    problems = (*doubtful, *evaluation.problems, *strange_files(entry, form, evaluation.values))
+    reused = _reused_rows(entry, form, [*_given(values), *_given(missing or {})])
+    problems = (*doubtful, *reused, *evaluation.problems, *strange_files(entry, form, evaluation.values))
     if problems:
         raise EntryRefused(problems)
     _check_not_empty(form, raw, reasons)
@@ -224,6 +225,24 @@ def merged(
     return {key: value for key, value in raw.items() if key not in given or key in filled}, reasons
 
 
+def _given(answers: Mapping[str, str]) -> list[str]:
+    return [key for key, answer in answers.items() if answer.strip()]
+
+
+def _reused_rows(entry: FormEntry, form: Form, given: Iterable[str]) -> Iterator[Problem]:
+    """A row that was cleared is not filled anew: what was asked or verified about it was about something else."""
+    keys = [key for key in given if form.groups and RowKey.read(key)]
+    for group in form.groups.values() if keys else ():
+        standing = set(group.rows(entry.answered))
+        used = max(entry.rows_used.get(group.key, 0), *standing, 0)
+        for key in keys:
+            row = RowKey.read(key)
+            if row and row.section == group.key and row.row <= used and row.row not in standing:
+                nl = f"Rij {row.row} is eerder gebruikt: vul het in als rij {used + 1}."
+                en = f"Row {row.row} was used before: enter it as row {used + 1}."
+                yield Problem(key, Text(nl=nl, en=en))
+
+
 def _check_not_empty(form: Form, values: Mapping[str, str], missing: Mapping[str, str]) -> None:
     if form.repeating and not missing and not any(value.strip() for value in values.values()):
         raise ActionRefused(_("A row needs at least one answer. A row that should not be there is removed."))
@@ -241,7 +260,11 @@ def _doubtful(entry: FormEntry, form: Form, values: Mapping[str, str]) -> Iterat
 
 def _store(entry: FormEntry, form: Form, evaluation: Evaluation, by: User, reason: str) -> Saved:
     before = Document.of(entry)
+    if form.groups:
+        entry.use_rows()
     entry.take(evaluation)
+    if form.groups:
+        entry.use_rows()
     changed = before.changed(entry)
     stood = [key for key in changed if key in before.data or key in before.missing]
     overwritten = tuple(key for key in stood if not _is_derived(form, key))

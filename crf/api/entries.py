@@ -147,7 +147,7 @@ class EntryDetail(EntryWriting):
 def _cleared(place: FormPlace, row: int, sent: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """Every item in sight that a person enters, "" where nothing was sent; what is out of sight stays as it is."""
     saved = FormEntry.objects.filter(visit=place.visit, form_key=place.form.key, occurrence=row).first()
-    form = laid_out(place.form_of_row(row), [*saved.data, *saved.missing] if saved else ())
+    form = laid_out(place.form_of_row(row), saved.answered if saved else ())
     nothing = {item.key: "" for item in form.items if place.sight.item(item) and not item.is_derived}
     return {"values": nothing | sent["values"], "missing": nothing | sent["missing"]}
 
