@@ -41,13 +41,17 @@ class VisitFacts:
 
 @dataclass(frozen=True, slots=True)
 class CaseFacts:
-    """``verdict``: eligible or not, None while not judged. ``decided``: phases whose gate is not asked any more."""
+    """``verdict``: eligible or not, None while not judged. ``decided``: phases whose gate is not asked any more.
+
+    ``consented``: a consent stands. ``withdrew``: there was one, and none stands.
+    """
 
     status: Status
     consented: bool
     verdict: bool | None
     decided: frozenset[str]
     visits: tuple[VisitFacts, ...]
+    withdrew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +75,10 @@ def next_due(definition: StudyDefinition, sight: Sight, case: CaseFacts, today: 
         return None
     pending = _first_pending(sight, case, today)
     if sight.blinded:
-        return pending
+        return None if case.withdrew and pending and pending.step is Step.VISIT else pending
     if not case.consented:
-        return Due(Step.CONSENT)
+        # Nobody who withdrew is asked again.
+        return Due(Step.END) if case.withdrew else Due(Step.CONSENT)
     decision = _screening_step if case.status is Status.SCREENING else _trial_step
     return decision(definition, case, pending)
 

@@ -128,6 +128,7 @@ class FormEntry(TrackedModel):
 
     ``data``: item key -> canonical value, derived items included. ``missing``: item key -> code of the reason.
     ``unasked``: what people entered on questions that are not asked as the casebook stands, see ``Evaluation``.
+    ``rows_used``: by group, the highest row that was ever answered; no number up to it is given out again.
     ``not_done``: the code of the reason why the whole form was not done, or "".
     People's entering raises the ``revision``; what follows from another form changes the document and leaves it.
     ``reveals_allocation``: the form or its visit does. Revealing *items* are cut from the document on reading.
@@ -148,6 +149,7 @@ class FormEntry(TrackedModel):
     data = models.JSONField(default=dict)
     missing = models.JSONField(default=dict)
     unasked = models.JSONField(default=dict)
+    rows_used = models.JSONField(default=dict)
     not_done = models.CharField(_("reason why the whole form was not done"), max_length=40, blank=True)
     revision = models.PositiveIntegerField(default=0)
 
@@ -169,6 +171,11 @@ class FormEntry(TrackedModel):
     @property
     def form(self) -> Form:
         return form_for(self.visit.participant, self.study_version.definition, self.form_key)
+
+    @property
+    def is_vacant(self) -> bool:
+        """It was taken out and may be entered anew, unlike a row, whose number is never used again."""
+        return self.status == EntryStatus.REMOVED and not self.form.repeating
 
     @property
     def participant(self) -> Participant:
@@ -205,6 +212,17 @@ class FormEntry(TrackedModel):
             dict(evaluation.unasked),
         )
         self.status = (EntryStatus.COMPLETE if evaluation.is_complete else EntryStatus.INCOMPLETE).value
+
+    @property
+    def answered(self) -> tuple[str, ...]:
+        """Keys of the questions that were answered, asked now or not."""
+        return (*self.data, *self.missing, *self.unasked)
+
+    def use_rows(self) -> None:
+        """Remember the rows that stand."""
+        for group in self.form.groups.values():
+            newest = max(group.rows(self.answered), default=0)
+            self.rows_used = self.rows_used | {group.key: max(newest, self.rows_used.get(group.key, 0))}
 
     @property
     def name(self) -> str:

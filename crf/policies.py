@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import connection
-from django.utils.translation import get_language
+from django.utils import translation
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
@@ -23,8 +25,8 @@ from crf.models import (
 )
 from crf.versions import definition_for, planned_as
 from trialmgr.participants.models import Participant
-from trialmgr.participants.policies import ends_of_consents, valid_consent
-from trialmgr.participants.states import STATUS_LABELS, Status
+from trialmgr.participants.policies import check_reason, check_transition, ends_of_consents, valid_consent
+from trialmgr.participants.states import STATUS_LABELS, Status, undoing
 from trialmgr.people.models import User
 from trialmgr.people.permissions import ROLE_LABELS, Role
 from trialmgr.people.policies import is_blinded_no_more
@@ -88,6 +90,41 @@ def _consent_reasons(visit: Visit) -> list[str]:
 
 def is_frozen(participant: Participant) -> bool:
     return bool(found("SELECT 1 FROM crf_freeze WHERE participant_id = %s AND unfrozen_at IS NULL", participant.pk))
+
+
+ENDED_BEFORE = gettext_lazy("Participation ended before this visit.")
+
+
+def closed_by_ending() -> list[str]:
+    """What stands as the reason at a visit that the ending closed, in whichever language it was written."""
+    texts = []
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            texts.append(str(ENDED_BEFORE))
+    return texts
+
+
+def check_ending_undone(participant: Participant, reason: str) -> None:
+    check_reason(reason)
+    check_transition(participant, undoing(participant.state))
+    if is_frozen(participant):
+        raise ActionRefused(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
+
+
+def check_visit_reopened(visit: Visit, reason: str) -> None:
+    """A visit of which nothing is known any more: neither a day nor that it did not take place."""
+    check_reason(reason)
+    reasons = []
+    if visit.took_place_on is None and not visit.is_not_done:
+        reasons.append(_("Nothing is recorded of this visit."))
+    if visit.not_done_reason in closed_by_ending() and not visit.participant.is_active:
+        reasons.append(_("Participation ended before this visit: correct the end, or undo it."))
+    if visit.entries.standing().exists():
+        reasons.append(_("Forms have been entered at this visit: remove them first."))
+    if is_frozen(visit.participant):
+        reasons.append(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
+    if reasons:
+        raise ActionRefused(*reasons)
 
 
 def check_query_transition(query: Query, action: str) -> None:

@@ -45,12 +45,13 @@ def due_for(user: User, participants: Sequence[Participant]) -> dict[int, Due | 
     ids = [participant.pk for participant in participants]
     with one_version():
         visits = _visits(user, participants)
-    consented = _consented(ids)
+    consents = _consents(ids)
     verdicts, decided = _verdicts(definition, participants), _decided(ids)
     cases = {
         participant.pk: CaseFacts(
             status=participant.state,
-            consented=participant.pk in consented,
+            consented=True in consents[participant.pk],
+            withdrew=consents[participant.pk] == {False},
             verdict=verdicts.get(participant.pk),
             decided=_settled(definition, decided[participant.pk]),
             visits=tuple(visits[participant.pk]),
@@ -125,9 +126,13 @@ def _visits(user: User, participants: Sequence[Participant]) -> Mapping[int, lis
     return found
 
 
-def _consented(ids: Collection[int]) -> set[int]:
-    rows = Consent.objects.filter(participant__in=ids, withdrawn_on=None)
-    return set(rows.values_list("participant", flat=True))
+def _consents(ids: Collection[int]) -> Mapping[int, set[bool]]:
+    """By participant: of the consents that were given, whether each stands."""
+    found: dict[int, set[bool]] = defaultdict(set)
+    rows = Consent.objects.filter(participant__in=ids)
+    for participant, withdrawn_on in rows.values_list("participant", "withdrawn_on"):
+        found[participant].add(withdrawn_on is None)
+    return found
 
 
 def _decided(ids: Collection[int]) -> Mapping[int, dict[str, bool]]:

@@ -36,13 +36,18 @@ class Sheet:
     wants_row: bool = False
 
     @cached_property
+    def begun(self) -> FormEntry | None:
+        """What was entered; not what was taken out and may be entered anew."""
+        return None if self.entry is None or self.entry.is_vacant else self.entry
+
+    @cached_property
     def definition(self) -> StudyDefinition:
         """The version the values were entered under; the one in force for a form not yet begun."""
-        return self.entry.study_version.definition if self.entry else self.place.fresh
+        return self.begun.study_version.definition if self.begun else self.place.fresh
 
     @cached_property
     def form(self) -> Form:
-        return self.entry.form if self.entry else self.place.fresh_form
+        return self.begun.form if self.begun else self.place.fresh_form
 
     @cached_property
     def hidden(self) -> frozenset[str]:
@@ -53,7 +58,8 @@ class Sheet:
     def laid(self) -> Form:
         """The form with its groups row by row: those that stand or came in, and an empty one to write in."""
         spare = self.wants_row or (self.sent is None and self.can_write)
-        return laid_out(self.form, [*self.data, *self.missing, *(self.sent or ())], spare=spare)
+        keys = [*self.data, *self.missing, *(self.sent or ())]
+        return laid_out(self.form, keys, spare=spare, used=self.entry.rows_used if self.entry else None)
 
     @cached_property
     def data(self) -> dict[str, str]:
@@ -124,8 +130,8 @@ class Sheet:
     @cached_property
     def closed(self) -> tuple[str, ...]:
         """Every reason why nothing can be written here now."""
-        reasons = entry_closed_reasons(self.place.visit, self.form, begun=self.entry is not None)
-        if self.entry and self.entry.status == EntryStatus.REMOVED:
+        reasons = entry_closed_reasons(self.place.visit, self.form, begun=self.begun is not None)
+        if self.begun and self.begun.status == EntryStatus.REMOVED:
             reasons.append(_("This row has been removed."))
         if open_lock() is not None:
             reasons.append(_("The study is locked: a data manager can unlock it, with a reason."))
@@ -185,7 +191,7 @@ class Sheet:
             "history": True,
             "sign": complete and not self.is_signed and place.may("entries.sign"),
             "verify": self.has_values and place.may("entries.verify"),
-            "remove": self.form.repeating and self.can_write,
+            "remove": self.begun is not None and self.can_write,
         }
         return {page: place.row_url(page, row) for page, is_allowed in allowed.items() if is_allowed}
 

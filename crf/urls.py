@@ -13,6 +13,7 @@ from crf.views import (
     entries,
     evaluation,
     freezes,
+    participation,
     queries,
     signatures,
     trail,
@@ -36,7 +37,7 @@ _row: list[URLPattern] = [
     path("files/<name:item>/", entries.file, name="file"),
     path("sign/", signatures.sign, name="sign"),
     path("verify/", verifications.verify, name="verify"),
-    path("remove/", entries.remove_row, name="remove"),
+    path("remove/", entries.remove_entry, name="remove"),
     path("queries/raise/<name:item>/", queries.raise_one, name="raise_query"),
     path("queries/<int:n>/", queries.thread, name="query"),
 ]
@@ -54,10 +55,12 @@ _casebook: list[URLPattern | URLResolver] = [
     path("visits/add/", visits.add_visit, name="add_visit"),
     path("visits/<slug:slug>/", visits.visit, name="visit"),
     path("visits/<slug:slug>/not-done/", visits.visit_not_done, name="visit_not_done"),
+    path("visits/<slug:slug>/reopen/", visits.reopen_visit, name="reopen_visit"),
     path("visits/<slug:slug>/forms/<slug:form>/", include(_form)),
     path("eligibility/", decisions.eligibility, name="eligibility"),
     path("eligibility/judge/", decisions.judge, name="judge"),
     path("phases/<slug:phase>/", decisions.phase, name="phase"),
+    path("ending/undo/", participation.undo_ending, name="undo_ending"),
     path("freeze/", freezes.freeze, name="freeze"),
 ]
 

@@ -31,13 +31,14 @@ MEANINGS = {
     "lists.make": "make a randomisation list",
     "lists.view": "see how a randomisation list stands",
     "overview.view": "see recruitment",
-    "participants.consent": "record and withdraw consent",
+    "participants.consent": "record, correct and withdraw consent",
     "participants.contact": "read, save and erase contact details",
     "participants.end": "end participation",
     "participants.gate": "decide whether a phase opens",
     "participants.judge": "judge eligibility",
     "participants.randomise": "randomise",
     "participants.register": "register a participant",
+    "participants.reopen": "undo an end of participation that was recorded in error",
     "participants.view": "see the participants",
     "people.manage": "make accounts, give and end roles",
     "people.view": "see accounts and roles",
@@ -52,7 +53,7 @@ MEANINGS = {
     "study.approve": "approve a study version that somebody else proposed, and put it in force",
     "study.publish": "propose a study version",
     "study.view": "read the study definition",
-    "visits.plan": "set the day of a visit, add an unscheduled one, record one as not done",
+    "visits.plan": "set the day of a visit, add an unscheduled one, record one as not done, take either back",
 }
 
 

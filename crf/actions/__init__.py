@@ -2,7 +2,7 @@
 
 from crf.actions.amendments import migrate_entries, plan_added_visits, plan_migration, visits_to_plan
 from crf.actions.decisions import decide_gate, judge_eligibility
-from crf.actions.entries import EntryRefused, Saved, mark_not_done, remove_row, save_entry
+from crf.actions.entries import EntryRefused, Saved, mark_not_done, remove_entry, save_entry, undo_ending
 from crf.actions.files import store_file
 from crf.actions.freezes import freeze, unfreeze
 from crf.actions.queries import answer_query, close_query, raise_query, reopen_query
@@ -13,6 +13,7 @@ from crf.actions.visits import (
     mark_visit_not_done,
     open_visits,
     register_participant,
+    reopen_visit,
     set_visit_day,
 )
 
@@ -33,12 +34,14 @@ __all__ = [
     "plan_migration",
     "raise_query",
     "register_participant",
-    "remove_row",
+    "remove_entry",
     "reopen_query",
+    "reopen_visit",
     "save_entry",
     "set_visit_day",
     "sign_entry",
     "store_file",
+    "undo_ending",
     "unfreeze",
     "verify_items",
     "visits_to_plan",

@@ -26,7 +26,7 @@ from trialmgr.protocol.evaluation import Evaluation, Problem
 from trialmgr.protocol.model import Text
 
 CORRECTED = _("The value was corrected; the check no longer fires.")
-ROW_REMOVED = _("The row was removed.")
+REMOVED = _("The row or form was removed.")
 HARD_RANGE = "range"
 
 Changed: TypeAlias = Mapping[Place, frozenset[str]]
@@ -73,7 +73,7 @@ def follow_checks(judged: Sequence[Judged], changed: Changed, by: User, *, cause
 def follow_removal(entry: FormEntry, by: User) -> None:
     """A removed row asks nothing any more."""
     raised = entry.queries.exclude(check_key="").exclude(status=QueryStatus.CLOSED.value).order_by("number")
-    _store([], [(query, _in_both(ROW_REMOVED)) for query in raised], by, "")
+    _store([], [(query, _in_both(REMOVED)) for query in raised], by, "")
 
 
 def _queries_of(judged: Sequence[Judged], *, always: bool) -> dict[int, list[Query]]:

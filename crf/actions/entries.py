@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from django.utils import timezone
@@ -14,16 +14,18 @@ from crf import policies
 from crf.actions.checks import Judged, follow_checks, follow_removal
 from crf.actions.consequences import Consequence, follow
 from crf.actions.files import strange_files
-from crf.actions.participation import end_with
+from crf.actions.participation import end_with, reopen_participation
 from crf.actions.trail import Document, item_reveals, note_changes, note_entry
+from crf.loaded_casebook import load_casebook
 from crf.lookup import StoredValues
 from crf.models import EntryQuerySet, EntryStatus, FormEntry, Visit
 from crf.participant_forms import form_for
 from crf.policies import check_revision, check_unchanged
 from crf.versions import version_for
+from trialmgr.participants.models import Participant
 from trialmgr.people.models import User
 from trialmgr.protocol.evaluation import Evaluation, Problem, evaluate_entry, evaluate_not_done
-from trialmgr.protocol.model import Form, RowKey, StudyDefinition
+from trialmgr.protocol.model import Form, RowKey, StudyDefinition, Text
 from trialmgr.protocol.values import ValueProblem, check_unmistakable
 from trialmgr.studies.models import StudyVersion
 
@@ -79,9 +81,11 @@ def save_entry(
     stored = StoredValues(entry.visit.participant, read_by=form)
     evaluation = evaluate_entry(entry.study_version.definition, form, raw, reasons, stored, entry.visit.slug)
     doubtful = _doubtful(entry, form, values)
-    problems = (*doubtful, *evaluation.problems, *strange_files(entry, form, evaluation.values))
+    reused = _reused_rows(entry, form, [*_given(values), *_given(missing or {})])
+    problems = (*doubtful, *reused, *evaluation.problems, *strange_files(entry, form, evaluation.values))
     if problems:
         raise EntryRefused(problems)
+    _check_not_empty(form, raw, reasons)
     entry.not_done = ""
     return _store(entry, form, evaluation, by, reason)
 
@@ -103,30 +107,50 @@ def mark_not_done(*, by: User, visit: Visit, form_key: str, code: str, reason: s
 
 
 @action("entry.removed", permission="entries.enter", site=lambda entry, **_k: entry.visit.participant.site)
-def remove_row(*, by: User, entry: FormEntry, reason: str) -> FormEntry:
-    """Take a row of a repeating form out: it stays readable, counts no more, and its values stand in the trail."""
+def remove_entry(*, by: User, entry: FormEntry, reason: str) -> FormEntry:
+    """Take an entry out, one that was "not done" too; its values stand in the trail.
+
+    A row of a repeating form stays readable and counts no more. Any other form is as if it was never entered.
+    """
     check_unchanged(entry)
     policies.lock_visit(entry.visit)
     policies.check_role_enters(by, entry.visit, entry.form)
     policies.check_entry_open(entry.visit, entry.form, begun=True)
-    _check_removable(entry, reason)
-    old, entry.status = entry.status, EntryStatus.REMOVED.value
+    if not reason.strip():
+        raise ActionRefused(_("Give the reason for removing what was entered."))
+    if entry.status == EntryStatus.REMOVED:
+        raise ActionRefused(_("This was removed already."))
+    return _take_out(entry, by)
+
+
+def _take_out(entry: FormEntry, by: User) -> FormEntry:
+    before, form = Document.of(entry), entry.form
+    entry.status = EntryStatus.REMOVED.value
+    if not form.repeating:
+        entry.data, entry.missing, entry.unasked, entry.not_done = {}, {}, {}, ""
     entry.revision += 1
     entry.save()
-    note_entry(entry, old=old, new=entry.status)
-    held = (*entry.data, *entry.missing)
-    _lapse(entry, entry.form, held)
+    note_entry(entry, action="entry.removed", old=before.status, new=entry.status)
+    note_changes(entry, form, before, before.changed(entry), action="entry.removed")
+    held = (*before.data, *before.missing)
+    _lapse(entry, form, held)
     follow_removal(entry, by)
+    end_with(entry, form, by, ended=before.status == EntryStatus.COMPLETE)
     follow(entry.participant, {entry.place: frozenset(held)}, by, cause=entry.name)
     return entry
 
 
-def _check_removable(entry: FormEntry, reason: str) -> None:
-    if not reason.strip():
-        raise ActionRefused(_("Give the reason for removing this row."))
-    if not entry.form.repeating:
-        raise ActionRefused(_("Only a row of a repeating form can be removed."))
-    _check_stands(entry)
+@action("participant.ending_undone", permission="participants.reopen", site=lambda participant, **_k: participant.site)
+def undo_ending(*, by: User, participant: Participant, reason: str) -> Participant:
+    """The participation did not end: the form that said so is taken out, and the visits it closed are open again."""
+    participant.lock()
+    policies.check_ending_undone(participant, reason)
+    for entry in load_casebook(participant).entries.values():
+        if entry.form.ends_participation is not None:
+            _take_out(entry, by)
+    if not participant.is_active:
+        reopen_participation(participant)
+    return participant
 
 
 def _check_form(definition: StudyDefinition, form_key: str) -> None:
@@ -140,13 +164,14 @@ def _entry_to_write(by: User, visit: Visit, form_key: str, occurrence: int | Non
     visit = Visit.objects.select_related("participant__site").get(pk=visit.pk)
     numbers = _row_numbers(visit, form_key)
     begun = _rows(visit, form_key).get(occurrence=occurrence) if occurrence in numbers else None
-    version = begun.study_version if begun else version_for(visit.participant, visit.took_place_on)
+    stands = begun is not None and not begun.is_vacant
+    version = begun.study_version if begun and stands else version_for(visit.participant, visit.took_place_on)
     _check_form(version.definition, form_key)
     form = version.definition.form(form_key)
     policies.check_role_enters(by, visit, form)
-    policies.check_entry_open(visit, form, begun=begun is not None)
+    policies.check_entry_open(visit, form, begun=stands)
     entry = begun or _new_entry(visit, form, _row_number(numbers, occurrence), version)
-    entry.visit = visit
+    entry.visit, entry.study_version = visit, version
     _check_entry(entry, form, revision)
     return entry
 
@@ -181,13 +206,9 @@ def _new_entry(visit: Visit, form: Form, occurrence: int, version: StudyVersion)
 def _check_entry(entry: FormEntry, form: Form, revision: int | None) -> None:
     if entry.occurrence > 1 and not form.repeating:
         raise ActionRefused(_("This form has one row only."))
-    _check_stands(entry)
     if revision is not None:
         check_revision(entry, revision)
-
-
-def _check_stands(entry: FormEntry) -> None:
-    if entry.status == EntryStatus.REMOVED:
+    if entry.status == EntryStatus.REMOVED and not entry.is_vacant:
         raise ActionRefused(_("This row has been removed."))
 
 
@@ -205,6 +226,29 @@ def merged(
     return {key: value for key, value in raw.items() if key not in given or key in filled}, reasons
 
 
+def _given(answers: Mapping[str, str]) -> list[str]:
+    return [key for key, answer in answers.items() if answer.strip()]
+
+
+def _reused_rows(entry: FormEntry, form: Form, given: Iterable[str]) -> Iterator[Problem]:
+    """A row that was cleared is not filled anew: what was asked or verified about it was about something else."""
+    keys = [key for key in given if form.groups and RowKey.read(key)]
+    for group in form.groups.values() if keys else ():
+        standing = set(group.rows(entry.answered))
+        used = max(entry.rows_used.get(group.key, 0), *standing, 0)
+        for key in keys:
+            row = RowKey.read(key)
+            if row and row.section == group.key and row.row <= used and row.row not in standing:
+                nl = f"Rij {row.row} is eerder gebruikt: vul het in als rij {used + 1}."
+                en = f"Row {row.row} was used before: enter it as row {used + 1}."
+                yield Problem(key, Text(nl=nl, en=en))
+
+
+def _check_not_empty(form: Form, values: Mapping[str, str], missing: Mapping[str, str]) -> None:
+    if form.repeating and not missing and not any(value.strip() for value in values.values()):
+        raise ActionRefused(_("A row needs at least one answer. A row that should not be there is removed."))
+
+
 def _doubtful(entry: FormEntry, form: Form, values: Mapping[str, str]) -> Iterator[Problem]:
     """What was typed now and may mean something else than it says."""
     for key, raw in values.items():
@@ -217,7 +261,11 @@ def _doubtful(entry: FormEntry, form: Form, values: Mapping[str, str]) -> Iterat
 
 def _store(entry: FormEntry, form: Form, evaluation: Evaluation, by: User, reason: str) -> Saved:
     before = Document.of(entry)
+    if form.groups:
+        entry.use_rows()
     entry.take(evaluation)
+    if form.groups:
+        entry.use_rows()
     changed = before.changed(entry)
     stood = [key for key in changed if key in before.data or key in before.missing]
     overwritten = tuple(key for key in stood if not _is_derived(form, key))
@@ -234,7 +282,7 @@ def _store(entry: FormEntry, form: Form, evaluation: Evaluation, by: User, reaso
         _lapse(entry, form, changed)
     moved = {entry.place: frozenset(changed)}
     follow_checks([Judged(entry, evaluation)], moved, by)
-    end_with(entry, form, by)
+    end_with(entry, form, by, ended=before.status == EntryStatus.COMPLETE)
     return Saved(entry, evaluation, changed, tuple(follow(entry.participant, moved, by, cause=entry.name)))
 
 

@@ -7,20 +7,27 @@ from __future__ import annotations
 
 import datetime
 
-from django.utils.translation import gettext as _
-
 from crf.actions.trail import note_visit
 from crf.models import EntryStatus, FormEntry, Visit
-from trialmgr.participants.actions import end_participation
+from crf.policies import ENDED_BEFORE, closed_by_ending
+from trialmgr.participants.actions import end_participation, reopen
+from trialmgr.participants.models import Participant
 from trialmgr.participants.states import TRANSITIONS, ending
 from trialmgr.people.models import User
 from trialmgr.protocol.model import Form, ItemType
 
 
-def end_with(entry: FormEntry, form: Form, by: User) -> None:
-    """End participation, or correct how and when it ended; visits that were still to come will not take place."""
+def end_with(entry: FormEntry, form: Form, by: User, *, ended: bool) -> None:
+    """End participation, or correct how and when it ended; visits that were still to come will not take place.
+
+    ``ended``: what stood on the form before did so; if it no longer does, the participation did not end.
+    """
     participant = entry.visit.participant
-    if form.ends_participation is None or entry.status != EntryStatus.COMPLETE:
+    if form.ends_participation is None:
+        return
+    if entry.status != EntryStatus.COMPLETE:
+        if ended and not participant.is_active:
+            reopen_participation(participant)
         return
     dates = [item.key for item in form.items if item.type is ItemType.DATE]
     on = datetime.date.fromisoformat(entry.data[dates[0]])
@@ -28,10 +35,26 @@ def end_with(entry: FormEntry, form: Form, by: User) -> None:
     if (participant.state, participant.ended_on) == (TRANSITIONS[transition][1], on):
         return
     end_participation(by=by, participant=participant, transition=transition, on=on)
+    _open_visits(participant, before=on)
     # Only a scheduled visit has a latest day.
     for visit in Visit.objects.filter(
         participant=participant, took_place_on=None, not_done_reason="", latest_on__gte=on
     ):
-        visit.not_done_reason = _("Participation ended before this visit.")
+        visit.not_done_reason = str(ENDED_BEFORE)
         visit.save()
         note_visit(visit, action="visit.not_done", item="took_place_on", new="not done")
+
+
+def reopen_participation(participant: Participant) -> None:
+    """Within an act: the participation did not end, so what the ending closed is open again."""
+    reopen(participant)
+    _open_visits(participant)
+
+
+def _open_visits(participant: Participant, before: datetime.date | None = None) -> None:
+    """Visits that the ending closed: all, or those whose window had closed by the day on which it ended instead."""
+    visits = Visit.objects.filter(participant=participant, not_done_reason__in=closed_by_ending())
+    for visit in visits.filter(latest_on__lt=before) if before else visits:
+        visit.not_done_reason = ""
+        visit.save()
+        note_visit(visit, action="visit.reopened", item="took_place_on", old="not done")

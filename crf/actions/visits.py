@@ -9,7 +9,7 @@ from audit.actions import action
 from audit.acts import ActionRefused, record
 from crf.actions.trail import note_visit
 from crf.models import Visit
-from crf.policies import is_frozen, lock_casebook, lock_visit
+from crf.policies import check_visit_reopened, is_frozen, lock_casebook, lock_visit
 from crf.versions import definition_for
 from trialmgr.participants.actions import register
 from trialmgr.participants.models import Participant
@@ -103,13 +103,25 @@ def mark_visit_not_done(*, by: User, visit: Visit, reason: str) -> Visit:
     _check_unfrozen(visit.participant)
     if not reason.strip():
         raise ActionRefused(_("Give the reason why the visit did not take place."))
-    if visit.entries.exists():
+    if visit.entries.standing().exists():
         raise ActionRefused(_("Forms have been entered at this visit, so it took place: correct its day instead."))
     old = visit.took_place_on.isoformat() if visit.took_place_on else None
     visit.took_place_on = None
     visit.not_done_reason = reason
     visit.save()
     note_visit(visit, item="took_place_on", old=old, new="not done")
+    return visit
+
+
+@action("visit.reopened", permission="visits.plan", site=lambda visit, **_k: visit.participant.site)
+def reopen_visit(*, by: User, visit: Visit, reason: str) -> Visit:
+    """Its day, or that it did not take place, was recorded in error: it is planned as before."""
+    lock_visit(visit)
+    check_visit_reopened(visit, reason)
+    old = visit.took_place_on.isoformat() if visit.took_place_on else "not done"
+    visit.took_place_on, visit.not_done_reason = None, ""
+    visit.save()
+    note_visit(visit, item="took_place_on", old=old)
     return visit
 
 

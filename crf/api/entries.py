@@ -147,7 +147,7 @@ class EntryDetail(EntryWriting):
 def _cleared(place: FormPlace, row: int, sent: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """Every item in sight that a person enters, "" where nothing was sent; what is out of sight stays as it is."""
     saved = FormEntry.objects.filter(visit=place.visit, form_key=place.form.key, occurrence=row).first()
-    form = laid_out(place.form_of_row(row), [*saved.data, *saved.missing] if saved else ())
+    form = laid_out(place.form_of_row(row), saved.answered if saved else ())
     nothing = {item.key: "" for item in form.items if place.sight.item(item) and not item.is_derived}
     return {"values": nothing | sent["values"], "missing": nothing | sent["missing"]}
 
@@ -174,7 +174,7 @@ class FormNotDone(EntryWriting):
 class EntryRemoval(EntryWriting):
     @operation(
         "entries_remove",
-        "Take a row of a repeating form out; it stays readable",
+        "Take out what was entered: a row stays readable, any other form can be entered anew",
         may=("entries.enter",),
         request=RemovalRequest,
         answer=EntrySerializer,
@@ -184,5 +184,5 @@ class EntryRemoval(EntryWriting):
         place = self.writable(number, slug, form)
         entry = place.entry(row)
         sent = checked(RemovalRequest, request)
-        removed = actions.remove_row(by=person(request), entry=entry, **sent)
+        removed = actions.remove_entry(by=person(request), entry=entry, **sent)
         return Response(EntrySerializer(entry_document(removed, place.sight)).data)

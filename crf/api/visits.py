@@ -116,6 +116,21 @@ class VisitNotDone(CasebookView):
         return Response(VisitSerializer(actions.mark_visit_not_done(by=person(request), visit=visit, **sent)).data)
 
 
+class VisitReopening(CasebookView):
+    @operation(
+        "visits_reopen",
+        "Take back the day of a visit, or that it did not take place",
+        may=("visits.plan",),
+        request=VisitNotDoneRequest,
+        answer=VisitSerializer,
+        refusals=WRITING,
+    )
+    def post(self, request: Request, number: str, slug: str) -> Response:
+        visit = self.visit(number, slug).visit
+        sent = checked(VisitNotDoneRequest, request)
+        return Response(VisitSerializer(actions.reopen_visit(by=person(request), visit=visit, **sent)).data)
+
+
 class VisitEntries(CasebookView):
     @operation("entries_list", "What is entered at one visit", answer=EntrySerializer(many=True), may=("entries.view",))
     def get(self, request: Request, number: str, slug: str) -> Response:

@@ -6,20 +6,26 @@ trail, queries, verifications and the boxes of a page.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from trialmgr.protocol.model import Form, Item, RowKey, Section, Text
 
 
-def laid_out(form: Form, keys: Iterable[str] = (), *, spare: bool = False) -> Form:
+def laid_out(
+    form: Form, keys: Iterable[str] = (), *, spare: bool = False, used: Mapping[str, int] | None = None
+) -> Form:
     """The form with a section for every row that ``keys`` of values name, and for the least number of rows.
 
-    ``spare``: one empty row more in each group, as far as the group has room. A form without groups comes back as is.
+    ``spare``: one empty row more in each group, as far as the group has room. ``used``: by group, the highest number
+    that an empty row may not have. A form without groups comes back as is.
     """
     if not form.groups:
         return form
     named = list(keys)
-    sections = [laid for section in form.sections for laid in _laid_sections(section, named, spare)]
+    last = used or {}
+    sections = [
+        laid for section in form.sections for laid in _laid_sections(section, named, spare, last.get(section.key, 0))
+    ]
     return form.model_copy(update={"sections": tuple(sections)})
 
 
@@ -30,15 +36,16 @@ def item_label(form: Form, key: str, language: str) -> str:
     return f"{name.row(language)} {row.row}: {label}" if row and name else label
 
 
-def _laid_sections(section: Section, keys: Iterable[str], spare: bool) -> Iterator[Section]:
+def _laid_sections(section: Section, keys: Iterable[str], spare: bool, used: int) -> Iterator[Section]:
     if section.repeats is None:
         yield section
         return
-    rows = sorted({*section.rows(keys), *range(1, section.repeats.min + 1)})
-    following = rows[-1] + 1 if rows else 1
-    if spare and len(rows) < section.repeats.max:
-        rows.append(following)
-    for row in rows:
+    rows = section.rows(keys)
+    following = max((used, *rows)) + 1
+    empty = max(section.repeats.min - len(rows), 0)
+    if spare and len(rows) + empty < section.repeats.max:
+        empty += 1
+    for row in (*rows, *range(following, following + empty)):
         yield _row(section, section.repeats.row, row)
 
 

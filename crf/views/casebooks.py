@@ -201,6 +201,8 @@ def _actions(place: CasebookPlace) -> Iterator[dict[str, str]]:
         yield {"label": _("Add an unscheduled visit"), "url": reverse("crf:add_visit", args=[number])}
     if on_study and place.may("participants.gate"):
         yield from _gate_actions(place)
+    if not participant.is_active and place.may("participants.reopen"):
+        yield {"label": _("Undo the end of participation"), "url": reverse("crf:undo_ending", args=[number])}
     if place.may("entries.freeze"):
         frozen = policies.is_frozen(participant)
         label = _("Unfreeze the casebook") if frozen else _("Freeze the casebook")

@@ -120,15 +120,17 @@ def rows(request: HttpRequest, number: str, slug: str, form: str) -> HttpRespons
 
 
 @permitted("entries.enter")
-def remove_row(request: HttpRequest, number: str, slug: str, form: str, row: int) -> HttpResponse:
+def remove_entry(request: HttpRequest, number: str, slug: str, form: str, row: int) -> HttpResponse:
     place = form_place(person(request), number, slug, form)
     place.check_may("entries.enter")
     entry = place.entry(row)
     why = bound(ReasonForm, request)
-    if acted(request, why, actions.remove_row, by=place.user, entry=entry):
-        messages.success(request, _("Row %(n)s is removed.") % {"n": row})
-        return redirect("crf:rows", number, slug, form)
-    return show(request, "entries/remove", frame(place, _("Remove row %(n)s") % {"n": row}, form=why))
+    if acted(request, why, actions.remove_entry, by=place.user, entry=entry):
+        repeating = place.form.repeating
+        messages.success(request, _("Row %(n)s is removed.") % {"n": row} if repeating else _("The form is removed."))
+        return redirect("crf:rows", number, slug, form) if repeating else redirect(place.visit_url)
+    heading = _("Remove row %(n)s") % {"n": row} if place.form.repeating else _("Remove what was entered")
+    return show(request, "entries/remove", frame(place, heading, form=why))
 
 
 def _page(request: HttpRequest, sheet: Sheet) -> HttpResponse:

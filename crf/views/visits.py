@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
+from crf import actions
 from crf.actions import add_unscheduled_visit, mark_visit_not_done, set_visit_day
 from crf.casebook import visit_line
 from crf.forms import AddVisitForm, VisitDayForm
@@ -40,6 +41,18 @@ def visit_not_done(request: HttpRequest, number: str, slug: str) -> HttpResponse
         messages.success(request, _("The visit is recorded as not done."))
         return redirect(place.url)
     return show(request, "visits/not_done", frame(place, _("The visit did not take place"), form=form))
+
+
+@permitted("visits.plan")
+def reopen_visit(request: HttpRequest, number: str, slug: str) -> HttpResponse:
+    """What was recorded of the visit is taken back."""
+    place = visit_place(person(request), number, slug)
+    place.check_may("visits.plan")
+    form = bound(ReasonForm, request)
+    if acted(request, form, actions.reopen_visit, by=place.user, visit=place.visit):
+        messages.success(request, _("The visit is planned as before."))
+        return redirect(place.url)
+    return show(request, "visits/reopen", frame(place, _("Take back what was recorded of this visit"), form=form))
 
 
 @permitted("visits.plan")

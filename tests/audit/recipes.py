@@ -110,6 +110,17 @@ def _consented(cast: Cast) -> Act:
     )
 
 
+def _consent_corrected(cast: Cast) -> Act:
+    consent = Consent.objects.get(participant=walk.consented(cast))
+    return lambda: participants.correct_consent(
+        by=the(cast, Role.COORDINATOR),
+        consent=again(consent),
+        version="consent_v1",
+        given_on=today(),
+        reason="misread the form",
+    )
+
+
 def _withdrawn(cast: Cast) -> Act:
     consent = Consent.objects.get(participant=walk.consented(cast))
     return lambda: participants.withdraw_consent(
@@ -179,7 +190,7 @@ def _saved(cast: Cast) -> Act:
 
 def _removed(cast: Cast) -> Act:
     row = medicine(cast)
-    return lambda: crf.remove_row(by=the(cast, Role.COORDINATOR), entry=again(row), reason="of somebody else")
+    return lambda: crf.remove_entry(by=the(cast, Role.COORDINATOR), entry=again(row), reason="of somebody else")
 
 
 def _signed(cast: Cast) -> Act:
@@ -216,6 +227,12 @@ def _ended(cast: Cast) -> Act:
         transition="participant.failed_screening",
         on=today(),
     )
+
+
+def _ending_undone(cast: Cast) -> Act:
+    participant = walk.consented(cast)
+    walk.fill(cast, walk.visit_of(participant, "log"), "end_of_participation")
+    return lambda: crf.undo_ending(by=the(cast, Role.COORDINATOR), participant=again(participant), reason="a mistake")
 
 
 def _enrolled(cast: Cast) -> Act:
@@ -390,6 +407,12 @@ def _visit_not_done(cast: Cast) -> Act:
     return lambda: crf.mark_visit_not_done(by=the(cast, Role.COORDINATOR), visit=again(visit), reason="ill")
 
 
+def _visit_reopened(cast: Cast) -> Act:
+    visit = walk.visit_of(walk.registered(cast), "screening")
+    crf.mark_visit_not_done(by=the(cast, Role.COORDINATOR), visit=again(visit), reason="ill")
+    return lambda: crf.reopen_visit(by=the(cast, Role.COORDINATOR), visit=again(visit), reason="it was another visit")
+
+
 def _replanned(cast: Cast) -> Act:
     walk.registered(cast)
     definition = current_definition()
@@ -556,6 +579,7 @@ RECIPES: dict[str, Recipe] = {
     "casebook.frozen": _frozen,
     "casebook.opened": _opened,
     "casebook.thawed": _unfrozen,
+    "consent.corrected": _consent_corrected,
     "consent.recorded": _consented,
     "consent.withdrawn": _withdrawn,
     "contact.erased": _contact_erased,
@@ -577,6 +601,7 @@ RECIPES: dict[str, Recipe] = {
     "list.made": _list_made,
     "list.revealed": _list_revealed,
     "participant.ended": _ended,
+    "participant.ending_undone": _ending_undone,
     "participant.enrolled": _enrolled,
     "participant.phase_opened": _phase_opened,
     "participant.randomised": _randomised,
@@ -611,5 +636,6 @@ RECIPES: dict[str, Recipe] = {
     "visit.added": _visit_added,
     "visit.day_set": _visit_day_set,
     "visit.not_done": _visit_not_done,
+    "visit.reopened": _visit_reopened,
     "visits.replanned": _replanned,
 }

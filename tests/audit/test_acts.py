@@ -49,6 +49,7 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "casebook.frozen": frozenset({D}),
     "casebook.opened": frozenset({C, INV}),
     "casebook.thawed": frozenset({D}),
+    "consent.corrected": frozenset({C, INV}),
     "consent.recorded": frozenset({C, INV}),
     "consent.withdrawn": frozenset({C, INV}),
     "contact.erased": frozenset({C, INV}),
@@ -71,6 +72,7 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "list.made": frozenset({U}),
     "list.revealed": frozenset({U}),
     "participant.ended": frozenset({C, INV}),
+    "participant.ending_undone": frozenset({C, INV, D}),
     "participant.enrolled": frozenset({C, INV}),
     "participant.phase_opened": frozenset({INV}),
     "participant.randomised": frozenset({C, INV}),
@@ -107,6 +109,7 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "visit.added": frozenset({C, INV, R, T}),
     "visit.day_set": frozenset({C, INV, R, T}),
     "visit.not_done": frozenset({C, INV, R, T}),
+    "visit.reopened": frozenset({C, INV, R, T}),
     "visits.replanned": frozenset({D}),
 }
 

@@ -11,7 +11,7 @@ from django.test import Client
 
 from audit import verification
 from audit.verification import verify
-from crf.actions import remove_row, save_entry
+from crf.actions import remove_entry, save_entry
 from crf.models import Visit
 from tests import walk
 from tests.audit.recipes import medicine, the, vital_signs
@@ -51,7 +51,7 @@ def test_cleared_and_missing_values_and_removed_rows_are_no_faults(cast: Cast) -
         missing={"weight_kg": "refused"},
         reason="asked",
     )
-    remove_row(by=coordinator, entry=medicine(cast), reason="twice")
+    remove_entry(by=coordinator, entry=medicine(cast), reason="twice")
     assert faults() == []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from crf.actions import (
     close_query,
     raise_query,
-    remove_row,
+    remove_entry,
 )
 from crf.models import FormEntry, Query
 from tests import walk
@@ -76,7 +76,7 @@ class TestChecks:
         entry = walk.fill(cast, log, "adverse_event", given={"ae_serious_reasons": "hospitalisation"})
         raise_query(by=the(cast, Role.MONITOR), entry=entry, item="ae_term", text="Which?")
         assert [status for *_rest, status in queries(entry)] == ["open", "open"]
-        remove_row(by=the(cast, Role.COORDINATOR), entry=entry, reason="twice")
+        remove_entry(by=the(cast, Role.COORDINATOR), entry=entry, reason="twice")
         assert {check: status for _number, _item, check, status in queries(entry)} == {
             "planned_admission": "closed",
             "": "open",
@@ -86,5 +86,5 @@ class TestChecks:
         log = walk.visit_of(walk.consented(cast), "log")
         entry = walk.fill(cast, log, "adverse_event", given={"ae_serious_reasons": "hospitalisation"})
         closed = close_query(by=the(cast, Role.MONITOR), query=Query.objects.get(entry=entry), text="Right.")
-        remove_row(by=the(cast, Role.COORDINATOR), entry=entry, reason="twice")
+        remove_entry(by=the(cast, Role.COORDINATOR), entry=entry, reason="twice")
         assert again(closed).closed_at == closed.closed_at

@@ -8,7 +8,18 @@ import pytest
 from django.utils.translation import override
 
 from audit.acts import ActionRefused
-from crf.actions import decide_gate, freeze, judge_eligibility, save_entry, set_visit_day, sign_entry
+from audit.models import LedgerEntry
+from crf.actions import (
+    decide_gate,
+    freeze,
+    judge_eligibility,
+    mark_visit_not_done,
+    reopen_visit,
+    save_entry,
+    set_visit_day,
+    sign_entry,
+    undo_ending,
+)
 from crf.models import EligibilityDecision, FormEntry, GateDecision, Signature, Visit
 from crf.participant_forms import criteria_for, form_for
 from crf.policies import reasons_not_ready, standing_eligibility
@@ -279,3 +290,80 @@ class TestEnding:
         )
         self.end(cast, participant, "other")
         assert Visit.objects.get(pk=visit.pk).took_place_on == participant.registered_on
+
+    def not_done(self, participant: Participant) -> set[str]:
+        return {visit.slug for visit in participant.visits.all() if visit.is_not_done}
+
+    def test_a_later_day_of_ending_opens_the_visits_before_it_again(self, cast: Cast) -> None:
+        """Whatever day was typed first, the same visits are left as not done."""
+        typed, right = walk.randomised(cast), walk.randomised(cast)
+        first, last = (typed.enrolled_on or today()) + 10 * DAY, (typed.enrolled_on or today()) + 40 * DAY
+        self.end(cast, typed, "other", on=first)
+        self.end(cast, right, "other", on=last)
+        closed = self.not_done(typed)
+        save_entry(
+            by=the(cast, Role.COORDINATOR),
+            visit=walk.visit_of(typed, "log"),
+            form_key="end_of_participation",
+            values={"eop_date": last.isoformat()},
+            reason="misread",
+        )
+        assert again(typed).ended_on == last
+        targets = {visit.target_on: visit.is_not_done for visit in typed.visits.all() if visit.target_on}
+        assert targets == {visit.target_on: visit.is_not_done for visit in right.visits.all() if visit.target_on}
+        assert self.not_done(typed) < closed
+        opened = LedgerEntry.objects.filter(participant=typed.number, action="visit.reopened")
+        assert set(opened.values_list("visit", flat=True)) == closed - self.not_done(typed)
+
+    @pytest.mark.parametrize("role", [Role.COORDINATOR, Role.INVESTIGATOR, Role.DATA_MANAGER])
+    def test_an_ending_is_undone_with_all_that_it_closed(self, cast: Cast, role: Role) -> None:
+        participant = walk.screened(cast)
+        self.end(cast, participant, "screen_failure", on=participant.registered_on)
+        reopened = undo_ending(by=the(cast, role), participant=participant, reason="of somebody else")
+        assert (reopened.status, reopened.ended_on, self.not_done(participant)) == ("screening", None, set())
+        assert not FormEntry.objects.standing().filter(form_key="end_of_participation").exists()
+        lines = LedgerEntry.objects.filter(reason="of somebody else", actor_id=str(the(cast, role).pk))
+        assert {"participant.screening_reopened", "entry.removed", "visit.reopened"} <= {line.action for line in lines}
+        assert len({line.act for line in lines}) == 1
+        self.end(cast, participant, "screen_failure", on=participant.registered_on)
+        assert again(participant).status == "screen_failure"
+
+    def test_an_ending_is_undone_by_an_end_form_that_no_longer_says_so(self, cast: Cast) -> None:
+        participant = self.end(cast, walk.randomised(cast), "other")
+        save_entry(
+            by=the(cast, Role.COORDINATOR),
+            visit=walk.visit_of(participant, "log"),
+            form_key="end_of_participation",
+            values={"eop_date": ""},
+            reason="did not end",
+        )
+        assert (again(participant).status, again(participant).ended_on) == ("on_study", None)
+
+    def test_what_a_person_gave_as_a_reason_is_not_opened_with_it(self, cast: Cast) -> None:
+        participant = walk.screened(cast)
+        baseline = walk.visit_of(participant, "baseline")
+        mark_visit_not_done(by=the(cast, Role.COORDINATOR), visit=baseline, reason="ill")
+        self.end(cast, participant, "screen_failure", on=participant.registered_on)
+        undo_ending(by=the(cast, Role.COORDINATOR), participant=participant, reason="a mistake")
+        assert self.not_done(participant) == {"baseline"}
+
+    def test_a_visit_that_the_ending_closed_is_not_opened_by_itself(self, cast: Cast) -> None:
+        participant = walk.screened(cast)
+        self.end(cast, participant, "screen_failure", on=participant.registered_on)
+        with pytest.raises(ActionRefused, match="Participation ended"):
+            reopen_visit(
+                by=the(cast, Role.COORDINATOR), visit=walk.visit_of(participant, "baseline"), reason="a mistake"
+            )
+
+    def test_nothing_is_undone_where_nothing_ended_nor_without_a_reason_nor_in_a_frozen_casebook(
+        self, cast: Cast
+    ) -> None:
+        coordinator, participant = the(cast, Role.COORDINATOR), walk.consented(cast)
+        with pytest.raises(ActionRefused):
+            undo_ending(by=coordinator, participant=participant, reason="a mistake")
+        self.end(cast, participant, "other")
+        with pytest.raises(ActionRefused):
+            undo_ending(by=coordinator, participant=participant, reason=" ")
+        freeze(by=the(cast, Role.DATA_MANAGER), participant=participant)
+        with pytest.raises(ActionRefused):
+            undo_ending(by=coordinator, participant=participant, reason="a mistake")

@@ -14,7 +14,7 @@ from crf.actions import (
     freeze,
     mark_not_done,
     mark_visit_not_done,
-    remove_row,
+    remove_entry,
     save_entry,
     set_visit_day,
     sign_entry,
@@ -24,6 +24,7 @@ from crf.actions.entries import ReasonWanted
 from crf.lookup import StoredValues
 from crf.models import EntryStatus, FormEntry, Visit
 from crf.policies import can_role_enter, entry_closed_reasons
+from crf.replay import entry_faults
 from tests import walk
 from tests.audit.recipes import medicine, the, vital_signs
 from tests.audit.staging import ledger_length, newest_entries
@@ -192,7 +193,7 @@ class TestRevisions:
         row = medicine(cast)
         save(cast, row.visit, form_key="concomitant_medication", values={"cm_name": "other"}, reason="misread")
         with pytest.raises(ActionRefused):
-            remove_row(by=the(cast, Role.COORDINATOR), entry=row, reason="twice")
+            remove_entry(by=the(cast, Role.COORDINATOR), entry=row, reason="twice")
 
 
 class TestRows:
@@ -216,32 +217,72 @@ class TestRows:
     def test_a_removed_row_stays_readable_and_counts_no_more(self, cast: Cast) -> None:
         row = medicine(cast)
         length = ledger_length()
-        removed = remove_row(by=the(cast, Role.COORDINATOR), entry=row, reason="twice")
+        removed = remove_entry(by=the(cast, Role.COORDINATOR), entry=row, reason="twice")
         assert (removed.status, removed.data) == (EntryStatus.REMOVED, row.data)
         assert list(FormEntry.objects.filter(visit=row.visit).standing()) == []
         assert StoredValues(row.participant)("log", "concomitant_medication", "cm_name") is None
         (line,) = newest_entries(length)
         assert (line.action, line.old, line.new, line.reason) == ("entry.removed", "complete", "removed", "twice")
 
-    def test_removal_owes_a_reason_and_is_for_rows_of_repeating_forms(self, cast: Cast) -> None:
-        row, single = medicine(cast), vital_signs(cast)
-        coordinator = the(cast, Role.COORDINATOR)
-        for entry, reason in ((row, "  "), (single, "twice")):
+    def test_a_row_in_which_nothing_is_answered_is_refused(self, cast: Cast) -> None:
+        row = medicine(cast)
+        for occurrence, values in ((None, {}), (None, {"cm_name": " "}), (1, dict.fromkeys(row.data, ""))):
+            with pytest.raises(ActionRefused, match="at least one answer"):
+                save(
+                    cast,
+                    row.visit,
+                    form_key="concomitant_medication",
+                    values=values,
+                    occurrence=occurrence,
+                    reason="typing error",
+                )
+        assert FormEntry.objects.filter(form_key="concomitant_medication").count() == 1
+
+    def test_removal_owes_a_reason(self, cast: Cast) -> None:
+        for entry in (medicine(cast), vital_signs(cast)):
             with pytest.raises(ActionRefused):
-                remove_row(by=coordinator, entry=entry, reason=reason)
+                remove_entry(by=the(cast, Role.COORDINATOR), entry=entry, reason="  ")
+
+    def test_a_form_taken_out_is_as_if_it_was_never_entered_and_the_trail_tells_what_it_held(self, cast: Cast) -> None:
+        entry = vital_signs(cast)
+        length, held = ledger_length(), dict(entry.data)
+        removed = remove_entry(by=the(cast, Role.COORDINATOR), entry=entry, reason="of somebody else")
+        assert (removed.status, removed.data, removed.missing) == ("removed", {}, {})
+        lines = newest_entries(length)
+        assert {line.item: line.old for line in lines if line.item} == held
+        assert {line.reason for line in lines} == {"of somebody else"}
+        assert not FormEntry.objects.standing().filter(pk=entry.pk).exists()
+        assert list(entry_faults()) == []
+
+    def test_a_form_taken_out_is_entered_anew_without_a_reason(self, cast: Cast) -> None:
+        entry = vital_signs(cast)
+        remove_entry(by=the(cast, Role.COORDINATOR), entry=entry, reason="of somebody else")
+        saved = save(cast, entry.visit, values={"systolic": "118"})
+        assert (saved.entry.pk, saved.entry.data["systolic"]) == (entry.pk, "118")
+        assert saved.entry.status == "incomplete"
+        assert list(entry_faults()) == []
+
+    def test_a_form_that_was_not_done_is_open_again_once_that_is_taken_out(self, cast: Cast, visit: Visit) -> None:
+        coordinator = the(cast, Role.COORDINATOR)
+        skipped = mark_not_done(by=coordinator, visit=visit, form_key="vital_signs", code="refused").entry
+        removed = remove_entry(by=coordinator, entry=skipped, reason="the wrong form")
+        assert (removed.not_done, removed.status) == ("", "removed")
+        saved = save(cast, visit, values={"systolic": "118"})
+        assert (saved.entry.not_done, saved.entry.data["systolic"]) == ("", "118")
+        assert list(entry_faults()) == []
 
     def test_a_removed_row_is_neither_written_nor_removed_again(self, cast: Cast) -> None:
         row = medicine(cast)
         coordinator = the(cast, Role.COORDINATOR)
-        remove_row(by=coordinator, entry=row, reason="twice")
+        remove_entry(by=coordinator, entry=row, reason="twice")
         with pytest.raises(ActionRefused):
-            remove_row(by=coordinator, entry=row, reason="again")
+            remove_entry(by=coordinator, entry=row, reason="again")
         with pytest.raises(ActionRefused):
             save(cast, row.visit, form_key="concomitant_medication", values={"cm_name": "x"}, reason="again")
 
     def test_the_next_row_after_a_removed_one_has_a_number_of_its_own(self, cast: Cast) -> None:
         row = medicine(cast)
-        remove_row(by=the(cast, Role.COORDINATOR), entry=row, reason="twice")
+        remove_entry(by=the(cast, Role.COORDINATOR), entry=row, reason="twice")
         assert walk.fill(cast, row.visit, "concomitant_medication", occurrence=None).occurrence == 2
 
 
@@ -254,7 +295,7 @@ class TestForbidden:
             save(cast, visit, form_key="madrs", values={"madrs_1": "1"})
         row = medicine(cast)
         with pytest.raises(PermissionDenied):
-            remove_row(by=the(cast, Role.RATER), entry=row, reason="twice")
+            remove_entry(by=the(cast, Role.RATER), entry=row, reason="twice")
 
     def test_an_unknown_form_is_refused(self, cast: Cast, visit: Visit) -> None:
         with pytest.raises(ActionRefused):
@@ -285,7 +326,7 @@ class TestForbidden:
         with pytest.raises(ActionRefused):
             save(cast, visit, values={"pulse": "66"})
         with pytest.raises(ActionRefused):
-            remove_row(by=the(cast, Role.COORDINATOR), entry=row, reason="twice")
+            remove_entry(by=the(cast, Role.COORDINATOR), entry=row, reason="twice")
 
     def test_after_a_withdrawal_only_what_was_done_before_it_is_entered(self, cast: Cast, visit: Visit) -> None:
         participant = visit.participant

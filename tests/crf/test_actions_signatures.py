@@ -6,7 +6,7 @@ import pytest
 
 from audit.acts import ActionRefused
 from crf.actions import (
-    remove_row,
+    remove_entry,
     sign_entry,
 )
 from crf.models import Signature
@@ -53,7 +53,7 @@ class TestSignatures:
     def test_a_removed_row_carries_no_standing_signature(self, cast: Cast) -> None:
         row = medicine(cast)
         signature = sign_entry(by=the(cast, Role.INVESTIGATOR), entry=row, meaning="reviewed")
-        remove_row(by=the(cast, Role.COORDINATOR), entry=row, reason="twice")
+        remove_entry(by=the(cast, Role.COORDINATOR), entry=row, reason="twice")
         assert again(signature).lapsed_at is not None
 
     def test_only_a_complete_form_is_signed_and_only_once(self, cast: Cast) -> None:

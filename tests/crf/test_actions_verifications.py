@@ -6,7 +6,7 @@ import pytest
 
 from audit.acts import ActionRefused
 from crf.actions import (
-    remove_row,
+    remove_entry,
     save_entry,
     verify_items,
 )
@@ -54,5 +54,5 @@ class TestVerification:
             reason="not in the letter",
         ).entry
         verify_items(by=the(cast, Role.MONITOR), entry=row, items=["cm_reason", "cm_name"])
-        remove_row(by=the(cast, Role.COORDINATOR), entry=row, reason="twice")
+        remove_entry(by=the(cast, Role.COORDINATOR), entry=row, reason="twice")
         assert set(Verification.objects.values_list("stands", flat=True)) == {False}

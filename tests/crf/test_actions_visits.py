@@ -14,6 +14,8 @@ from crf.actions import (
     mark_visit_not_done,
     open_visits,
     register_participant,
+    remove_entry,
+    reopen_visit,
     set_visit_day,
 )
 from crf.models import Visit
@@ -164,6 +166,44 @@ class TestNotDone:
         freeze(by=the(cast, Role.DATA_MANAGER), participant=visit.participant)
         with pytest.raises(ActionRefused):
             mark_visit_not_done(by=the(cast, Role.COORDINATOR), visit=visit, reason="ill")
+
+
+class TestReopened:
+    def test_neither_day_nor_that_it_was_not_done_stands_any_more(self, cast: Cast, visit: Visit) -> None:
+        coordinator = the(cast, Role.COORDINATOR)
+        on = visit.participant.registered_on
+        set_visit_day(by=coordinator, visit=visit, on=on)
+        length = ledger_length()
+        reopen_visit(by=coordinator, visit=visit, reason="another participant")
+        mark_visit_not_done(by=coordinator, visit=visit, reason="ill")
+        reopen_visit(by=coordinator, visit=visit, reason="it was another visit")
+        assert (visit.took_place_on, visit.is_not_done) == (None, False)
+        lines = [line for line in newest_entries(length) if line.action == "visit.reopened"]
+        assert [(line.old, line.new, line.reason) for line in lines] == [
+            (on.isoformat(), None, "another participant"),
+            ("not done", None, "it was another visit"),
+        ]
+
+    def test_not_without_a_reason_nor_where_nothing_is_recorded(self, cast: Cast, visit: Visit) -> None:
+        coordinator = the(cast, Role.COORDINATOR)
+        with pytest.raises(ActionRefused):
+            reopen_visit(by=coordinator, visit=visit, reason="a mistake")
+        mark_visit_not_done(by=coordinator, visit=visit, reason="ill")
+        with pytest.raises(ActionRefused):
+            reopen_visit(by=coordinator, visit=visit, reason=" ")
+
+    def test_not_while_something_is_entered_and_then_it_is(self, cast: Cast) -> None:
+        coordinator, entry = the(cast, Role.COORDINATOR), vital_signs(cast)
+        with pytest.raises(ActionRefused):
+            reopen_visit(by=coordinator, visit=entry.visit, reason="another day")
+        remove_entry(by=coordinator, entry=entry, reason="another day")
+        assert reopen_visit(by=coordinator, visit=entry.visit, reason="another day").took_place_on is None
+
+    def test_not_in_a_frozen_casebook(self, cast: Cast, visit: Visit) -> None:
+        mark_visit_not_done(by=the(cast, Role.COORDINATOR), visit=visit, reason="ill")
+        freeze(by=the(cast, Role.DATA_MANAGER), participant=visit.participant)
+        with pytest.raises(ActionRefused):
+            reopen_visit(by=the(cast, Role.COORDINATOR), visit=visit, reason="a mistake")
 
 
 class TestUnscheduled:

@@ -9,7 +9,9 @@ import pytest
 from crf.actions import raise_query
 from crf.api.decisions import seen_inputs
 from crf.models import FormEntry, Signature, Visit
+from tests import walk
 from tests.api_caller import Caller
+from tests.audit.recipes import vital_signs
 from tests.walk import answers, at_week_8, consented, randomised, registered, screened
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.models import Participant
@@ -303,3 +305,24 @@ def test_the_visits_of_a_rater_are_those_in_sight(cast: Cast, reset_trd: StudyDe
     assert seen
     assert not seen & {visit.key for visit in reset_trd.visits if visit.reveals_allocation}
     assert Visit.objects.filter(participant=participant, reveals_allocation=True).exists()
+
+
+def test_slips_are_taken_back_by_those_who_could_make_them(cast: Cast) -> None:
+    entry, coordinator = vital_signs(cast), Caller(cast.at("UMCG", Role.COORDINATOR))
+    number = entry.participant.number
+    visit, why = f"participants/{number}/visits/screening/", {"reason": "of somebody else"}
+    for address in (
+        f"{visit}reopen/",
+        f"{visit}forms/vital_signs/rows/1/remove/",
+        f"participants/{number}/ending/undo/",
+    ):
+        assert Caller(cast.at("", Role.MONITOR)).post(address, why)[0] == 403
+        assert coordinator.post(address, {})[0] == 400
+    assert coordinator.post(f"{visit}reopen/", why)[0] == 409
+    removed = coordinator.post(f"{visit}forms/vital_signs/rows/1/remove/", why)[1]
+    assert (removed["status"], removed["values"]) == ("removed", {})
+    assert coordinator.post(f"{visit}reopen/", why)[1]["took_place_on"] is None
+    assert coordinator.post(f"participants/{number}/ending/undo/", why)[0] == 409
+    walk.fill(cast, walk.visit_of(entry.participant, "log"), "end_of_participation")
+    status, document = Caller(cast.at("", Role.DATA_MANAGER)).post(f"participants/{number}/ending/undo/", why)
+    assert (status, document["status"], document["ended_on"]) == (200, "screening", None)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 
-from crf.due import CaseFacts, Step, VisitFacts, next_due
+from crf.due import CaseFacts, Due, Step, VisitFacts, next_due
 from trialmgr.participants.states import Status
 from trialmgr.people.visibility import sight_of
 from trialmgr.protocol.loader import load_study
@@ -72,3 +73,13 @@ def test_the_running_log_is_never_due(reset_trd: StudyDefinition) -> None:
     assert due is not None
     assert due.step is Step.END
     assert due.day is None
+
+
+def test_who_withdrew_is_not_asked_again_but_their_end_is_due(reset_trd: StudyDefinition) -> None:
+    planned, held = visit("week_1", took_place=False), visit("week_2", "ids_sr")
+    for visits, blinded in (((planned,), None), ((held,), Step.FORM)):
+        withdrew = replace(case(*visits), consented=False, withdrew=True)
+        due = next_due(reset_trd, sight_of(reset_trd, ["coordinator"]), withdrew, DAY)
+        assert due == Due(Step.END)
+        seen = next_due(reset_trd, sight_of(reset_trd, ["rater"]), withdrew, DAY)
+        assert (seen.step if seen else None) == blinded

@@ -103,6 +103,29 @@ def saved() -> FormEntry:
     return FormEntry.objects.get(form_key="vital_signs")
 
 
+class TestARowThatWasCleared:
+    """Its number is never used again, or an old question would stand at something new."""
+
+    def test_the_page_offers_the_number_after_the_highest_ever_used(self, coordinator: Reader, url: str) -> None:
+        coordinator.send(url, boxes({"trials.1.drug": "lithium", "trials.2.drug": "quetiapine"}))
+        cleared = {"trials.1.drug": "lithium", "trials.2.drug": ""}
+        coordinator.send(url, boxes(cleared, revision=1, reason_choice="typing"))
+        page = coordinator.get(url)
+        assert "item.trials.2.drug" not in page
+        assert "item.trials.3.drug" in page
+
+    def test_it_is_refused_wherever_it_comes_from(self, cast: Cast, coordinator: Reader, url: str) -> None:
+        coordinator.send(url, boxes({"trials.1.drug": "lithium", "trials.2.drug": "quetiapine"}))
+        address = f"{url.removeprefix('/')}rows/1/"
+        caller = Caller(cast.at(SITE, Role.COORDINATOR))
+        sent = {"missing": {}, "reason": "typing error"}
+        assert caller.patch(address, sent | {"values": {"trials.1.drug": ""}, "revision": 1})[0] == 200
+        status, answer = caller.patch(address, sent | {"values": {"trials.1.drug": "gout"}, "revision": 2})
+        assert (status, "Row 1 was used before: enter it as row 3." in str(answer)) == (422, True)
+        assert caller.patch(address, sent | {"values": {"trials.3.drug": "gout"}, "revision": 2})[0] == 200
+        assert sorted(saved().entered.values) == ["trials.2.drug", "trials.3.drug"]
+
+
 class TestARepeatingGroup:
     def test_offers_one_empty_row_and_one_more_on_request(self, coordinator: Reader, url: str) -> None:
         page = coordinator.get(url)

@@ -14,6 +14,7 @@ from django.utils import timezone
 from tests import walk
 from tests.crf.pages import Reader, casebook_url, day_boxes
 from trialmgr.overview.rehearsal.cast import Cast
+from trialmgr.participants.actions import withdraw_consent
 from trialmgr.participants.models import Participant
 from trialmgr.people.permissions import Role
 
@@ -147,3 +148,32 @@ def test_of_who_has_ended_nothing_is_due(signed_in: SignedIn, cast: Cast) -> Non
     page = Reader(signed_in, cast, Role.COORDINATOR).get("/participants/")
     assert "Screen failure" in page
     assert "Overdue" not in page
+
+
+@pytest.mark.parametrize("role", [Role.COORDINATOR, Role.DATA_MANAGER])
+def test_an_end_recorded_in_error_is_undone_with_a_reason(signed_in: SignedIn, cast: Cast, role: Role) -> None:
+    participant = walk.consented(cast)
+    person, url = Reader(signed_in, cast, role), casebook_url(participant)
+    assert "ending/undo/" not in person.get(url)
+    walk.fill(cast, walk.visit_of(participant, "log"), "end_of_participation", given={"eop_status": "screen_failure"})
+    assert f"{url}ending/undo/" in person.get(url)
+    person.post(f"{url}ending/undo/", {}, 422)
+    assert "is undone" in person.send(f"{url}ending/undo/", {"reason": "of somebody else"})
+    participant.refresh_from_db()
+    assert participant.is_active
+    assert "of somebody else" in person.client.get("/audit/").content.decode()
+    for stranger in (Role.RATER, Role.MONITOR):
+        Reader(signed_in, cast, stranger).post(f"{url}ending/undo/", {"reason": "x"}, 403)
+
+
+def test_a_casebook_whose_consent_was_withdrawn_asks_for_the_end_not_for_consent(
+    signed_in: SignedIn, cast: Cast
+) -> None:
+    participant = walk.consented(cast)
+    coordinator = Reader(signed_in, cast, Role.COORDINATOR)
+    withdraw_consent(
+        by=coordinator.user, consent=participant.consents.get(), on=participant.registered_on, reason="moves"
+    )
+    page = coordinator.get(casebook_url(participant))
+    assert "Complete the end of participation" in page
+    assert "Record consent" not in page

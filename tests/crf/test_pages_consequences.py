@@ -33,7 +33,7 @@ def labs(visit: Visit) -> FormEntry:
 def sent(visit: Visit, **more: str) -> dict[str, str]:
     entry = FormEntry.objects.get(visit=visit, form_key="demographics")
     values = {key: value for key, value in entry.data.items() if not entry.form.item(key).is_derived}
-    day = {}
+    day: dict[str, str] = {}
     for key in [key for key in values if entry.form.item(key).type == "date"]:
         year, month, number = values.pop(key).split("-")
         day |= {f"item.{key}.day": number, f"item.{key}.month": month, f"item.{key}.year": year}

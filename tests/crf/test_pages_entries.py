@@ -12,7 +12,8 @@ from crf.models import FormEntry, Visit
 from crf.participant_forms import form_for
 from exports.actions import lock_study
 from tests import walk
-from tests.crf.pages import Reader, boxes, form_url, visit_url
+from tests.audit.recipes import vital_signs
+from tests.crf.pages import Reader, boxes, casebook_url, form_url, visit_url
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.models import Participant
 from trialmgr.people.permissions import Role
@@ -242,12 +243,6 @@ def test_rows_of_a_repeating_form_are_added_changed_and_removed(signed_in: Signe
     Reader(signed_in, cast, Role.MONITOR).get(f"{url}rows/2/remove/", 403)
 
 
-def test_a_form_of_one_row_refuses_the_pages_of_rows(signed_in: SignedIn, cast: Cast) -> None:
-    visit = walk.visit_of(walk.screened(cast), "screening")
-    page = Reader(signed_in, cast, Role.RATER).post(f"{form_url(visit, 'madrs')}rows/1/remove/", {"reason": "x"}, 422)
-    assert "Only a row of a repeating form can be removed." in page
-
-
 def test_who_reads_rows_is_offered_no_new_one_and_who_enters_learns_why_not(signed_in: SignedIn, cast: Cast) -> None:
     participant = walk.registered(cast)
     url = f"{form_url(log_of(participant), 'adverse_event')}rows/"
@@ -288,3 +283,19 @@ def test_a_locked_study_can_only_be_read_and_typing_is_kept(
     contact = f"/participants/{visit.participant.number}/contact/"
     coordinator = Reader(signed_in, cast, Role.COORDINATOR)
     assert "The study is locked since" in coordinator.post(contact, {"name": "A. Jansen"}, 422)
+
+
+def test_a_form_entered_for_somebody_else_is_taken_out_and_entered_anew(signed_in: SignedIn, cast: Cast) -> None:
+    entry = vital_signs(cast)
+    coordinator = Reader(signed_in, cast, Role.COORDINATOR)
+    url = f"{casebook_url(entry.participant)}visits/screening/forms/vital_signs/"
+    assert f"{url}rows/1/remove/" in coordinator.get(url)
+    assert "as if it was never entered" in coordinator.get(f"{url}rows/1/remove/")
+    assert "The form is removed." in coordinator.send(f"{url}rows/1/remove/", {"reason": "of somebody else"})
+    entry.refresh_from_db()
+    page = coordinator.get(url)
+    assert "remove/" not in page
+    assert "was saved before" not in page
+    assert "Saved." in coordinator.send(url, boxes({"systolic": "118"}, revision=entry.revision))
+    entry.refresh_from_db()
+    assert entry.data["systolic"] == "118"

@@ -99,3 +99,16 @@ def test_a_form_of_a_visit_that_was_not_done_counts_as_not_done(signed_in: Signe
     mark_visit_not_done(by=cast.at("UMCG", Role.COORDINATOR), visit=visit, reason="holiday")
     page = Reader(signed_in, cast, Role.RATER).get(visit_url(visit))
     assert page.count("Not done") >= 2
+
+
+def test_what_was_recorded_of_a_visit_is_taken_back_with_a_reason(signed_in: SignedIn, cast: Cast) -> None:
+    participant = walk.consented(cast)
+    coordinator = Reader(signed_in, cast, Role.COORDINATOR)
+    url = f"{casebook_url(participant)}visits/screening/"
+    assert "reopen/" not in coordinator.get(url)
+    coordinator.send(f"{url}not-done/", {"reason": "ill"})
+    assert f"{url}reopen/" in coordinator.get(url)
+    coordinator.post(f"{url}reopen/", {}, 422)
+    assert "The visit is planned as before." in coordinator.send(f"{url}reopen/", {"reason": "another participant"})
+    assert not walk.visit_of(participant, "screening").is_not_done
+    Reader(signed_in, cast, Role.MONITOR).post(f"{url}reopen/", {"reason": "x"}, 403)

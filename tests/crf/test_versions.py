@@ -16,7 +16,7 @@ from crf.actions import (
     freeze,
     mark_not_done,
     plan_added_visits,
-    remove_row,
+    remove_entry,
     save_entry,
     set_visit_day,
     visits_to_plan,
@@ -142,7 +142,7 @@ class TestWhatAVersionDrops:
         assert client.get(f"{form_url(dropped, 'concomitant_medication')}rows/1/").status_code == 200
         row = walk.fill(cast, dropped, "concomitant_medication", reason="typing")
         assert row.study_version.number == 1
-        assert remove_row(by=coordinator(cast), entry=row, reason="of somebody else").status == "removed"
+        assert remove_entry(by=coordinator(cast), entry=row, reason="of somebody else").status == "removed"
 
     def test_the_casebook_still_has_its_line(self, cast: Cast, dropped: Visit, signed_in: SignedIn) -> None:
         page = signed_in(coordinator(cast)).get(f"/participants/{dropped.participant.number}/").content.decode()

@@ -18,7 +18,7 @@ from audit.acts import ActionRefused
 from audit.acts.cells import restore
 from audit.ledger import entry_hash
 from audit.models import LedgerEntry
-from crf.actions import remove_row
+from crf.actions import remove_entry
 from crf.models import FormEntry, Query, QueryMessage, Signature, Visit
 from exports import actions
 from exports.actions import hand_out, lock_study, make_release, unlock_study
@@ -213,7 +213,7 @@ def test_lines_of_a_blinded_audit_trail_are_numbered_without_gaps(cast: Cast, lo
 def test_a_removed_row_is_there_and_says_so(cast: Cast, tmp_path: Path) -> None:
     treated, _failed = close_all(cast)
     entry = FormEntry.objects.get(visit__participant=treated, form_key="adverse_event")
-    remove_row(by=cast.at(SITE, Role.INVESTIGATOR), entry=entry, reason="entered twice")
+    remove_entry(by=cast.at(SITE, Role.INVESTIGATOR), entry=entry, reason="entered twice")
     lock_study(by=data_manager(cast), reason="done")
     make_release(by=data_manager(cast), out=tmp_path / "out")
     assert list(read(tmp_path / "out", "form_adverse_event.csv").status) == ["removed"]

@@ -148,6 +148,17 @@ def test_a_person_found_not_eligible_waits_for_the_end_form(cast: Cast) -> None:
     assert duty(cast.at(SITE, Role.RATER), "ending").count == 0
 
 
+def test_who_withdrew_is_not_to_be_asked_for_consent_but_waits_for_the_end_form(cast: Cast) -> None:
+    coordinator = cast.at(SITE, Role.COORDINATOR)
+    people = [walk.consented(cast), walk.randomised(cast)]
+    for participant in people:
+        withdraw_consent(by=coordinator, consent=participant.consents.get(), on=today(), reason="moved away")
+    assert duty(coordinator, "consent").count == 0
+    found = duty(coordinator, "ending")
+    assert abouts(found) == [participant.number for participant in people]
+    assert {task.status for task in found.tasks} == {"Consent withdrawn"}
+
+
 def test_the_decision_at_week_8_waits_until_it_is_taken_and_then_the_end(cast: Cast) -> None:
     participant = walk.at_week_8(cast, response=False)
     investigator = cast.at(SITE, Role.INVESTIGATOR)

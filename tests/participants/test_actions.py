@@ -18,6 +18,8 @@ from tests.audit.staging import all_actions, deed, ledger_length, newest_entries
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants import contact
 from trialmgr.participants.actions import (
+    _move,
+    correct_consent,
     end_participation,
     enrol,
     erase_contact,
@@ -30,13 +32,14 @@ from trialmgr.participants.actions import (
 )
 from trialmgr.participants.models import Consent, ContactDetails, Participant
 from trialmgr.participants.policies import can_transition, valid_consent
-from trialmgr.participants.states import ENDINGS, STATUS_LABELS, TRANSITIONS, Status, ending, mermaid
+from trialmgr.participants.states import ENDINGS, STATUS_LABELS, TRANSITIONS, Status, ending, mermaid, undoing
 from trialmgr.people.actions import close_site
 from trialmgr.people.models import SYSTEM
 from trialmgr.people.permissions import Role
 from trialmgr.studies.clock import today
 
 DAY = datetime.timedelta(days=1)
+UNDOING = {undoing(status) for status in Status}
 DIAGRAM = Path(settings.BASE_DIR) / "docs" / "participant-states.md"
 
 
@@ -82,11 +85,14 @@ class TestStates:
             return enrol(by=by, participant=participant, phase="treatment", on=today())
         if transition == "participant.phase_opened":
             return open_phase(by=by, participant=participant, phase="follow_up")
+        if transition in UNDOING:
+            deed(lambda: _move(participant, transition, ended_on=None))
+            return participant
         return end_participation(by=by, participant=participant, transition=transition, on=today())
 
     def test_every_transition_has_its_action(self) -> None:
         ends = {"participant.failed_screening", "participant.completed", "participant.ended_early"}
-        assert set(TRANSITIONS) - ends <= set(all_actions())
+        assert set(TRANSITIONS) - ends - UNDOING <= set(all_actions())
         assert set(ENDINGS.values()) | {"participant.ended_early"} == ends
 
     def test_every_ending_of_the_study_leads_somewhere(self, cast: Cast) -> None:
@@ -172,6 +178,61 @@ class TestConsent:
         assert (line.item, line.new, line.reason) == ("consent", f"withdrawn {today().isoformat()}", "moves away")
         with pytest.raises(ActionRefused):
             withdraw_consent(by=coordinator, consent=consent, on=today(), reason="again")
+
+
+class TestConsentCorrected:
+    """Source: a day typed wrongly is otherwise mended by a withdrawal that never was."""
+
+    @pytest.fixture
+    def consent(self, cast: Cast) -> Consent:
+        return Consent.objects.get(participant=walk.consented(cast))
+
+    def test_the_old_and_the_new_day_and_version_stand_in_the_trail(self, cast: Cast, consent: Consent) -> None:
+        old, new = consent.given_on, consent.given_on + DAY
+        length = ledger_length()
+        correct_consent(
+            by=the(cast, Role.COORDINATOR), consent=consent, version="consent_v1", given_on=new, reason="misread"
+        )
+        (line,) = newest_entries(length)
+        assert (line.action, line.old, line.new, line.reason) == (
+            "consent.corrected",
+            old.isoformat(),
+            new.isoformat(),
+            "misread",
+        )
+        assert line.detail == {"version_old": "consent_v1", "version": "consent_v1"}
+        assert again(consent).given_on == new
+
+    @pytest.mark.parametrize("on", [today() + DAY, datetime.date(1900, 1, 1)])
+    def test_no_day_to_come_and_none_before_the_study_was_in_force_at_the_site(
+        self, cast: Cast, consent: Consent, on: datetime.date
+    ) -> None:
+        with pytest.raises(ActionRefused):
+            correct_consent(
+                by=the(cast, Role.COORDINATOR), consent=consent, version="consent_v1", given_on=on, reason="misread"
+            )
+        with pytest.raises(ActionRefused):
+            record_consent(
+                by=the(cast, Role.COORDINATOR), participant=walk.registered(cast), version="consent_v1", given_on=on
+            )
+
+    def test_neither_to_an_unknown_version_nor_to_what_stands_nor_without_a_reason(
+        self, cast: Cast, consent: Consent
+    ) -> None:
+        on = consent.given_on
+        for version, day, reason in (("v9", on, "x"), ("consent_v1", on, "x"), ("consent_v1", on + DAY, " ")):
+            with pytest.raises(ActionRefused):
+                correct_consent(
+                    by=the(cast, Role.COORDINATOR), consent=again(consent), version=version, given_on=day, reason=reason
+                )
+        assert again(consent).given_on == on
+
+    def test_not_to_a_day_after_its_withdrawal(self, cast: Cast, consent: Consent) -> None:
+        coordinator, on = the(cast, Role.COORDINATOR), consent.given_on + DAY
+        withdraw_consent(by=coordinator, consent=consent, on=on, reason="moves")
+        with pytest.raises(ActionRefused):
+            correct_consent(by=coordinator, consent=consent, version="consent_v1", given_on=on + DAY, reason="misread")
+        correct_consent(by=coordinator, consent=consent, version="consent_v1", given_on=on, reason="misread")
 
 
 class TestContact:

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from tests.api_caller import Caller
-from tests.walk import registered
+from tests.walk import consented, registered
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.models import Participant
 from trialmgr.people.permissions import Role
@@ -90,3 +90,12 @@ def test_a_rater_reads_consent_and_records_none(cast: Cast) -> None:
     rater, number = Caller(cast.at("UMCG", Role.RATER)), registered(cast).number
     assert rater.get(f"participants/{number}/consents/") == (200, [])
     assert rater.post(f"participants/{number}/consents/", {})[0] == 403
+
+
+def test_a_consent_is_corrected_by_those_who_record_it(cast: Cast, coordinator: Caller) -> None:
+    place = f"participants/{consented(cast).number}/consents/consent_v1/correct/"
+    sent = {"version": "consent_v1", "given_on": timezone.localdate().isoformat(), "reason": "misread"}
+    assert Caller(cast.at("UMCG", Role.RATER)).post(place, sent)[0] == 403
+    status, consent = coordinator.post(place, sent)
+    assert (status, consent["given_on"]) == (200, sent["given_on"])
+    assert coordinator.post(place, sent)[0] == 409

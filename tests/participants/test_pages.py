@@ -51,6 +51,19 @@ def test_consent_is_withdrawn_with_a_reason(signed_in: SignedIn, cast: Cast) -> 
     coordinator.get(url, 404)
 
 
+def test_a_consent_recorded_on_the_wrong_day_is_corrected_with_a_reason(signed_in: SignedIn, cast: Cast) -> None:
+    participant = walk.consented(cast)
+    coordinator = Reader(signed_in, cast, Role.COORDINATOR)
+    url = f"{casebook_url(participant)}consent/consent_v1/correct/"
+    assert url in coordinator.get(f"{casebook_url(participant)}consent/")
+    assert f'value="{participant.registered_on.year}"' in coordinator.get(url)
+    sent = {"version": "consent_v1", **day_boxes("given_on", timezone.localdate())}
+    coordinator.post(url, sent, 422)
+    assert "The consent is corrected." in coordinator.send(url, sent | {"reason": "misread the form"})
+    assert Consent.objects.get().given_on == timezone.localdate()
+    assert LedgerEntry.objects.get(action="consent.corrected").reason == "misread the form"
+
+
 def test_who_may_not_record_consent_reads_it(signed_in: SignedIn, cast: Cast) -> None:
     participant = walk.consented(cast)
     monitor = Reader(signed_in, cast, Role.MONITOR)

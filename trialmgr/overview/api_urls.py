@@ -6,7 +6,7 @@ from csp.decorators import csp_update
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from crf.api import decisions, entries, files, queries, signatures, verifications, visits
+from crf.api import decisions, entries, files, participation, queries, signatures, verifications, visits
 from exports import api as exports
 from randomization import api as randomization
 from trialmgr.overview import api as overview
@@ -30,6 +30,7 @@ _visit: Patterns = [
     path("", visits.VisitDetail.as_view(), name="visit"),
     path("day/", visits.VisitDay.as_view(), name="visit_day"),
     path("not-done/", visits.VisitNotDone.as_view(), name="visit_not_done"),
+    path("reopen/", visits.VisitReopening.as_view(), name="visit_reopen"),
     path("entries/", visits.VisitEntries.as_view(), name="visit_entries"),
     path("forms/<slug:form>/rows/", entries.EntryRows.as_view(), name="rows"),
     path("forms/<slug:form>/not-done/", entries.FormNotDone.as_view(), name="form_not_done"),
@@ -39,10 +40,12 @@ _participant: Patterns = [
     path("", participants.ParticipantDetail.as_view(), name="participant"),
     path("consents/", participants.Consents.as_view(), name="consents"),
     path("consents/<slug:version>/withdraw/", participants.ConsentWithdrawal.as_view(), name="consent_withdraw"),
+    path("consents/<slug:version>/correct/", participants.ConsentCorrection.as_view(), name="consent_correct"),
     path("visits/", visits.Visits.as_view(), name="visits"),
     path("visits/<slug:slug>/", include(_visit)),
     path("eligibility/", decisions.EligibilityJudgement.as_view(), name="eligibility"),
     path("phases/<slug:phase>/", decisions.GateDecisionView.as_view(), name="gate"),
+    path("ending/undo/", participation.EndingUndone.as_view(), name="ending_undo"),
     path("allocation/", randomization.AllocationDetail.as_view(), name="allocation"),
 ]
 _version_1: Patterns = [

@@ -9,9 +9,9 @@ from audit.actions import action
 from audit.acts import ActionRefused, record
 from trialmgr.participants import contact, policies
 from trialmgr.participants.models import Consent, ContactDetails, DifferentPerson, IdentityMark, Participant
-from trialmgr.participants.states import TRANSITIONS
+from trialmgr.participants.states import TRANSITIONS, undoing
 from trialmgr.people.models import Site, User
-from trialmgr.studies.queries import current_definition, open_lock
+from trialmgr.studies.queries import open_lock
 
 
 @action("participant.registered", permission="participants.register", site=lambda site, **_k: site)
@@ -39,14 +39,25 @@ def register(*, by: User, site: Site, on: datetime.date) -> Participant:
 def record_consent(*, by: User, participant: Participant, version: str, given_on: datetime.date) -> Consent:
     """Source: ICH E6(R3) 2.8: freely given, in writing, before the first act of the trial."""
     participant.lock()
-    policies.check_not_future(given_on)
-    if version not in {consent.key for consent in current_definition().consents}:
-        raise ActionRefused(_("There is no consent version “%(version)s”.") % {"version": version})
-    if Consent.objects.filter(participant=participant, version=version).exists():
-        raise ActionRefused(_("Consent for this version is recorded already."))
+    policies.check_consent(Consent(participant=participant, version=version, given_on=given_on))
     consent = Consent(participant=participant, version=version, given_on=given_on, taken_by=by.actor_name)
     consent.save()
     _note(participant, item="consent", new=given_on.isoformat(), detail={"version": version})
+    return consent
+
+
+@action("consent.corrected", permission="participants.consent", site=lambda consent, **_k: consent.participant.site)
+def correct_consent(*, by: User, consent: Consent, version: str, given_on: datetime.date, reason: str = "") -> Consent:
+    """The day or the version was recorded wrongly; a withdrawal stands as it is."""
+    consent.participant.lock()
+    consent.refresh_from_db(fields=["version", "given_on", "withdrawn_on"])
+    old = {"version": consent.version, "given_on": consent.given_on.isoformat()}
+    consent.version, consent.given_on = version, given_on
+    new = {"version": version, "given_on": given_on.isoformat()}
+    policies.check_consent_corrected(consent, changes=old != new, reason=reason)
+    consent.save()
+    detail = {"version_old": old["version"], "version": new["version"]}
+    _note(consent.participant, item="consent", old=old["given_on"], new=new["given_on"], detail=detail)
     return consent
 
 
@@ -146,6 +157,12 @@ def end_participation(*, by: User, participant: Participant, transition: str, on
     if on < participant.registered_on:
         raise ActionRefused(_("Participation cannot end before the day of registration: correct the day."))
     return _move(participant, transition, ended_on=on)
+
+
+def reopen(participant: Participant) -> Participant:
+    """Within an act: the participation did not end."""
+    participant.lock()
+    return _move(participant, undoing(participant.state), ended_on=None)
 
 
 def _move(participant: Participant, transition: str, **changes: object) -> Participant:

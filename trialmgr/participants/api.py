@@ -41,6 +41,10 @@ class ConsentRequest(serializers.Serializer[Any]):
     given_on = serializers.DateField()
 
 
+class ConsentCorrectionRequest(ConsentRequest):
+    reason = serializers.CharField(max_length=1000)
+
+
 class WithdrawalRequest(serializers.Serializer[Any]):
     on = serializers.DateField()
     reason = serializers.CharField(max_length=1000)
@@ -128,3 +132,19 @@ class ConsentWithdrawal(ParticipantView):
         consent = get_object_or_404(participant.consents.all(), version=version)
         sent = checked(WithdrawalRequest, request)
         return Response(ConsentSerializer(actions.withdraw_consent(by=person(request), consent=consent, **sent)).data)
+
+
+class ConsentCorrection(ParticipantView):
+    @operation(
+        "consents_correct",
+        "Correct the version or the day of a consent",
+        request=ConsentCorrectionRequest,
+        refusals=WRITING,
+        answer=ConsentSerializer,
+        may=("participants.consent",),
+    )
+    def post(self, request: Request, number: str, version: str) -> Response:
+        participant = self.participant(number)
+        consent = get_object_or_404(participant.consents.all(), version=version)
+        sent = checked(ConsentCorrectionRequest, request)
+        return Response(ConsentSerializer(actions.correct_consent(by=person(request), consent=consent, **sent)).data)

@@ -21,6 +21,10 @@ class ConsentForm(ActForm):
         self.fields["version"] = forms.ChoiceField(label=self.fields["version"].label, choices=versions)
 
 
+class ConsentCorrectionForm(ConsentForm):
+    reason = forms.CharField(label=_("Reason for the change"), max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
+
+
 class WithdrawalForm(ActForm):
     on = DayField(label=_("Day on which the participant withdrew"))
     reason = forms.CharField(label=_("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 3}))

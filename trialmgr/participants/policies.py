@@ -13,7 +13,7 @@ from trialmgr.participants.states import STATUS_LABELS, TRANSITIONS, Status
 from trialmgr.people.models import Site, User
 from trialmgr.studies.clock import today
 from trialmgr.studies.models import StudyVersion
-from trialmgr.studies.queries import timeline
+from trialmgr.studies.queries import current_definition, timeline
 
 
 def check_transition(participant: Participant, action: str) -> None:
@@ -48,6 +48,36 @@ def version_to_register_on(site: Site, day: datetime.date) -> StudyVersion:
 def check_not_future(day: datetime.date) -> None:
     if day > today():
         raise ActionRefused(_("%(day)s lies in the future: give today or an earlier day.") % {"day": day.isoformat()})
+
+
+def check_consent(consent: Consent) -> None:
+    """Before it is kept: nobody consents before the study was approved here. Source: ICH E6(R3) 2.4.3, 2.8."""
+    check_not_future(consent.given_on)
+    if not timeline().has_begun(consent.participant.site.code, consent.given_on):
+        raise ActionRefused(
+            _("No version of the study was in force at this site on %(day)s: correct the day.")
+            % {"day": consent.given_on.isoformat()}
+        )
+    if consent.version not in {version.key for version in current_definition().consents}:
+        raise ActionRefused(_("There is no consent version “%(version)s”.") % {"version": consent.version})
+    same = Consent.objects.filter(participant=consent.participant_id, version=consent.version)
+    if same.exclude(pk=consent.pk).exists():
+        raise ActionRefused(_("Consent for this version is recorded already."))
+
+
+def check_consent_corrected(consent: Consent, *, changes: bool, reason: str) -> None:
+    check_reason(reason)
+    if not changes:
+        raise ActionRefused(_("Nothing changes: correct the day or the version."))
+    check_consent(consent)
+    if consent.withdrawn_on is not None and consent.withdrawn_on < consent.given_on:
+        raise ActionRefused(_("This consent was withdrawn before, or given later than this day: correct the day."))
+
+
+def check_reason(reason: str) -> None:
+    """What is taken back owes one."""
+    if not reason.strip():
+        raise ActionRefused(_("A saved value changes: give the reason."))
 
 
 def valid_consent(participant: Participant) -> Consent | None:

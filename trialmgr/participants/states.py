@@ -32,6 +32,9 @@ TRANSITIONS: dict[str, tuple[frozenset[Status | None], Status]] = {
     "participant.failed_screening": (frozenset({Status.SCREENING, Status.SCREEN_FAILURE}), Status.SCREEN_FAILURE),
     "participant.completed": (frozenset({Status.ON_STUDY, Status.COMPLETED, Status.ENDED_EARLY}), Status.COMPLETED),
     "participant.ended_early": (frozenset({Status.ON_STUDY, Status.COMPLETED, Status.ENDED_EARLY}), Status.ENDED_EARLY),
+    # An ending that never was is undone.
+    "participant.screening_reopened": (frozenset({Status.SCREEN_FAILURE}), Status.SCREENING),
+    "participant.ending_undone": (frozenset({Status.COMPLETED, Status.ENDED_EARLY}), Status.ON_STUDY),
 }
 
 ENDED = frozenset({Status.SCREEN_FAILURE, Status.COMPLETED, Status.ENDED_EARLY})
@@ -49,6 +52,11 @@ def ending(code: str, status: Status) -> str:
     if status in {Status.SCREENING, Status.SCREEN_FAILURE}:
         return "participant.failed_screening"
     return ENDINGS.get(code, "participant.ended_early")
+
+
+def undoing(status: Status) -> str:
+    """The transition that takes an ending back."""
+    return "participant.screening_reopened" if status is Status.SCREEN_FAILURE else "participant.ending_undone"
 
 
 def mermaid() -> str:

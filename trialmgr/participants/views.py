@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
 from trialmgr.participants import actions
-from trialmgr.participants.forms import ConsentForm, ContactForm, WithdrawalForm
+from trialmgr.participants.forms import ConsentCorrectionForm, ConsentForm, ContactForm, WithdrawalForm
 from trialmgr.participants.models import Consent, ContactDetails, Participant
 from trialmgr.participants.policies import same_person
 from trialmgr.participants.queries import participant_for
@@ -49,6 +49,19 @@ def withdraw(request: HttpRequest, number: str, version: str) -> HttpResponse:
         return redirect("participants:consent", number=number)
     context = _frame(participant, _("Withdraw consent"), form=form, given=given)
     return render(request, "participants/consents/withdraw.html", context, status=status_of(form))
+
+
+@permitted("participants.consent")
+def correct(request: HttpRequest, number: str, version: str) -> HttpResponse:
+    participant = participant_for(person(request), number, permission="participants.consent")
+    given = get_object_or_404(Consent, participant=participant, version=version)
+    stands = {"version": given.version, "given_on": given.given_on}
+    form = bound(ConsentCorrectionForm, request, versions=_versions(current_definition()), initial=stands)
+    if acted(request, form, actions.correct_consent, by=person(request), consent=given):
+        messages.success(request, _("The consent is corrected."))
+        return redirect("participants:consent", number=number)
+    context = _frame(participant, _("Correct consent"), form=form)
+    return render(request, "participants/consents/correct.html", context, status=status_of(form))
 
 
 @permitted("participants.contact")
@@ -119,13 +132,17 @@ def _row(participant: Participant, given: Consent, label: str, may: bool) -> lis
         {"text": label},
         {"text": date_format(given.given_on, "j F Y")},
         {"text": given.taken_by},
+        _withdrawal(participant, given, label, may),
     ]
+    url = reverse("participants:correct_consent", args=[participant.number, given.version])
+    return [*cells, {"text": _("Correct"), "url": url, "about": label} if may else {"text": None}]
+
+
+def _withdrawal(participant: Participant, given: Consent, label: str, may: bool) -> dict[str, Any]:
     if given.withdrawn_on:
-        return [*cells, {"text": date_format(given.withdrawn_on, "j F Y")}, {"text": None}]
-    if not may:
-        return [*cells, {"text": None}, {"text": None}]
+        return {"text": date_format(given.withdrawn_on, "j F Y")}
     url = reverse("participants:withdraw", args=[participant.number, given.version])
-    return [*cells, {"text": None}, {"text": _("Record withdrawal"), "url": url, "about": label}]
+    return {"text": _("Record withdrawal"), "url": url, "about": label} if may else {"text": None}
 
 
 def _frame(participant: Participant, heading: str, **context: Any) -> dict[str, Any]:

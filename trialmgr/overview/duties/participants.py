@@ -17,11 +17,15 @@ from trialmgr.protocol.model import Gate
 from trialmgr.studies.queries import current_definition
 
 _OF_PARTICIPANT = {"participant": OuterRef("pk")}
+_WITHDREW = Q(Exists(Consent.objects.filter(**_OF_PARTICIPANT))) & ~Q(
+    Exists(Consent.objects.filter(**_OF_PARTICIPANT, withdrawn_on=None))
+)
 
 
 def consent(desk: Desk) -> Duty:
     rows = desk.participants("participants.consent").filter(status=Status.SCREENING.value)
-    rows = rows.exclude(Exists(Consent.objects.filter(**_OF_PARTICIPANT, withdrawn_on=None)))
+    # Nobody who withdrew is asked again.
+    rows = rows.exclude(Exists(Consent.objects.filter(**_OF_PARTICIPANT)))
     tasks = [
         Task(
             about=participant.number,
@@ -156,19 +160,24 @@ def _asked_before(desk: Desk, phase: str) -> list[str]:
 
 
 def ending(desk: Desk) -> Duty:
-    """Participants with nothing planned any more, or found not eligible, whose end is not recorded."""
+    """Participants with nothing planned any more, found not eligible, or who withdrew, whose end is not recorded."""
     rows = _at_the_end(desk)
+    withdrew = set(rows.filter(_WITHDREW).values_list("pk", flat=True))
     tasks = [
         Task(
             about=participant.number,
             link=Link(_("Record the end of participation"), _end_url(desk, participant)),
-            status=_("Not eligible") if participant.state is Status.SCREENING else _("All visits done"),
+            status=_("Consent withdrawn") if participant.pk in withdrew else _near_the_end(participant),
             kind="due",
             when=_entered_on(participant),
         )
         for participant in rows.order_by("registered_on", "number")[: desk.limit]
     ]
     return Duty("ending", _("Participation to end"), rows.count(), tasks)
+
+
+def _near_the_end(participant: Participant) -> str:
+    return _("Not eligible") if participant.state is Status.SCREENING else _("All visits done")
 
 
 def _end_url(desk: Desk, participant: Participant) -> str:
@@ -191,9 +200,11 @@ def _at_the_end(desk: Desk) -> ParticipantQuerySet:
         if phase.gate is not None
     ]
     rows = rows.filter(_any(places)).exclude(Exists(Freeze.objects.filter(**_OF_PARTICIPANT, unfrozen_at=None)))
+    done = Q(pk__in=refused) | Q(~Exists(planned), status=Status.ON_STUDY.value)
     for waiting in undecided:
-        rows = rows.exclude(pk__in=waiting)
-    return rows.filter(Q(pk__in=refused) | Q(~Exists(planned), status=Status.ON_STUDY.value))
+        done &= ~Q(pk__in=waiting)
+    active = [Status.SCREENING.value, Status.ON_STUDY.value]
+    return rows.filter(done | (_WITHDREW & Q(status__in=active)))
 
 
 def _any(conditions: list[Q]) -> Q:

@@ -16,7 +16,7 @@ from crf.actions import (
     freeze,
     mark_not_done,
     raise_query,
-    remove_row,
+    remove_entry,
     save_entry,
     sign_entry,
     verify_items,
@@ -190,7 +190,7 @@ class Paperwork:
 
     def _remove(self, pk: int) -> None:
         entry = self._entry(pk)
-        remove_row(by=self._enterer(entry.form), entry=entry, reason=self._says("removed", entry.name))
+        remove_entry(by=self._enterer(entry.form), entry=entry, reason=self._says("removed", entry.name))
 
     def _question(self, pk: int, purpose: str) -> None:
         entry = self._entry(pk)
