@@ -14,6 +14,7 @@ from functools import cached_property
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from crf.judgements import contradicted, contradictions_among
 from crf.models import EligibilityDecision, EntryStatus, FormEntry, Query, QueryStatus, Signature, Visit
 from crf.queries import with_definitions
 from exports.queries import published_definitions
@@ -38,6 +39,7 @@ class Kind(enum.StrEnum):
     PARTICIPANT_ACTIVE = "participant_active"
     SIGNATURE_WANTING = "signature_wanting"
     ELIGIBILITY_LAPSED = "eligibility_lapsed"
+    JUDGEMENT_CONTRADICTED = "judgement_contradicted"
     ALLOCATION_UNSETTLED = "allocation_unsettled"
 
 
@@ -80,6 +82,11 @@ def summary(kind: Kind, count: int) -> str:
         Kind.ELIGIBILITY_LAPSED: ngettext(
             "%(n)d judgement of eligibility has lapsed.", "%(n)d judgements of eligibility have lapsed.", count
         ),
+        Kind.JUDGEMENT_CONTRADICTED: ngettext(
+            "%(n)d judgement is contradicted by the values as they stand.",
+            "%(n)d judgements are contradicted by the values as they stand.",
+            count,
+        ),
         Kind.ALLOCATION_UNSETTLED: ngettext(
             "%(n)d point about an allocation is not settled.", "%(n)d points about allocations are not settled.", count
         ),
@@ -94,7 +101,14 @@ def summaries(points: Iterable[OpenPoint]) -> list[str]:
 
 def open_points() -> list[OpenPoint]:
     """Every open point of the study as it stands, kind by kind, participant by participant."""
-    return [*_Casebooks(published_definitions()).points(), *_of_allocations()]
+    return [*_Casebooks(published_definitions()).points(), *_of_judgements(), *_of_allocations()]
+
+
+def _of_judgements() -> Iterator[OpenPoint]:
+    """Judgements of those who entered the trial that the values contradict; a screen failure's is not used any more."""
+    participants = Participant.objects.select_related("site").order_by("number")
+    for participant, found in contradictions_among(participants.filter(enrolled_on__isnull=False)):
+        yield OpenPoint(Kind.JUDGEMENT_CONTRADICTED, participant.number, contradicted(found))
 
 
 def _of_allocations() -> Iterator[OpenPoint]:

@@ -1,7 +1,7 @@
 """The one door for writes to the casebook."""
 
 from crf.actions.amendments import migrate_entries, plan_added_visits, plan_migration, visits_to_plan
-from crf.actions.decisions import decide_gate, judge_eligibility
+from crf.actions.decisions import confirm_judgement, decide_gate, judge_eligibility
 from crf.actions.entries import EntryRefused, Saved, mark_not_done, remove_row, save_entry
 from crf.actions.files import store_file
 from crf.actions.freezes import freeze, unfreeze
@@ -22,6 +22,7 @@ __all__ = [
     "add_unscheduled_visit",
     "answer_query",
     "close_query",
+    "confirm_judgement",
     "decide_gate",
     "freeze",
     "judge_eligibility",

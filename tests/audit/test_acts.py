@@ -63,6 +63,7 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "entry.signed": frozenset({INV}),
     "gate.decided": frozenset({INV}),
     "items.verified": frozenset({M}),
+    "judgement.confirmed": frozenset({INV}),
     "envelopes.exported": frozenset({U}),
     "list.activated": frozenset({D, U}),
     "list.extended": frozenset({U}),

@@ -32,6 +32,7 @@ ACT_LABELS: dict[str, str | Promise] = {
     "hold.lifted": _("Hold ended"),
     "hold.placed": _("Randomisation put on hold"),
     "items.verified": _("Source data verified"),
+    "judgement.confirmed": _("Judgement confirmed"),
     "list.activated": _("Randomisation list activated"),
     "list.closed": _("Randomisation list closed"),
     "list.extended": _("Randomisation list extended"),
