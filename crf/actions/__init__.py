@@ -1,6 +1,7 @@
 """The one door for writes to the casebook."""
 
 from crf.actions.amendments import migrate_entries, plan_added_visits, plan_migration, visits_to_plan
+from crf.actions.consequences import settle_casebook
 from crf.actions.decisions import confirm_judgement, decide_gate, judge_eligibility
 from crf.actions.entries import EntryRefused, Saved, mark_not_done, remove_row, save_entry
 from crf.actions.files import store_file
@@ -38,6 +39,7 @@ __all__ = [
     "reopen_query",
     "save_entry",
     "set_visit_day",
+    "settle_casebook",
     "sign_entry",
     "store_file",
     "unfreeze",

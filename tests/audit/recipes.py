@@ -200,6 +200,13 @@ def _confirmed(cast: Cast) -> Act:
     )
 
 
+def _settled(cast: Cast) -> Act:
+    participant = walk.screened(cast)
+    return lambda: crf.settle_casebook(
+        by=the(cast, Role.DATA_MANAGER), participant=again(participant), reason="data of before"
+    )
+
+
 def _verified(cast: Cast) -> Act:
     entry = vital_signs(cast)
     return lambda: crf.verify_items(by=the(cast, Role.MONITOR), entry=again(entry), items=["systolic", "pulse"])
@@ -578,6 +585,7 @@ RECIPES: dict[str, Recipe] = {
     "entry.signed": _signed,
     "gate.decided": _gated,
     "judgement.confirmed": _confirmed,
+    "casebook.settled": _settled,
     "items.verified": _verified,
     "list.activated": _list_activated,
     "list.extended": _list_extended,

@@ -48,6 +48,7 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "stratum.used_up": frozenset({C, INV}),
     "casebook.frozen": frozenset({D}),
     "casebook.opened": frozenset({C, INV}),
+    "casebook.settled": frozenset({D}),
     "casebook.thawed": frozenset({D}),
     "consent.recorded": frozenset({C, INV}),
     "consent.withdrawn": frozenset({C, INV}),

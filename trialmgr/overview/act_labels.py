@@ -11,6 +11,7 @@ ACT_LABELS: dict[str, str | Promise] = {
     "cap.set": _("Cap set"),
     "casebook.frozen": _("Casebook frozen"),
     "casebook.opened": _("Casebook opened"),
+    "casebook.settled": _("Casebook settled"),
     "casebook.thawed": _("Casebook unfrozen"),
     "code.broken": _("Code broken"),
     "code_break.noticed": _("Code break acknowledged"),
