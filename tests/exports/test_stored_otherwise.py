@@ -59,7 +59,7 @@ def a_query(treated: Participant) -> str:
     query = Query.objects.filter(entry__visit__participant=treated).first()
     assert query is not None
     models.QuerySet(Query).filter(pk=query.pk).update(status=QueryStatus.ANSWERED.value, closed_at=None)
-    return query.entry.name
+    return str(query.entry.name)
 
 
 FORGERIES: list[Callable[[Participant], str]] = [a_value, what_somebody_entered, a_completeness, a_query]
