@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,15 +11,17 @@ from django.db import connection, models
 
 from audit.acts import ActionRefused
 from audit.verification import verify
-from crf.actions import close_query, raise_query, sign_entry, verify_items
+from crf.actions import close_query, confirm_judgement, raise_query, sign_entry, verify_items
 from crf.faults import casebook_faults
+from crf.judgements import judgements_of
 from crf.models import EntryStatus, FormEntry, Query, QueryStatus
 from exports import lock_triggers
 from exports.actions import lock_study, make_release
 from exports.open_points import Kind, open_points
 from tests import walk
+from tests.api_caller import Caller
 from tests.commands.calling import called
-from tests.exports.closed_trial import close_all, data_manager
+from tests.exports.closed_trial import close_all, close_queries, data_manager
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.models import Participant
 from trialmgr.people.permissions import Role
@@ -162,3 +165,23 @@ def test_a_locked_study_is_only_reported(cast: Cast) -> None:
 
 def test_only_who_may_move_entries_settles(cast: Cast) -> None:
     assert called("casebook", "settle", "--as", "coordinator-umcg").code == 1
+
+
+def test_a_corrected_score_reaches_the_release_with_the_outcome_that_follows_from_it(
+    cast: Cast, tmp_path: Path
+) -> None:
+    """Case 02, and case 01 as the API shows it."""
+    treated, _failed = close_all(cast)
+    walk.fill(cast, walk.visit_of(treated, "week_8"), "madrs", madrs=0, reason="read wrongly from the paper")
+    entries = Caller(data_manager(cast)).get(f"participants/{treated.number}/visits/week_8/forms/outcome/rows/1/")[1]
+    assert (entries["values"]["oc_fall"], entries["values"]["oc_remission"]) == ("100.0", "yes")
+    for found in judgements_of([treated])[treated.pk].contradictions:
+        by = cast.at(walk.SITE, Role.INVESTIGATOR)
+        confirm_judgement(by=by, participant=treated, about=found.judged.about, reason="treated elsewhere by then")
+    close_queries(cast)
+    assert open_points() == []
+    lock_study(by=data_manager(cast), reason="all data are in")
+    make_release(by=data_manager(cast), out=tmp_path / "out")
+    with (tmp_path / "out/form_outcome.csv").open(encoding="utf-8-sig", newline="") as file:
+        (row,) = [row for row in csv.DictReader(file) if row["participant"] == treated.number]
+    assert (row["oc_fall"], row["oc_response"], row["oc_remission"]) == ("100.0", "yes", "yes")
