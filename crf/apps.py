@@ -7,6 +7,9 @@ class CrfConfig(AppConfig):
 
     def ready(self) -> None:
         from audit.verification import register
-        from crf.replay import entry_faults
+        from crf.faults import casebook_faults
+        from crf.replay import entry_faults, query_faults
 
         register("form entries", entry_faults)
+        register("queries", query_faults)
+        register("casebooks", lambda: (str(fault) for fault in casebook_faults()))

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from crf.layout.fields import shown_value
 from crf.lookup import StoredValues
 from crf.models import GateDecision
+from crf.participant_forms import form_for
 from crf.places import CasebookPlace, spoken
 from trialmgr.protocol.evaluation import gate_outcome
 from trialmgr.protocol.model import Gate
@@ -43,15 +44,15 @@ def gate_view(place: CasebookPlace, phase: str, gate: Gate) -> GateView:
         rule=decision.rule if decision else gate.rule,
         if_true=gate.if_true(spoken()),
         if_false=gate.if_false(spoken()),
-        inputs=tuple(_input(place, path, value) for path, value in asked.items()),
+        inputs=tuple(read_line(place, path, value) for path, value in asked.items()),
         outcome=decision.opened if decision else outcome,
         decision=decision,
     )
 
 
-def _input(place: CasebookPlace, path: str, value: str | None) -> dict[str, str]:
+def read_line(place: CasebookPlace, path: str, value: str | None) -> dict[str, str]:
     """A row of a summary list: where the value stands, and the value in words."""
-    visit, form_key, item_key = path.split(".")
-    form = place.definition.form(form_key)
+    visit, form_key, item_key = path.split(".", 2)
+    form = form_for(place.participant, place.definition, form_key)
     label = f"{place.definition.visit(visit.partition('-')[0]).label(spoken())}, {form.item(item_key).label(spoken())}"
     return {"key": label, "value": shown_value(place.definition, form.item(item_key), value or "", spoken())}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 
 from crf.models import FormEntry
 from trialmgr.participants.models import Participant
@@ -37,6 +38,18 @@ def load_casebook(participant: Participant, forms: Collection[str] | None = None
     rows = FormEntry.objects.filter(visit__participant=participant).standing().select_related("visit").order_by()
     if forms is not None:
         rows = rows.filter(form_key__in=sorted(forms))
+    return _loaded(participant, rows)
+
+
+def load_casebooks() -> Iterator[LoadedCasebook]:
+    """Of every participant with an entry, one after the other; one question to the database."""
+    rows = FormEntry.objects.standing().select_related("visit__participant__site")
+    ordered = rows.order_by("visit__participant__number").iterator(chunk_size=500)
+    for participant, entries in groupby(ordered, lambda entry: entry.visit.participant):
+        yield _loaded(participant, entries)
+
+
+def _loaded(participant: Participant, rows: Iterable[FormEntry]) -> LoadedCasebook:
     entries: dict[Place, FormEntry] = {}
     for entry in rows:
         entry.visit.participant = participant

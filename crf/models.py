@@ -456,6 +456,8 @@ class EligibilityDecision(TrackedModel):
     criteria_version = models.CharField(_("version of the criteria"), max_length=20)
     eligible = models.BooleanField(_("eligible"))
     not_met = models.JSONField(_("criteria not met"), default=list)
+    # Empty on judgements given before these were kept.
+    inputs = models.JSONField(_("values the rules read"), default=dict)
     decided_at = models.DateTimeField(_("decided at"))
     decided_by = models.CharField(_("decided by"), max_length=150)
     digest = models.CharField(max_length=64)
@@ -492,3 +494,24 @@ class GateDecision(TrackedModel):
 
     def __str__(self) -> str:
         return f"{self.participant} {self.phase} {self.opened}"
+
+
+class JudgementConfirmation(TrackedModel):
+    """An investigator lets a judgement stand that the values contradict; ``digest``: against just these values."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="judgement_confirmations")
+    judgement = models.CharField(_("judgement"), max_length=60)
+    digest = models.CharField(max_length=64)
+    reason = models.TextField(_("reason"))
+    confirmed_at = models.DateTimeField(_("confirmed at"))
+    confirmed_by = models.CharField(_("confirmed by"), max_length=150)
+
+    append_only = True
+    objects = TrackedQuerySet["JudgementConfirmation"].as_manager()
+
+    class Meta:
+        ordering = ["confirmed_at", "pk"]
+        verbose_name = _("confirmation of a judgement")
+
+    def __str__(self) -> str:
+        return f"{self.participant} {self.judgement}"

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
 from audit.statements import found
+from crf.judgements import judgements_of
 from crf.models import (
     QUERY_STATUS_LABELS,
     QUERY_TRANSITIONS,
@@ -30,6 +31,7 @@ from trialmgr.participants.states import STATUS_LABELS, Status, undoing
 from trialmgr.people.models import User
 from trialmgr.people.permissions import ROLE_LABELS, Role
 from trialmgr.people.policies import is_blinded_no_more
+from trialmgr.protocol.judgements import ELIGIBILITY, Contradiction
 from trialmgr.protocol.model import Form, StudyDefinition
 from trialmgr.studies.clock import today
 from trialmgr.studies.queries import version_of_row
@@ -136,10 +138,26 @@ def check_query_transition(query: Query, action: str) -> None:
 
 
 def standing_eligibility(participant: Participant) -> EligibilityDecision | None:
-    """The newest decision, if the eligibility form still says what was judged."""
-    decision = EligibilityDecision.objects.filter(participant=participant).last()
-    entry = eligibility_entry(participant)
-    return decision if decision and entry and entry.digest == decision.digest else None
+    """The newest decision, if the eligibility form still says what was judged, and no value it read says otherwise."""
+    return judgements_of([participant])[participant.pk].standing_eligibility
+
+
+def contradiction_of(participant: Participant, about: str) -> Contradiction | None:
+    """Where the values contradict this judgement, and nobody confirmed it against just these."""
+    found = judgements_of([participant])[participant.pk].contradictions
+    return next((one for one in found if one.judged.about == about), None)
+
+
+def check_confirmable(participant: Participant, about: str) -> Contradiction:
+    """Who is not in the trial yet is judged again: no confirmation makes anybody eligible. Source: ICH E6(R2) 4.5.2."""
+    found = contradiction_of(participant, about)
+    if found is None:
+        raise ActionRefused(_("No value contradicts this judgement: there is nothing to confirm."))
+    if about == ELIGIBILITY and participant.state is Status.SCREENING:
+        raise ActionRefused(
+            _("Before the start eligibility is judged again: a judgement on other values cannot stand.")
+        )
+    return found
 
 
 def eligibility_entry(participant: Participant) -> FormEntry | None:
@@ -190,7 +208,10 @@ def _eligibility_reasons(participant: Participant) -> list[str]:
     decision = standing_eligibility(participant)
     if decision is None:
         return [
-            _("An investigator has not judged eligibility, or the form changed since: an investigator judges it now.")
+            _(
+                "An investigator has not judged eligibility, or the form or a value that a criterion reads "
+                "says otherwise since: an investigator judges it now."
+            )
         ]
     if not decision.eligible:
         return [_("Not eligible: %(criteria)s.") % {"criteria": ", ".join(decision.not_met)}]

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from django.db.models import Count, QuerySet
 
 from crf.due import CaseFacts, Due, VisitFacts, next_due
+from crf.judgements import judgements_of
 from crf.models import (
-    EligibilityDecision,
     EntryStatus,
     FormEntry,
     GateDecision,
@@ -45,8 +45,8 @@ def due_for(user: User, participants: Sequence[Participant]) -> dict[int, Due | 
     ids = [participant.pk for participant in participants]
     with one_version():
         visits = _visits(user, participants)
-    consents = _consents(ids)
-    verdicts, decided = _verdicts(definition, participants), _decided(ids)
+        consents = _consents(ids)
+        verdicts, decided = _verdicts(participants), _decided(ids)
     cases = {
         participant.pk: CaseFacts(
             status=participant.state,
@@ -150,16 +150,8 @@ def _settled(definition: StudyDefinition, decided: Mapping[str, bool]) -> frozen
     return frozenset(decided).union(*(definition.alternatives(phase) for phase in opened))
 
 
-def _verdicts(definition: StudyDefinition, participants: Sequence[Participant]) -> dict[int, bool]:
-    """The newest decision of those in screening, where the eligibility form still says what was judged."""
-    ids = [participant.pk for participant in participants if participant.state is Status.SCREENING]
-    newest = {row.participant_id: row for row in EligibilityDecision.objects.filter(participant__in=ids)}
-    keys = [form.key for form in definition.forms if form.eligibility]
-    entries = FormEntry.objects.standing().filter(visit__participant__in=newest, form_key__in=keys)
-    rows = list(entries.select_related("visit__participant__site", "study_version").defer("study_version__document"))
-    with_definitions(entry.visit for entry in rows)
-    return {
-        entry.visit.participant_id: newest[entry.visit.participant_id].eligible
-        for entry in rows
-        if entry.digest == newest[entry.visit.participant_id].digest
-    }
+def _verdicts(participants: Sequence[Participant]) -> dict[int, bool]:
+    """The decision that stands on those in screening."""
+    screened = [participant for participant in participants if participant.state is Status.SCREENING]
+    standing = {pk: one.standing_eligibility for pk, one in judgements_of(screened).items()}
+    return {pk: decision.eligible for pk, decision in standing.items() if decision is not None}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from audit.models import LedgerEntry
-from crf.models import FormEntry
+from crf.models import QUERY_TRANSITIONS, FormEntry, Query, QueryStatus
 
 Held = tuple[str | None, str | None, dict[str, str] | None]
 """Value, reason for missing, and what is kept of a question that is not asked."""
@@ -16,8 +17,25 @@ Document = dict[str, Held]
 STATUS = ""
 
 
+class Unlike(NamedTuple):
+    """An entry, by the name that the ledger has for it, an item or "" for the entry itself, and what is wrong."""
+
+    entry: str
+    item: str
+    said: str
+
+
 def entry_faults() -> Iterator[str]:
     """Every difference between an entry and what its ledger lines add up to, in words."""
+    yield from (found.said for found in entry_differences())
+
+
+def query_faults() -> Iterator[str]:
+    """Every query that is in another state than the one to which the ledger led it, in words."""
+    yield from (found.said for found in query_differences())
+
+
+def entry_differences() -> Iterator[Unlike]:
     replayed = _replayed()
     entries = FormEntry.objects.select_related("visit__participant").order_by("pk")
     for entry in entries.iterator(chunk_size=500):
@@ -28,9 +46,28 @@ def entry_faults() -> Iterator[str]:
         for key in sorted(expected.keys() | actual.keys()):
             if expected.get(key) != actual.get(key):
                 place = f"item {key}" if key else "status"
-                yield f"form entry {entry.name}, {place}: the stored value is not the last one in the ledger"
+                said = f"form entry {entry.name}, {place}: the stored value is not the last one in the ledger"
+                yield Unlike(entry.name, key, said)
     for name in replayed:
-        yield f"form entry {name} stands in the ledger and not in the casebook"
+        yield Unlike(name, "", f"form entry {name} stands in the ledger and not in the casebook")
+
+
+def query_differences() -> Iterator[Unlike]:
+    told = _told()
+    for query in Query.objects.select_related("entry__visit__participant").order_by("pk").iterator(chunk_size=500):
+        name = query.entry.name
+        if told.pop((name, query.number), (query.item, None))[1] is not query.state:
+            said = f"form entry {name}, query {query.number}: its status is not the last one in the ledger"
+            yield Unlike(name, query.item, said)
+    for (name, number), (item, _status) in told.items():
+        yield Unlike(name, item, f"form entry {name}, query {number} stands in the ledger and not in the casebook")
+
+
+def _told() -> dict[tuple[str, int], tuple[str, QueryStatus]]:
+    """By entry and number: the item of each query, and the state to which the ledger led it."""
+    lines = LedgerEntry.objects.filter(action__in=QUERY_TRANSITIONS, object_type="entry").order_by("seq")
+    rows = lines.values_list("object_id", "detail", "item", "action").iterator(chunk_size=2000)
+    return {(name, detail["query"]): (item, QUERY_TRANSITIONS[action][1]) for name, detail, item, action in rows}
 
 
 def _replayed() -> dict[str, Document]:

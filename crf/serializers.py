@@ -9,10 +9,9 @@ from rest_framework import serializers
 
 from crf.actions import Saved
 from crf.models import (
-    EligibilityDecision,
     EntryStatus,
     FormEntry,
-    GateDecision,
+    JudgementConfirmation,
     Query,
     QueryMessage,
     QueryStatus,
@@ -98,21 +97,45 @@ class QuerySerializer(serializers.Serializer[Query]):
     messages = MessageSerializer(many=True)
 
 
-class EligibilitySerializer(serializers.Serializer[EligibilityDecision]):
+class ReadValueSerializer(serializers.Serializer[Mapping[str, Any]]):
+    judged = serializers.CharField(allow_null=True)
+    now = serializers.CharField(allow_null=True)
+
+
+class ContradictionSerializer(serializers.Serializer[Mapping[str, Any]]):
+    """``outcome``: null where a value is missing. ``values``: by ``visit.form.item``, those in sight that changed."""
+
+    outcome = serializers.BooleanField(allow_null=True)
+    not_met = serializers.ListField(child=serializers.CharField())
+    values = serializers.DictField(child=ReadValueSerializer())
+
+
+class ConfirmationSerializer(serializers.Serializer[JudgementConfirmation]):
+    judgement = serializers.CharField()
+    reason = serializers.CharField()
+    confirmed_at = serializers.DateTimeField()
+    confirmed_by = serializers.CharField()
+
+
+class EligibilitySerializer(serializers.Serializer[Mapping[str, Any]]):
+    """``contradiction``: what the values as they stand say otherwise, null where they don't or it was confirmed."""
+
     criteria_version = serializers.CharField()
     eligible = serializers.BooleanField()
     not_met = serializers.ListField(child=serializers.CharField())
     decided_at = serializers.DateTimeField()
     decided_by = serializers.CharField()
+    contradiction = ContradictionSerializer(allow_null=True)
 
 
-class GateSerializer(serializers.Serializer[GateDecision]):
+class GateSerializer(serializers.Serializer[Mapping[str, Any]]):
     phase = serializers.CharField()
     opened = serializers.BooleanField()
     rule = serializers.CharField()
     inputs = serializers.DictField(child=serializers.CharField(allow_null=True))
     decided_at = serializers.DateTimeField()
     decided_by = serializers.CharField()
+    contradiction = ContradictionSerializer(allow_null=True)
 
 
 def sight_of_items(form: Form, sight: Sight) -> Callable[[str], bool]:

@@ -70,6 +70,7 @@ def make_release(
     lock = policies.locked_study()
     if out is not None:
         check_free(out)
+    policies.check_nothing_false()
     parent = out.absolute().parent if out is not None else Path(settings.TRIALMGR_RELEASES)
     with drafted(parent) as draft:
         dataset = write_dataset(draft.folder, lock, with_allocation=with_allocation, watch=watch)

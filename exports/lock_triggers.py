@@ -20,6 +20,7 @@ TABLES = (
     "crf_formentry",
     "crf_freeze",
     "crf_gatedecision",
+    "crf_judgementconfirmation",
     "crf_query",
     "crf_querymessage",
     "crf_signature",

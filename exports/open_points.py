@@ -8,12 +8,14 @@ from __future__ import annotations
 import enum
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from crf.faults import faults
+from crf.judgements import contradicted, contradictions_among
 from crf.models import EligibilityDecision, EntryStatus, FormEntry, Query, QueryStatus, Signature, Visit
 from crf.queries import with_definitions
 from exports.queries import published_definitions
@@ -27,6 +29,7 @@ from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies.clock import today
 from trialmgr.studies.queries import current_definition
 
+MOST_NAMED = 20
 ACTIVE = (Status.SCREENING.value, Status.ON_STUDY.value)
 
 
@@ -38,7 +41,9 @@ class Kind(enum.StrEnum):
     PARTICIPANT_ACTIVE = "participant_active"
     SIGNATURE_WANTING = "signature_wanting"
     ELIGIBILITY_LAPSED = "eligibility_lapsed"
+    JUDGEMENT_CONTRADICTED = "judgement_contradicted"
     ALLOCATION_UNSETTLED = "allocation_unsettled"
+    STORED_OTHERWISE = "stored_otherwise"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +85,53 @@ def summary(kind: Kind, count: int) -> str:
         Kind.ELIGIBILITY_LAPSED: ngettext(
             "%(n)d judgement of eligibility has lapsed.", "%(n)d judgements of eligibility have lapsed.", count
         ),
+        Kind.JUDGEMENT_CONTRADICTED: ngettext(
+            "%(n)d judgement is contradicted by the values as they stand.",
+            "%(n)d judgements are contradicted by the values as they stand.",
+            count,
+        ),
         Kind.ALLOCATION_UNSETTLED: ngettext(
             "%(n)d point about an allocation is not settled.", "%(n)d points about allocations are not settled.", count
+        ),
+        Kind.STORED_OTHERWISE: ngettext(
+            "%(n)d thing is stored otherwise than follows from the data or the audit trail.",
+            "%(n)d things are stored otherwise than follows from the data or the audit trail.",
+            count,
         ),
     }[kind] % {"n": count}
 
 
 def summaries(points: Iterable[OpenPoint]) -> list[str]:
     """One sentence for each kind that has a point, in the order of ``Kind``."""
-    counts = Counter(point.kind for point in points)
-    return [summary(kind, counts[kind]) for kind in Kind if counts[kind]]
+    found = list(points)
+    counts = Counter(point.kind for point in found)
+    said = {kind: summary(kind, counts[kind]) for kind in Kind if counts[kind]}
+    if named := _named(found):
+        said[Kind.STORED_OTHERWISE] += " " + named
+    return list(said.values())
+
+
+def _named(points: Iterable[OpenPoint]) -> str:
+    """Where something false is stored, as far as that may be told to everybody."""
+    told = [one for one in points if one.kind is Kind.STORED_OTHERWISE and not one.reveals_allocation]
+    return ", ".join(dict.fromkeys(f"{one.participant} {one.where}" for one in told[:MOST_NAMED]))
+
+
+def stored_otherwise() -> list[OpenPoint]:
+    """What is stored otherwise than follows from what people entered, or from the ledger."""
+    return list(_Casebooks(published_definitions()).stored_otherwise())
 
 
 def open_points() -> list[OpenPoint]:
     """Every open point of the study as it stands, kind by kind, participant by participant."""
-    return [*_Casebooks(published_definitions()).points(), *_of_allocations()]
+    return [*_Casebooks(published_definitions()).points(), *_of_judgements(), *_of_allocations()]
+
+
+def _of_judgements() -> Iterator[OpenPoint]:
+    """Judgements of those who entered the trial that the values contradict; a screen failure's is not used any more."""
+    participants = Participant.objects.select_related("site").order_by("number")
+    for participant, found in contradictions_among(participants.filter(enrolled_on__isnull=False)):
+        yield OpenPoint(Kind.JUDGEMENT_CONTRADICTED, participant.number, contradicted(found))
 
 
 def _of_allocations() -> Iterator[OpenPoint]:
@@ -145,6 +182,7 @@ class _Casebooks:
         yield from self._active()
         yield from self._unsigned()
         yield from self._lapsed()
+        yield from self.stored_otherwise()
 
     @cached_property
     def visits(self) -> dict[int, Visit]:
@@ -217,6 +255,20 @@ class _Casebooks:
             if (number, digest) not in standing:
                 message = _("The form has changed since eligibility was judged: judge it again.")
                 yield OpenPoint(Kind.ELIGIBILITY_LAPSED, number, message)
+
+    def stored_otherwise(self) -> Iterator[OpenPoint]:
+        visits = {(visit.participant.number, visit.slug): visit for visit in self.visits.values()}
+        for fault in faults():
+            number, slug, form, row = fault.place
+            visit = visits.get((number, slug))
+            said = f"{fault.item}: {fault.said}" if fault.item else fault.said
+            if visit is None or form not in self.forms:
+                yield OpenPoint(Kind.STORED_OTHERWISE, number, said, slug, form, row, reveals_allocation=True)
+                continue
+            point = self._point(Kind.STORED_OTHERWISE, visit, form, row, said)
+            defined = self.forms[form]
+            reveals = defined.has_item(fault.item) and defined.item(fault.item).reveals_allocation
+            yield replace(point, reveals_allocation=point.reveals_allocation or reveals)
 
     def _point(self, kind: Kind, visit: Visit, form: str = "", row: int = 1, message: str = "") -> OpenPoint:
         names = [visit.label(self.language), self.forms[form].label(self.language) if form else "", message]

@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
-from exports.open_points import OpenPoint, open_points, summaries
+from exports.open_points import OpenPoint, open_points, stored_otherwise, summaries
 from trialmgr.people.models import User
 from trialmgr.studies.models import StudyLock
 from trialmgr.studies.queries import current_definition, open_lock
@@ -15,6 +15,7 @@ __all__ = [
     "OpenPoint",
     "can_lock",
     "check_lockable",
+    "check_nothing_false",
     "check_reason",
     "check_sees_allocation",
     "locked_study",
@@ -26,6 +27,13 @@ __all__ = [
 def check_lockable() -> None:
     """Raises ActionRefused with one sentence for each kind of open point and its count."""
     reasons = summaries(open_points())
+    if reasons:
+        raise ActionRefused(*reasons)
+
+
+def check_nothing_false() -> None:
+    """Raises ActionRefused naming the entries of which something is stored otherwise than it should."""
+    reasons = summaries(stored_otherwise())
     if reasons:
         raise ActionRefused(*reasons)
 

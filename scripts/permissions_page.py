@@ -35,7 +35,7 @@ MEANINGS = {
     "participants.contact": "read, save and erase contact details",
     "participants.end": "end participation",
     "participants.gate": "decide whether a phase opens",
-    "participants.judge": "judge eligibility",
+    "participants.judge": "judge eligibility; confirm a judgement that the values contradict",
     "participants.randomise": "randomise",
     "participants.register": "register a participant",
     "participants.reopen": "undo an end of participation that was recorded in error",

@@ -1,7 +1,8 @@
 """The one door for writes to the casebook."""
 
 from crf.actions.amendments import migrate_entries, plan_added_visits, plan_migration, visits_to_plan
-from crf.actions.decisions import decide_gate, judge_eligibility
+from crf.actions.consequences import settle_casebook
+from crf.actions.decisions import confirm_judgement, decide_gate, judge_eligibility
 from crf.actions.entries import EntryRefused, Saved, mark_not_done, remove_entry, save_entry, undo_ending
 from crf.actions.files import store_file
 from crf.actions.freezes import freeze, unfreeze
@@ -23,6 +24,7 @@ __all__ = [
     "add_unscheduled_visit",
     "answer_query",
     "close_query",
+    "confirm_judgement",
     "decide_gate",
     "freeze",
     "judge_eligibility",
@@ -39,6 +41,7 @@ __all__ = [
     "reopen_visit",
     "save_entry",
     "set_visit_day",
+    "settle_casebook",
     "sign_entry",
     "store_file",
     "undo_ending",

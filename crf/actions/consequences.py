@@ -10,12 +10,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from audit.actions import action
+from audit.acts import ActionRefused, record
 from audit.storing import store_changed
 from crf.actions.checks import Changed, Judged, follow_checks
 from crf.actions.trail import Document, note_changes, note_entry
 from crf.loaded_casebook import LoadedCasebook, load_casebook
 from crf.models import FormEntry, Signature, Verification
+from crf.policies import lock_casebook
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import User
 from trialmgr.protocol.casebook import Place, assess, followers, sources
@@ -48,9 +52,33 @@ def follow(participant: Participant, changed: Changed, by: User, *, cause: str) 
     judged = _judged(loaded, forms)
     found = [one for each in judged if (one := _difference(each))]
     _store(found, cause)
-    _fall(found, cause)
+    _fall([one.entry for one in found], cause)
     moved = {one.entry.place: frozenset(one.changed) for one in found}
     follow_checks(judged, _together(changed, moved), by, cause=cause)
+    return found
+
+
+@action("casebook.settled", permission="entries.migrate", site=lambda participant, **_k: participant.site)
+def settle_casebook(*, by: User, participant: Participant, reason: str) -> list[Consequence]:
+    """All that follows from the data of a participant as they stand, from nothing: for data of before it followed."""
+    if not reason.strip():
+        raise ActionRefused(_("Give the reason."))
+    lock_casebook(participant.pk)
+    loaded = load_casebook(participant)
+    assessed = assess(loaded.entered()).entries
+    judged = [Judged(entry, assessed[place]) for place, entry in loaded.entries.items()]
+    found = [one for each in judged if (one := _difference(each))]
+    cause = participant.number
+    record(
+        object_type="participant",
+        object_id=cause,
+        site=participant.site.code,
+        participant=cause,
+        detail={"entries": len(found)},
+    )
+    _store(found, cause)
+    _fall([one.entry for one in judged], cause)
+    follow_checks(judged, {one.entry.place: frozenset(one.changed) for one in found}, by, cause=cause)
     return found
 
 
@@ -108,21 +136,21 @@ def _store(found: Sequence[Consequence], cause: str) -> None:
         note_changes(one.entry, one.entry.form, one.before, one.changed, action=ACTION, cause=cause)
 
 
-def _fall(found: Sequence[Consequence], cause: str) -> None:
+def _fall(entries: Sequence[FormEntry], cause: str) -> None:
     """What was verified or signed and is otherwise now, is so no longer; it does not return by itself."""
-    entries = {one.entry.pk: one for one in found}
-    verified = Verification.objects.filter(entry__in=[*entries, -1], stands=True)
-    signed = Signature.objects.filter(entry__in=[*entries, -1], lapsed_at=None)
-    fell = [row for row in verified if row.item in entries[row.entry_id].changed]
-    lapsed = [row for row in signed if row.digest != entries[row.entry_id].entry.digest]
+    known = {entry.pk: entry for entry in entries}
+    verified = Verification.objects.filter(entry__in=[*known, -1], stands=True)
+    signed = Signature.objects.filter(entry__in=[*known, -1], lapsed_at=None)
+    fell = [row for row in verified if row.digest != known[row.entry_id].item_digest(row.item)]
+    lapsed = [row for row in signed if row.digest != known[row.entry_id].digest]
     for verification in fell:
         verification.stands = False
-        entry = entries[verification.entry_id].entry
+        entry = known[verification.entry_id]
         revealing = verification.reveals_allocation
         note_entry(entry, action="verification.fell", item=verification.item, restricted=revealing, cause=cause)
     for signature in lapsed:
         signature.lapsed_at = timezone.now()
-        entry = entries[signature.entry_id].entry
+        entry = known[signature.entry_id]
         note_entry(entry, action="signature.lapsed", detail={"signer": signature.signer_name}, cause=cause)
     store_changed(Verification, fell, ("stands",), by_system=True)
     store_changed(Signature, lapsed, ("lapsed_at",), by_system=True)

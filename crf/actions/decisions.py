@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -8,14 +10,17 @@ from audit.acts import ActionRefused, record
 from crf import policies
 from crf.actions.signatures import sign_entry
 from crf.actions.visits import open_visits
+from crf.loaded_casebook import load_casebook
 from crf.lookup import StoredValues
-from crf.models import EligibilityDecision, EntryStatus, GateDecision
+from crf.models import EligibilityDecision, EntryStatus, GateDecision, JudgementConfirmation
 from crf.participant_forms import criteria_for
 from crf.versions import definition_for
 from trialmgr.participants.actions import enrol, open_phase
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import User
-from trialmgr.protocol.evaluation import gate_outcome, judge
+from trialmgr.protocol.casebook import Assessed
+from trialmgr.protocol.evaluation import gate_outcome
+from trialmgr.protocol.judgements import eligibility_now
 from trialmgr.protocol.model import Gate, StudyDefinition
 from trialmgr.studies.clock import today
 
@@ -32,23 +37,46 @@ def judge_eligibility(*, by: User, participant: Participant) -> EligibilityDecis
         raise ActionRefused(_("The eligibility form is not complete: fill in what is missing first."))
     definition = entry.study_version.definition
     version = criteria_for(participant, definition)
-    eligible, not_met = judge(definition, version, entry.data, StoredValues(participant))
-    if eligible is None:
+    found = eligibility_now(definition, version, entry.data, Assessed(load_casebook(participant).stored()))
+    if found.outcome is None:
         raise ActionRefused(_("A value that a criterion needs is missing: complete the forms it reads first."))
     if not entry.signatures.filter(lapsed_at=None, role=by.role_names(participant.site)).exists():
         sign_entry(by=by, entry=entry, meaning="eligibility judged")
     decision = EligibilityDecision(
         participant=participant,
         criteria_version=version.version,
-        eligible=eligible,
-        not_met=list(not_met),
+        eligible=found.outcome,
+        not_met=list(found.not_met),
+        inputs=dict(found.inputs),
         decided_at=timezone.now(),
         decided_by=by.actor_name,
         digest=entry.digest,
     )
     decision.save()
-    _note(participant, "eligibility", eligible, {"criteria": version.version, "not_met": list(not_met)})
+    detail = {"criteria": version.version, "not_met": list(found.not_met), "inputs": dict(found.inputs)}
+    _note(participant, "eligibility", found.outcome, detail)
     return decision
+
+
+@action("judgement.confirmed", permission="participants.judge", site=lambda participant, **_k: participant.site)
+def confirm_judgement(*, by: User, participant: Participant, about: str, reason: str) -> JudgementConfirmation:
+    """A judgement stands though the values as they are now say otherwise. If they change again it is asked again."""
+    if not reason.strip():
+        raise ActionRefused(_("Give the reason."))
+    participant.lock()
+    found = policies.check_confirmable(participant, about)
+    confirmation = JudgementConfirmation(
+        participant=participant,
+        judgement=about,
+        digest=found.digest,
+        reason=reason,
+        confirmed_at=timezone.now(),
+        confirmed_by=by.actor_name,
+    )
+    confirmation.save()
+    detail = {"digest": found.digest, "now": found.now.outcome, "inputs": dict(found.now.inputs)}
+    _note(participant, about, found.judged.outcome is True, detail)
+    return confirmation
 
 
 @action("gate.decided", permission="participants.gate", site=lambda participant, **_k: participant.site)
@@ -109,7 +137,7 @@ def _gate(definition: StudyDefinition, phase: str) -> Gate:
     return gate
 
 
-def _note(participant: Participant, item: str, outcome: bool, detail: dict[str, object]) -> None:
+def _note(participant: Participant, item: str, outcome: bool, detail: Mapping[str, object]) -> None:
     record(
         object_type="participant",
         object_id=participant.number,
@@ -117,5 +145,5 @@ def _note(participant: Participant, item: str, outcome: bool, detail: dict[str, 
         participant=participant.number,
         item=item,
         new="yes" if outcome else "no",
-        detail=detail,
+        detail=dict(detail),
     )

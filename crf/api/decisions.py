@@ -1,19 +1,29 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
+from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crf import actions
 from crf.api.casebooks import CasebookView
+from crf.contradictions import seen_changes
 from crf.models import EligibilityDecision, GateDecision
 from crf.places import CasebookPlace
-from crf.serializers import EligibilitySerializer, GateSerializer
-from trialmgr.people.api import WRITING, check_signed_in_again, operation, person
+from crf.policies import contradiction_of
+from crf.serializers import ConfirmationSerializer, EligibilitySerializer, GateSerializer
+from trialmgr.people.api import WRITING, check_signed_in_again, checked, operation, person
 from trialmgr.people.visibility import Sight
+from trialmgr.protocol.judgements import ELIGIBILITY, about_phase
+
+
+class ConfirmationRequest(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=500)
 
 
 class EligibilityJudgement(CasebookView):
@@ -21,10 +31,11 @@ class EligibilityJudgement(CasebookView):
         "eligibility_read", "The newest judgement on eligibility", answer=EligibilitySerializer, may=("entries.view",)
     )
     def get(self, request: Request, number: str) -> Response:
-        decision = EligibilityDecision.objects.filter(participant=self._place(number).participant).last()
+        place = _eligibility_place(self, number)
+        decision = EligibilityDecision.objects.filter(participant=place.participant).last()
         if decision is None:
             raise Http404
-        return Response(EligibilitySerializer(decision).data)
+        return Response(_eligibility(place, decision))
 
     @operation(
         "eligibility_judge",
@@ -35,25 +46,18 @@ class EligibilityJudgement(CasebookView):
         refusals=WRITING,
     )
     def post(self, request: Request, number: str) -> Response:
-        place = self._place(number)
+        place = _eligibility_place(self, number)
         check_signed_in_again(request)
         decision = actions.judge_eligibility(by=person(request), participant=place.participant)
-        return Response(EligibilitySerializer(decision).data, status=201)
-
-    def _place(self, number: str) -> CasebookPlace:
-        """The judgement is part of the eligibility form, so it is seen by whoever sees that form."""
-        place = self.casebook(number)
-        if not any(form.eligibility and place.sight.form(form) for form in place.definition.forms):
-            raise PermissionDenied(_("Your role does not give access to this form."))
-        return place
+        return Response(_eligibility(place, decision), status=201)
 
 
 class GateDecisionView(CasebookView):
     @operation("gates_read", "The decision whether a phase opened", answer=GateSerializer, may=("entries.view",))
     def get(self, request: Request, number: str, phase: str) -> Response:
-        place = self._place(number, phase)
+        place = _phase_place(self, number, phase)
         decision = get_object_or_404(GateDecision, participant=place.participant, phase=phase)
-        return Response(_document(decision, place.sight))
+        return Response(_phase(place, decision))
 
     @operation(
         "gates_decide",
@@ -64,21 +68,81 @@ class GateDecisionView(CasebookView):
         refusals=WRITING,
     )
     def post(self, request: Request, number: str, phase: str) -> Response:
-        place = self._place(number, phase)
+        place = _phase_place(self, number, phase)
         check_signed_in_again(request)
         decision = actions.decide_gate(by=person(request), participant=place.participant, phase=phase)
-        return Response(_document(decision, place.sight), status=201)
-
-    def _place(self, number: str, phase: str) -> CasebookPlace:
-        place = self.casebook(number)
-        if place.phase(phase).gate is None:
-            raise Http404
-        return place
+        return Response(_phase(place, decision), status=201)
 
 
-def _document(decision: GateDecision, sight: Sight) -> dict[str, object]:
-    document = dict(GateSerializer(decision).data)
-    return document | {"inputs": seen_inputs(decision.inputs, sight)}
+class EligibilityConfirmation(CasebookView):
+    @operation(
+        "eligibility_confirm",
+        "Let a judgement stand that the values contradict; 403 unless this session has just signed in again",
+        may=("participants.judge",),
+        request=ConfirmationRequest,
+        answer=ConfirmationSerializer,
+        status=201,
+        refusals=WRITING,
+    )
+    def post(self, request: Request, number: str) -> Response:
+        return _confirmed(request, _eligibility_place(self, number), ELIGIBILITY)
+
+
+class GateConfirmation(CasebookView):
+    @operation(
+        "gates_confirm",
+        "Let a decision stand that the values contradict; 403 unless this session has just signed in again",
+        may=("participants.judge",),
+        request=ConfirmationRequest,
+        answer=ConfirmationSerializer,
+        status=201,
+        refusals=WRITING,
+    )
+    def post(self, request: Request, number: str, phase: str) -> Response:
+        return _confirmed(request, _phase_place(self, number, phase), about_phase(phase))
+
+
+def _eligibility_place(view: CasebookView, number: str) -> CasebookPlace:
+    """The judgement is part of the eligibility form, so it is seen by whoever sees that form."""
+    place = view.casebook(number)
+    if not any(form.eligibility and place.sight.form(form) for form in place.definition.forms):
+        raise PermissionDenied(_("Your role does not give access to this form."))
+    return place
+
+
+def _phase_place(view: CasebookView, number: str, phase: str) -> CasebookPlace:
+    place = view.casebook(number)
+    if place.phase(phase).gate is None:
+        raise Http404
+    return place
+
+
+def _confirmed(request: Request, place: CasebookPlace, about: str) -> Response:
+    check_signed_in_again(request)
+    sent = checked(ConfirmationRequest, request)
+    confirmation = actions.confirm_judgement(by=person(request), participant=place.participant, about=about, **sent)
+    return Response(ConfirmationSerializer(confirmation).data, status=201)
+
+
+def _eligibility(place: CasebookPlace, decision: EligibilityDecision) -> dict[str, Any]:
+    names = ("criteria_version", "eligible", "not_met", "decided_at", "decided_by")
+    document = {name: getattr(decision, name) for name in names}
+    return dict(EligibilitySerializer(document | _contradiction(place, ELIGIBILITY)).data)
+
+
+def _phase(place: CasebookPlace, decision: GateDecision) -> dict[str, Any]:
+    names = ("phase", "opened", "rule", "decided_at", "decided_by")
+    document = {name: getattr(decision, name) for name in names}
+    document["inputs"] = seen_inputs(decision.inputs, place.sight)
+    return dict(GateSerializer(document | _contradiction(place, about_phase(decision.phase))).data)
+
+
+def _contradiction(place: CasebookPlace, about: str) -> dict[str, Any]:
+    found = contradiction_of(place.participant, about)
+    if found is None:
+        return {"contradiction": None}
+    values = {path: {"judged": then, "now": now} for path, (then, now) in seen_changes(place, found).items()}
+    return {"contradiction": {"outcome": found.now.outcome, "not_met": found.now.not_met, "values": values}}
 
 
 def seen_inputs(inputs: dict[str, str | None], sight: Sight) -> dict[str, str | None]:

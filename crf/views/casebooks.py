@@ -18,7 +18,7 @@ from crf import policies
 from crf.actions import register_participant
 from crf.casebook import DueLine, casebook, due_line, randomise_url
 from crf.forms import ParticipantFilter, RegisterForm, sites_of
-from crf.models import GateDecision
+from crf.judgements import judgements_of
 from crf.places import CasebookPlace, casebook_place, spoken
 from crf.queries import due_for, open_query_counts
 from crf.views.frames import frame, show
@@ -27,6 +27,7 @@ from trialmgr.participants.states import Status
 from trialmgr.people.forms import bound
 from trialmgr.people.guards import permitted, person
 from trialmgr.people.models import User
+from trialmgr.protocol.judgements import ELIGIBILITY
 from trialmgr.studies.queries import current_definition
 
 PAGE_SIZE = 50
@@ -165,9 +166,12 @@ def _consent_fact(place: CasebookPlace) -> dict[str, Any]:
 
 
 def _eligibility_fact(place: CasebookPlace) -> dict[str, Any]:
-    decision = policies.standing_eligibility(place.participant)
+    judgements = judgements_of([place.participant])[place.participant.pk]
+    decision = judgements.standing_eligibility
     url = reverse("crf:eligibility", args=[place.participant.number])
     fact = {"key": _("Eligibility"), "url": url, "action": _("Show")}
+    if any(one.judged.about == ELIGIBILITY for one in judgements.contradictions):
+        return fact | {"value": _("Contradicted by the values as they stand"), "kind": "late"}
     if decision is None:
         return fact | {"value": _("Not judged"), "kind": "todo"}
     if decision.eligible:
@@ -176,11 +180,18 @@ def _eligibility_fact(place: CasebookPlace) -> dict[str, Any]:
 
 
 def _gate_facts(place: CasebookPlace) -> Iterator[dict[str, Any]]:
-    decided = {row.phase: row for row in GateDecision.objects.filter(participant=place.participant)}
+    judgements = judgements_of([place.participant])[place.participant.pk]
+    decided = {row.phase: row for row in judgements.phases}
+    contradicted = {one.judged.phase for one in judgements.contradictions}
     for phase in place.definition.phases:
         if phase.gate and phase.key in decided:
             text = phase.gate.if_true if decided[phase.key].opened else phase.gate.if_false
-            yield {"key": phase.gate.label(spoken()), "value": text(spoken())}
+            fact = {"key": phase.gate.label(spoken()), "value": text(spoken())}
+            yield fact
+            if phase.key in contradicted:
+                url = reverse("crf:phase", args=[place.participant.number, phase.key])
+                said = _("Contradicted by the values as they stand")
+                yield fact | {"value": said, "kind": "late", "url": url, "action": _("Show")}
 
 
 def _actions(place: CasebookPlace) -> Iterator[dict[str, str]]:

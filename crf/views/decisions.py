@@ -9,14 +9,16 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from crf import policies
-from crf.actions import decide_gate, judge_eligibility
+from crf.actions import confirm_judgement, decide_gate, judge_eligibility
+from crf.contradictions import contradiction_view
 from crf.eligibility import Assessment, assess
 from crf.forms import ConfirmForm
 from crf.gates import GateView, gate_view
 from crf.places import CasebookPlace, casebook_place
 from crf.views.frames import frame, show
-from trialmgr.people.forms import acted, bound
+from trialmgr.people.forms import ReasonForm, acted, bound
 from trialmgr.people.guards import permitted, person, signed_in_again
+from trialmgr.protocol.judgements import ELIGIBILITY, about_phase
 
 
 @permitted("entries.view")
@@ -25,7 +27,15 @@ def eligibility(request: HttpRequest, number: str) -> HttpResponse:
     place, assessment = _assessed(request, number)
     decision = policies.standing_eligibility(place.participant)
     may_judge = assessment.is_complete and decision is None and place.may("participants.judge")
-    context = frame(place, _("Eligibility"), assessment=assessment, decision=decision, may_judge=may_judge)
+    contradiction = contradiction_view(place, ELIGIBILITY)
+    context = frame(
+        place,
+        _("Eligibility"),
+        assessment=assessment,
+        decision=decision,
+        may_judge=may_judge,
+        contradiction=contradiction,
+    )
     return render(request, "crf/decisions/eligibility.html", context)
 
 
@@ -51,11 +61,41 @@ def phase(request: HttpRequest, number: str, phase: str) -> HttpResponse:
     if place.phase(phase).opens == "enrolment":
         return _enrol(request, place, phase)
     view = _gate(place, phase)
+    contradiction = contradiction_view(place, about_phase(phase))
     confirm = bound(ConfirmForm, request)
     if acted(request, confirm, decide_gate, by=place.user, participant=place.participant, phase=phase):
         messages.success(request, view.consequence)
         return redirect(place.url)
-    return show(request, "decisions/gate", frame(place, view.label, form=confirm, view=view))
+    return show(
+        request, "decisions/gate", frame(place, view.label, form=confirm, view=view, contradiction=contradiction)
+    )
+
+
+@permitted("participants.judge")
+@signed_in_again
+def confirm_eligibility(request: HttpRequest, number: str) -> HttpResponse:
+    place, _assessment = _assessed(request, number)
+    return _confirm(request, place, ELIGIBILITY)
+
+
+@permitted("participants.judge")
+@signed_in_again
+def confirm_phase(request: HttpRequest, number: str, phase: str) -> HttpResponse:
+    place = casebook_place(person(request), number)
+    place.check_may("participants.judge")
+    _gate(place, phase)
+    return _confirm(request, place, about_phase(phase))
+
+
+def _confirm(request: HttpRequest, place: CasebookPlace, about: str) -> HttpResponse:
+    """Let a judgement stand that the values contradict: what was judged on which values, what they are now, why."""
+    place.check_may("participants.judge")
+    view = contradiction_view(place, about)
+    form = bound(ReasonForm, request)
+    if acted(request, form, confirm_judgement, by=place.user, participant=place.participant, about=about):
+        messages.success(request, _("The judgement is confirmed."))
+        return redirect(place.url)
+    return show(request, "decisions/confirm", frame(place, _("Confirm a judgement"), form=form, contradiction=view))
 
 
 def _enrol(request: HttpRequest, place: CasebookPlace, phase: str) -> HttpResponse:

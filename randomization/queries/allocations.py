@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from django.db.models import Exists, OuterRef
 from django.shortcuts import get_object_or_404
 
+from crf.judgements import judgements_of
 from crf.models import EligibilityDecision, EntryStatus, FormEntry, Freeze
 from crf.versions import planned_as
 from randomization.models import (
@@ -48,7 +49,7 @@ def allocation_seen(user: User, number: str) -> Allocation:
 
 @dataclass(frozen=True, slots=True)
 class Screening:
-    """How far one participant in screening is. ``judged``: the newest decision, while the form says the same."""
+    """How far one participant in screening is. ``judged``: the decision that stands."""
 
     participant: Participant
     form: FormEntry | None
@@ -65,11 +66,11 @@ class Screening:
 
 
 def in_screening(participants: ParticipantQuerySet) -> list[Screening]:
-    """The participants among these who are in screening, each with what they have, in three database queries."""
+    """The participants among these who are in screening, each with what they have, in six database queries."""
     screened = participants.filter(status=Status.SCREENING.value).select_related("site", "study_version")
     people = list(screened.defer("study_version__document").order_by("number"))
-    entries, decisions = _entries_of(people), _newest_decisions(people)
-    return [_screening(person, entries[person.pk], decisions.get(person.pk)) for person in people]
+    entries, judgements = _entries_of(people), judgements_of(people)
+    return [_screening(person, entries[person.pk], judgements[person.pk].standing_eligibility) for person in people]
 
 
 def _entries_of(people: Collection[Participant]) -> Mapping[int, list[FormEntry]]:
@@ -80,16 +81,10 @@ def _entries_of(people: Collection[Participant]) -> Mapping[int, list[FormEntry]
     return found
 
 
-def _newest_decisions(people: Collection[Participant]) -> dict[int, EligibilityDecision]:
-    decisions = EligibilityDecision.objects.filter(participant__in=people).order_by("decided_at", "pk")
-    return {decision.participant_id: decision for decision in decisions}
-
-
-def _screening(person: Participant, entries: list[FormEntry], decision: EligibilityDecision | None) -> Screening:
+def _screening(person: Participant, entries: list[FormEntry], judged: EligibilityDecision | None) -> Screening:
     keys = {form.key for form in person.study_version.definition.forms if form.eligibility}
     form = next((entry for entry in entries if entry.form_key in keys), None)
-    stands = decision is not None and form is not None and form.digest == decision.digest
-    return Screening(person, form, decision if stands else None, tuple(entries))
+    return Screening(person, form, judged, tuple(entries))
 
 
 def ready_to_randomise(screenings: Iterable[Screening]) -> list[Participant]:

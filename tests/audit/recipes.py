@@ -203,6 +203,21 @@ def _gated(cast: Cast) -> Act:
     return lambda: crf.decide_gate(by=the(cast, Role.INVESTIGATOR), participant=again(participant), phase="follow_up")
 
 
+def _confirmed(cast: Cast) -> Act:
+    participant = walk.in_follow_up(cast)
+    walk.fill(cast, walk.visit_of(participant, "week_8"), "madrs", madrs=40, reason="read wrongly")
+    return lambda: crf.confirm_judgement(
+        by=the(cast, Role.INVESTIGATOR), participant=again(participant), about="phase/follow_up", reason="treated on"
+    )
+
+
+def _settled(cast: Cast) -> Act:
+    participant = walk.screened(cast)
+    return lambda: crf.settle_casebook(
+        by=the(cast, Role.DATA_MANAGER), participant=again(participant), reason="data of before"
+    )
+
+
 def _verified(cast: Cast) -> Act:
     entry = vital_signs(cast)
     return lambda: crf.verify_items(by=the(cast, Role.MONITOR), entry=again(entry), items=["systolic", "pulse"])
@@ -593,6 +608,8 @@ RECIPES: dict[str, Recipe] = {
     "file.stored": letter,
     "entry.signed": _signed,
     "gate.decided": _gated,
+    "judgement.confirmed": _confirmed,
+    "casebook.settled": _settled,
     "items.verified": _verified,
     "list.activated": _list_activated,
     "list.extended": _list_extended,

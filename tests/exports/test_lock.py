@@ -11,7 +11,17 @@ from audit import verification
 from audit.acts import ActionRefused
 from audit.models import LedgerEntry, LedgerHead
 from crf.actions import raise_query
-from crf.models import EligibilityDecision, FormEntry, GateDecision, Query, QueryMessage, Signature, StoredFile, Visit
+from crf.models import (
+    EligibilityDecision,
+    FormEntry,
+    GateDecision,
+    JudgementConfirmation,
+    Query,
+    QueryMessage,
+    Signature,
+    StoredFile,
+    Visit,
+)
 from exports import lock_triggers
 from exports.actions import lock_study, unlock_study
 from randomization.actions import correct_stratum, countersign_in_error, flag_in_error
@@ -104,6 +114,10 @@ def _note_what_can_happen(cast: Cast) -> None:
     kept = StoredFile(participant=allocation.participant, sha256="0" * 64, size=4, sealed=b"%PDF")
     kept.stored_at, kept.stored_by = allocation.allocated_at, "nurse"
     deed(kept.save)
+    # Nothing contradicts a judgement here: the row alone is wanted.
+    confirmed = JudgementConfirmation(participant=allocation.participant, judgement="eligibility", digest="0" * 64)
+    confirmed.confirmed_at, confirmed.confirmed_by, confirmed.reason = allocation.allocated_at, "nurse", "seen"
+    deed(confirmed.save)
 
 
 def _rows(table: str) -> int:

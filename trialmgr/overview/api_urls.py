@@ -44,7 +44,9 @@ _participant: Patterns = [
     path("visits/", visits.Visits.as_view(), name="visits"),
     path("visits/<slug:slug>/", include(_visit)),
     path("eligibility/", decisions.EligibilityJudgement.as_view(), name="eligibility"),
+    path("eligibility/confirm/", decisions.EligibilityConfirmation.as_view(), name="eligibility_confirm"),
     path("phases/<slug:phase>/", decisions.GateDecisionView.as_view(), name="gate"),
+    path("phases/<slug:phase>/confirm/", decisions.GateConfirmation.as_view(), name="gate_confirm"),
     path("ending/undo/", participation.EndingUndone.as_view(), name="ending_undo"),
     path("allocation/", randomization.AllocationDetail.as_view(), name="allocation"),
 ]

@@ -29,6 +29,7 @@ DUTIES: dict[str, Callable[[Desk], Duty]] = {
     "randomise": participants.randomise,
     "enrol": participants.enrol,
     "decisions": participants.decisions,
+    "contradicted": participants.contradicted,
     "eligibility": participants.eligibility,
     "consent": participants.consent,
     "consent_again": versions.consent_again,

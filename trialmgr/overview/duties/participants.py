@@ -6,6 +6,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from crf.judgements import contradictions_among, judgement_label, judgement_url
 from crf.models import EntryStatus, FormEntry, Freeze, GateDecision, Visit
 from crf.policies import reasons_not_enterable
 from crf.versions import Stretch, stretches
@@ -118,6 +119,23 @@ def decisions(desk: Desk) -> Duty:
                 for participant in rows.order_by("enrolled_on", "number")[: desk.limit]
             ]
     return Duty("decisions", _("Decisions to take"), count, tasks)
+
+
+def contradicted(desk: Desk) -> Duty:
+    """Judgements on those in the trial that the values contradict; in screening eligibility is to be judged again."""
+    rows = desk.participants("participants.judge").filter(enrolled_on__isnull=False)
+    found = contradictions_among(rows.select_related("site").order_by("enrolled_on", "number"))
+    tasks = [
+        Task(
+            about=f"{participant.number} · {judgement_label(one.judged.about)}",
+            link=Link(_("Judge again or confirm"), judgement_url(participant, one.judged)),
+            status=_("Contradicted"),
+            kind="late",
+            when=_entered_on(participant),
+        )
+        for participant, one in found[: desk.limit]
+    ]
+    return Duty("contradicted", _("Judgements that the values contradict"), len(found), tasks)
 
 
 def _entered_on(participant: Participant) -> str:
