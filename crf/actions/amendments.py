@@ -23,7 +23,7 @@ from crf.actions.trail import Document, note_changes, note_entry, note_visit
 from crf.actions.visits import planned_visit
 from crf.models import EligibilityDecision, FormEntry, GateDecision, Visit
 from crf.outcomes import Mapped, Outcome, outcomes, stored_entries
-from trialmgr.participants.models import Participant
+from trialmgr.participants.models import Participant, by_number
 from trialmgr.participants.states import Status
 from trialmgr.people.models import User
 from trialmgr.protocol.evaluation import Problem
@@ -97,7 +97,7 @@ def visits_to_plan(*, by: User, version: StudyVersion, sites: Sequence[str] = ()
 
     Only where the version is in force, and only in phases that have opened for the participant. Nothing is saved.
     """
-    rows = Participant.objects.for_user(by).filter(status__in=_ACTIVE).select_related("site").order_by("number")
+    rows = Participant.objects.for_user(by).filter(status__in=_ACTIVE).select_related("site").order_by(*by_number())
     if sites:
         rows = rows.filter(site__code__in=list(sites))
     return [visit for participant in rows for visit in _lacking(participant, version)]

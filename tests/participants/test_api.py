@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
+from crf.models import Visit
 from tests.api_caller import Caller
-from tests.walk import registered
+from tests.walk import number_next, registered
+from trialmgr.overview.duties import duty
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.models import Participant
 from trialmgr.people.permissions import Role
@@ -90,3 +92,15 @@ def test_a_rater_reads_consent_and_records_none(cast: Cast) -> None:
     rater, number = Caller(cast.at("UMCG", Role.RATER)), registered(cast).number
     assert rater.get(f"participants/{number}/consents/") == (200, [])
     assert rater.post(f"participants/{number}/consents/", {})[0] == 403
+
+
+@pytest.mark.on_both
+def test_number_1000_of_a_site_comes_after_999(cast: Cast, coordinator: Caller) -> None:
+    number_next(999)
+    registered(cast), registered(cast)
+    document = coordinator.get("participants/")[1]
+    assert [each["number"] for each in document["results"]] == ["UMCG-999", "UMCG-1000"]
+    visits = Visit.objects.order_by().order_by("participant", "pk").values_list("participant__number", flat=True)
+    assert list(dict.fromkeys(visits)) == ["UMCG-999", "UMCG-1000"]
+    waiting = duty(cast.at("UMCG", Role.COORDINATOR), "consent")
+    assert [task.about.split(" ")[0] for task in waiting.tasks] == ["UMCG-999", "UMCG-1000"]
