@@ -55,7 +55,12 @@ class Saved:
     followed: tuple[Consequence, ...]
 
 
-@action("entry.saved", permission="entries.enter", site=lambda visit, **_k: visit.participant.site)
+@action(
+    "entry.saved",
+    permission="entries.enter",
+    site=lambda visit, **_k: visit.participant.site,
+    makes=lambda saved: saved.entry,
+)
 def save_entry(
     *,
     by: User,
@@ -86,7 +91,12 @@ def save_entry(
     return _store(entry, form, evaluation, by, reason)
 
 
-@action("entry.not_done", permission="entries.enter", site=lambda visit, **_k: visit.participant.site)
+@action(
+    "entry.not_done",
+    permission="entries.enter",
+    site=lambda visit, **_k: visit.participant.site,
+    makes=lambda saved: saved.entry,
+)
 def mark_not_done(*, by: User, visit: Visit, form_key: str, code: str, reason: str = "") -> Saved:
     """The whole form was not done, for the reason ``code``: it is complete, whatever it asks."""
     entry = _entry_to_write(by, visit, form_key, 1, None)

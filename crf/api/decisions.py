@@ -7,6 +7,7 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from audit.once import once
 from crf import actions
 from crf.api.casebooks import CasebookView
 from crf.models import EligibilityDecision, GateDecision
@@ -37,7 +38,7 @@ class EligibilityJudgement(CasebookView):
     def post(self, request: Request, number: str) -> Response:
         place = self._place(number)
         check_signed_in_again(request)
-        decision = actions.judge_eligibility(by=person(request), participant=place.participant)
+        decision = once(actions.judge_eligibility, by=person(request), participant=place.participant)
         return Response(EligibilitySerializer(decision).data, status=201)
 
     def _place(self, number: str) -> CasebookPlace:
@@ -66,7 +67,7 @@ class GateDecisionView(CasebookView):
     def post(self, request: Request, number: str, phase: str) -> Response:
         place = self._place(number, phase)
         check_signed_in_again(request)
-        decision = actions.decide_gate(by=person(request), participant=place.participant, phase=phase)
+        decision = once(actions.decide_gate, by=person(request), participant=place.participant, phase=phase)
         return Response(_document(decision, place.sight), status=201)
 
     def _place(self, number: str, phase: str) -> CasebookPlace:
