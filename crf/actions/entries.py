@@ -23,9 +23,14 @@ from crf.policies import check_revision, check_unchanged
 from crf.versions import version_for
 from trialmgr.people.models import User
 from trialmgr.protocol.evaluation import Evaluation, Problem, evaluate_entry, evaluate_not_done
-from trialmgr.protocol.model import Form, RowKey, StudyDefinition
+from trialmgr.protocol.model import Form, RowKey, StudyDefinition, Text
 from trialmgr.protocol.values import ValueProblem, check_unmistakable
 from trialmgr.studies.models import StudyVersion
+
+_NOT_ASKED = Text(
+    nl="Deze vraag wordt niet gesteld, gezien de andere antwoorden.",
+    en="This question is not asked, given the other answers.",
+)
 
 
 class EntryRefused(ActionRefused):
@@ -71,11 +76,13 @@ def save_entry(
     occurrence: int | None = 1,
     reason: str = "",
     revision: int | None = None,
+    asked_only: bool = False,
 ) -> Saved:
     """Save what a person entered on one form.
 
     ``values`` and ``missing`` name only the items they touch; "" clears. ``occurrence`` None opens a new row of a
     repeating form. ``revision``: the revision the person saw; another one now is refused, so nobody overwrites unseen.
+    ``asked_only``: an answer on a question that is not asked is refused, instead of kept aside, unless it stands there.
     Raises EntryRefused (bad values), ReasonWanted (a saved value changes), ActionRefused (the state forbids it).
     """
     entry = _entry_to_write(by, visit, form_key, occurrence, revision)
@@ -84,7 +91,8 @@ def save_entry(
     stored = StoredValues(entry.visit.participant, read_by=form)
     evaluation = evaluate_entry(entry.study_version.definition, form, raw, reasons, stored, entry.visit.slug)
     doubtful = _doubtful(entry, form, values)
-    problems = (*doubtful, *evaluation.problems, *strange_files(entry, form, evaluation.values))
+    unasked = _not_asked(entry, evaluation) if asked_only else ()
+    problems = (*doubtful, *unasked, *evaluation.problems, *strange_files(entry, form, evaluation.values))
     if problems:
         raise EntryRefused(problems)
     entry.not_done = ""
@@ -222,6 +230,14 @@ def _doubtful(entry: FormEntry, form: Form, values: Mapping[str, str]) -> Iterat
                 check_unmistakable(form.item(key), raw)
             except ValueProblem as problem:
                 yield Problem(key, problem.text)
+
+
+def _not_asked(entry: FormEntry, evaluation: Evaluation) -> Iterator[Problem]:
+    """What would be kept aside now and did not stand before."""
+    before, reasons = entry.boxes
+    for key, apart in evaluation.unasked.items():
+        if apart not in ({"value": before.get(key)}, {"missing": reasons.get(key)}):
+            yield Problem(key, _NOT_ASKED)
 
 
 def _store(entry: FormEntry, form: Form, evaluation: Evaluation, by: User, reason: str) -> Saved:

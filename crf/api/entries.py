@@ -106,7 +106,7 @@ class EntryRows(EntryWriting):
         place = self.writable(number, slug, form)
         sent = checked(RowRequest, request)
         self.check_items(place, None, sent)
-        return self.answer(place, actions.save_entry, status=201, occurrence=None, **sent)
+        return self.answer(place, actions.save_entry, status=201, occurrence=None, asked_only=True, **sent)
 
 
 class EntryDetail(EntryWriting):
@@ -145,7 +145,7 @@ class EntryDetail(EntryWriting):
         self.check_items(place, row, sent)
         if whole:
             sent |= _cleared(place, row, sent)
-        return self.answer(place, actions.save_entry, occurrence=row, **sent)
+        return self.answer(place, actions.save_entry, occurrence=row, asked_only=True, **sent)
 
 
 def _cleared(place: FormPlace, row: int, sent: Mapping[str, Any]) -> dict[str, dict[str, str]]:

@@ -223,6 +223,12 @@ def _saved(request: HttpRequest, place: FormPlace, saved: Saved) -> HttpResponse
         messages.info(request, _("Saved. Still missing: %(labels)s.") % {"labels": "; ".join(sheet.wanting)})
     else:
         messages.success(request, _("Saved. The form is complete."))
+    aside = [key for key in saved.changed if key in saved.entry.unasked and key not in sheet.hidden]
+    if aside:
+        labels = "; ".join(item_label(sheet.form, key, spoken()) for key in aside)
+        messages.warning(
+            request, _("Not asked, given the other answers, so kept aside: %(labels)s.") % {"labels": labels}
+        )
     for query in _asked(sheet, saved):
         text = _("A check asks about “%(item)s”.") % {"item": item_label(sheet.form, query.item, spoken())}
         url = place.row_url("query", row, query.number)

@@ -148,6 +148,7 @@ _REFUSALS: dict[int, Any] = {
     404: OpenApiResponse(Denied, "There is no such thing, or not at the sites of this person."),
     409: OpenApiResponse(Refused, "The state of things does not allow it."),
     422: OpenApiResponse(EntryProblems, "These values cannot be saved."),
+    413: OpenApiResponse(Denied, "What was sent is too large."),
     415: OpenApiResponse(Denied, "What is sent is JSON and says so in its content type."),
     503: OpenApiResponse(Denied, "The installation is not ready: the answer says what is wanting."),
 }
@@ -159,7 +160,7 @@ _KEY = OpenApiParameter(
     "answered as the first time; another request with it is refused with 409.",
 )
 READING = (400, 401, 403, 404, 503)
-WRITING = (400, 401, 403, 404, 409, 415, 503)
+WRITING = (400, 401, 403, 404, 409, 413, 415, 503)
 ENTERING = (*WRITING, 422)
 
 
