@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 from django.db import IntegrityError, transaction
+from django.db.models import Model
 
-from audit import ledger
+from audit import ledger, once
 from audit.acts import Act, under_way
 
 P = ParamSpec("P")
@@ -33,6 +34,11 @@ class ActionInfo:
     permission: str | None
     works_when_locked: bool
     function: Callable[..., Any]
+
+
+def itself(made: Model) -> Model:
+    """For an action that answers with the row it made."""
+    return made
 
 
 ACTIONS: dict[str, ActionInfo] = {}
@@ -57,10 +63,12 @@ def action(
     permission: str | None,
     site: Callable[..., Any] | None = None,
     works_when_locked: bool = False,
+    makes: Callable[[Any], Model] | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a function an action called ``name``.
 
     ``permission``: checked for ``by`` at ``site(**kwargs)``; None only where the function checks who may by itself.
+    ``makes``: the row that a result stands for; the act is then done once for what was sent once, see ``audit.once``.
     The function takes keywords only, with ``by`` and, where one is owed, ``reason`` among them.
     """
 
@@ -81,7 +89,10 @@ def action(
                             around.enter_context(context())
                         around.enter_context(transaction.atomic())
                         _ask_guards(works_when_locked)
+                        own = once.kept_for(by.actor_id, name) if makes and outer is None else None
                         result = function(*args, **kwargs)
+                        if makes and own:
+                            once.keep(own, makes(result))
                         _close(act, outer)
                     return result
                 except IntegrityError:

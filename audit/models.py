@@ -116,6 +116,27 @@ class LedgerEntry(models.Model):
         return f"{self.seq} {self.action} {self.object_id}"
 
 
+class OnceKey(models.Model):
+    """What somebody sent, and what it made: sent again, it makes nothing twice. Kept a week; no record of the trial.
+
+    ``key`` names what was sent and ``digest`` its content; ``model`` and ``made`` say which row came of it.
+    """
+
+    person = models.CharField(max_length=40)
+    action = models.CharField(max_length=60)
+    key = models.CharField(max_length=64)
+    digest = models.CharField(max_length=64)
+    at = models.DateTimeField(db_index=True)
+    model = models.CharField(max_length=60, blank=True)
+    made = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["person", "action", "key"], name="one_act_a_key")]
+
+    def __str__(self) -> str:
+        return f"{self.person} {self.action} {self.made}"
+
+
 class LedgerHead(models.Model):
     """One row: the number and hash of the newest entry. Locked while entries are appended, so there is no gap."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from crf.lookup import StoredValues
 from crf.models import EntryQuerySet, FormEntry
 from crf.participant_forms import form_for
+from trialmgr.participants.models import by_number
 from trialmgr.people.models import User
 from trialmgr.protocol.evaluation import Evaluation, Problem, evaluate_entry
 from trialmgr.protocol.model import Form, RowKey, StudyDefinition
@@ -71,7 +72,7 @@ def stored_entries(
     rows = rows.select_related("visit__participant__site", "visit__participant__study_version", "study_version")
     documents = ("study_version__document", "visit__participant__study_version__document")
     ordered = rows.defer(*documents).prefetch_related("signatures")
-    return ordered.order_by("visit__participant__number", "visit__target_on", "visit", "form_key", "occurrence")
+    return ordered.order_by(*by_number("visit__participant__"), "visit__target_on", "visit", "form_key", "occurrence")
 
 
 def _outcome(entry: FormEntry, definition: StudyDefinition, stored: StoredValues, mapped: Mapped) -> Outcome:

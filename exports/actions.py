@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.actions import action
+from audit.actions import action, itself
 from audit.acts import ActionRefused, record
 from audit.folders import Draft, check_free, drafted
 from audit.models import LedgerHead
@@ -23,7 +23,7 @@ from trialmgr.people.models import User
 from trialmgr.studies.models import StudyLock
 
 
-@action("study.locked", permission="study.lock")
+@action("study.locked", permission="study.lock", makes=itself)
 def lock_study(*, by: User, reason: str) -> StudyLock:
     """No data change from here on. Refused with a sentence for each kind of open point.
 
@@ -77,7 +77,7 @@ def make_release(
         return _keep_release(by=by, lock=lock, draft=draft, dataset=dataset, out=out, with_allocation=with_allocation)
 
 
-@action("release.made", permission="releases.make", works_when_locked=True)
+@action("release.made", permission="releases.make", works_when_locked=True, makes=itself)
 def _keep_release(
     *, by: User, lock: StudyLock, draft: Draft, dataset: Dataset, out: Path | None, with_allocation: bool
 ) -> Release:

@@ -22,7 +22,7 @@ from exports.queries import published_definitions
 from randomization.methods.definition import factor_label
 from randomization.models import Allocation, RandomisedInError
 from randomization.queries.corrections import strata_that_differ
-from trialmgr.participants.models import Participant
+from trialmgr.participants.models import Participant, by_number
 from trialmgr.participants.states import STATUS_LABELS, Status
 from trialmgr.people.models import User
 from trialmgr.protocol.model import StudyDefinition
@@ -186,18 +186,22 @@ class _Casebooks:
 
     @cached_property
     def visits(self) -> dict[int, Visit]:
-        rows = Visit.objects.select_related("participant__site").order_by("participant__number", "target_on", "pk")
+        rows = Visit.objects.select_related("participant__site").order_by(
+            *by_number("participant__"), "target_on", "pk"
+        )
         with_definitions(rows)
         return {visit.pk: visit for visit in rows}
 
     @cached_property
     def entries(self) -> list[_Met]:
-        rows = FormEntry.objects.standing().order_by("visit__participant__number", "visit", "form_key", "occurrence")
+        rows = FormEntry.objects.standing().order_by(
+            *by_number("visit__participant__"), "visit", "form_key", "occurrence"
+        )
         return [_Met(*row) for row in rows.values_list("pk", "visit_id", "form_key", "occurrence", "status")]
 
     def _queries(self) -> Iterator[OpenPoint]:
         rows = Query.objects.exclude(status=QueryStatus.CLOSED.value).order_by(
-            "entry__visit__participant__number", "entry", "number"
+            *by_number("entry__visit__participant__"), "entry", "number"
         )
         for visit, form, row, number in rows.values_list(
             "entry__visit_id", "entry__form_key", "entry__occurrence", "number"
@@ -233,7 +237,7 @@ class _Casebooks:
 
     def _active(self) -> Iterator[OpenPoint]:
         for number, status in (
-            Participant.objects.filter(status__in=ACTIVE).order_by("number").values_list("number", "status")
+            Participant.objects.filter(status__in=ACTIVE).order_by(*by_number()).values_list("number", "status")
         ):
             yield OpenPoint(Kind.PARTICIPANT_ACTIVE, number, str(STATUS_LABELS[Status(status)]))
 
@@ -248,10 +252,11 @@ class _Casebooks:
     def _lapsed(self) -> Iterator[OpenPoint]:
         """A decision stands while the signature given with it does: both carry the digest of the form as judged."""
         decisions = EligibilityDecision.objects.filter(participant__enrolled_on__isnull=False)
-        newest = dict(decisions.order_by("decided_at", "pk").values_list("participant__number", "digest"))
+        ordered = decisions.order_by(*by_number("participant__"), "decided_at", "pk")
+        newest = dict(ordered.values_list("participant__number", "digest"))
         signatures = Signature.objects.filter(lapsed_at=None, entry__visit__participant__number__in=newest)
         standing = set(signatures.values_list("entry__visit__participant__number", "digest"))
-        for number, digest in sorted(newest.items()):
+        for number, digest in newest.items():
             if (number, digest) not in standing:
                 message = _("The form has changed since eligibility was judged: judge it again.")
                 yield OpenPoint(Kind.ELIGIBILITY_LAPSED, number, message)

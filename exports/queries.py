@@ -18,7 +18,7 @@ from crf.models import EligibilityDecision, FormEntry, GateDecision, Query, Quer
 from exports.tables.plans import AUDIT_TRAIL, Table
 from randomization.models import Allocation, RandomisedInError, StratumCorrection
 from trialmgr.participants.contact import unseal_bytes
-from trialmgr.participants.models import Consent, Participant
+from trialmgr.participants.models import Consent, Participant, by_number
 from trialmgr.protocol.model import ItemType, RowKey, StudyDefinition
 from trialmgr.studies.models import StudyLock
 from trialmgr.studies.queries import approved_versions
@@ -89,7 +89,7 @@ def _participants(table: Table, cut: Cut) -> Iterator[Row]:
     randomised = set(Allocation.objects.values_list("participant", flat=True))
     in_error = set(RandomisedInError.objects.values_list("allocation__participant", flat=True))
     phases = [name.removesuffix("_opened") for name in table.header if name.endswith("_opened")]
-    rows = Participant.objects.order_by("number").values_list("pk", *_OF_PARTICIPANT)
+    rows = Participant.objects.order_by(*by_number()).values_list("pk", *_OF_PARTICIPANT)
     for pk, *own in rows:
         values = [
             *own,
@@ -123,7 +123,7 @@ def _parts(row: Any, *names: str) -> list[Any]:
 
 
 def _consents(table: Table, cut: Cut) -> Iterator[Row]:
-    rows = Consent.objects.order_by("participant__number", "given_on", "pk")
+    rows = Consent.objects.order_by(*by_number("participant__"), "given_on", "pk")
     own = ("version", "given_on", "taken_by", "withdrawn_on")
     return _lines(rows.values_list("participant__number", "participant__site__code", *own))
 
@@ -131,7 +131,7 @@ def _consents(table: Table, cut: Cut) -> Iterator[Row]:
 def _allocation(table: Table, cut: Cut) -> Iterator[Row]:
     factors = [name.removeprefix("stratum_") for name in table.header if name.startswith("stratum_")]
     corrected = _corrected_levels()
-    rows = Allocation.objects.order_by("participant__number").values_list("pk", *_OF_ALLOCATION, "levels")
+    rows = Allocation.objects.order_by(*by_number("participant__")).values_list("pk", *_OF_ALLOCATION, "levels")
     for pk, *plain, flagged_at, signed_at, levels in rows.iterator(chunk_size=CHUNK):
         strata = [value for key in factors for value in (levels.get(key), corrected[pk].get(key))]
         *own, reason = plain
@@ -150,7 +150,7 @@ def _corrected_levels() -> dict[int, dict[str, str]]:
 def _visits(table: Table, cut: Cut) -> Iterator[Row]:
     rows = _shown(Visit.objects.all(), cut, "reveals_allocation")
     return _lines(
-        rows.order_by("participant__number", visit_rank(cut.definitions, "key"), "ordinal").values_list(
+        rows.order_by(*by_number("participant__"), visit_rank(cut.definitions, "key"), "ordinal").values_list(
             "participant__site__code",
             "participant__number",
             "slug",
@@ -169,7 +169,7 @@ def _visits(table: Table, cut: Cut) -> Iterator[Row]:
 def _form_rows(table: Table, form: str, cut: Cut) -> Iterator[Row]:
     rows = _shown(FormEntry.objects.filter(form_key=form), cut, "reveals_allocation")
     rank = visit_rank(cut.definitions, "visit__key")
-    read = rows.order_by("visit__participant__number", rank, "visit__ordinal", "occurrence").values_list(
+    read = rows.order_by(*by_number("visit__participant__"), rank, "visit__ordinal", "occurrence").values_list(
         "visit__participant__site__code",
         "visit__participant__number",
         "visit__slug",
@@ -263,7 +263,7 @@ def _place(entry: str, cut: Cut) -> _Place:
     visit, participant = f"{entry}__visit", f"{entry}__visit__participant"
     columns = (f"{participant}__site__code", f"{participant}__number", f"{visit}__slug", f"{entry}__form_key")
     rank = visit_rank(cut.definitions, f"{visit}__key")
-    order = (f"{participant}__number", rank, f"{visit}__ordinal", f"{entry}__form_key", f"{entry}__occurrence")
+    order = (*by_number(f"{participant}__"), rank, f"{visit}__ordinal", f"{entry}__form_key", f"{entry}__occurrence")
     return _Place((*columns, f"{entry}__occurrence"), order)
 
 

@@ -9,9 +9,10 @@ REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO :"app";
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO :"app";
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO :"app";
--- Where rows come and go: sessions, cache, API keys, second factors, contact details and identity marks (which can be erased).
+-- Where rows come and go: sessions, cache, API keys, second factors, contact details and identity marks (which can be erased),
+-- and keys of what was sent once.
 GRANT DELETE ON django_session, trialmgr_cache, authtoken_token, mfa_authenticator, participants_contactdetails,
-  participants_identitymark TO :"app";
+  participants_identitymark, audit_oncekey TO :"app";
 -- Append-only tables are those that carry the trigger.
 SELECT DISTINCT format('REVOKE UPDATE ON %I FROM %I', event_object_table, :'app')
 FROM information_schema.triggers WHERE trigger_name LIKE '%\_no\_change' \gexec

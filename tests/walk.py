@@ -21,6 +21,7 @@ from crf.models import FormEntry, Visit
 from crf.participant_forms import form_for
 from randomization.actions import allocate
 from randomization.models import Allocation
+from tests.audit.staging import sql
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.actions import record_consent
 from trialmgr.participants.models import Participant
@@ -48,6 +49,11 @@ CALM = {
 }
 # Two antidepressants failed, and so did one augmentation.
 ROWS = {"trials.1.th_augmentation": "no", "trials.2.th_augmentation": "no"}
+
+
+def number_next(number: int, site: str = SITE) -> None:
+    """As at a site that has come so far: its next participant gets this number."""
+    sql("UPDATE people_site SET next_participant = %s WHERE code = %s", number, site)
 
 
 def registered(cast: Cast, site: str = SITE) -> Participant:

@@ -15,6 +15,10 @@ _account = [
     path("2fa/", include("allauth.mfa.urls")),
 ]
 
+handler400 = "trialmgr.overview.refusals.unreadable"
+handler404 = "trialmgr.overview.refusals.not_found"
+handler500 = "trialmgr.overview.refusals.failed"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("account/", include(_account)),
     path("api/", include("trialmgr.overview.api_urls")),

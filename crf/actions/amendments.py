@@ -24,7 +24,7 @@ from crf.actions.trail import Document, note_changes, note_entry, note_visit
 from crf.actions.visits import planned_visit
 from crf.models import EligibilityDecision, FormEntry, GateDecision, Visit
 from crf.outcomes import Mapped, Outcome, outcomes, stored_entries
-from trialmgr.participants.models import Participant
+from trialmgr.participants.models import Participant, by_number
 from trialmgr.participants.states import Status
 from trialmgr.people.models import User
 from trialmgr.protocol.evaluation import Problem
@@ -119,7 +119,7 @@ def plan_added_visits(*, by: User, version: StudyVersion, reason: str, sites: Se
 
 
 def _active(by: User, sites: Sequence[str]) -> QuerySet[Participant]:
-    rows = Participant.objects.for_user(by).filter(status__in=_ACTIVE).select_related("site").order_by("number")
+    rows = Participant.objects.for_user(by).filter(status__in=_ACTIVE).select_related("site").order_by(*by_number())
     return rows.filter(site__code__in=list(sites)) if sites else rows
 
 

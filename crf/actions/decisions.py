@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.actions import action
+from audit.actions import action, itself
 from audit.acts import ActionRefused, record
 from crf import policies
 from crf.actions.signatures import sign_entry
@@ -25,7 +25,9 @@ from trialmgr.protocol.model import Gate, StudyDefinition
 from trialmgr.studies.clock import today
 
 
-@action("eligibility.judged", permission="participants.judge", site=lambda participant, **_k: participant.site)
+@action(
+    "eligibility.judged", permission="participants.judge", site=lambda participant, **_k: participant.site, makes=itself
+)
 def judge_eligibility(*, by: User, participant: Participant) -> EligibilityDecision:
     """The investigator's judgement, signed: the criteria's own rules and the answers on the eligibility form.
 
@@ -58,7 +60,12 @@ def judge_eligibility(*, by: User, participant: Participant) -> EligibilityDecis
     return decision
 
 
-@action("judgement.confirmed", permission="participants.judge", site=lambda participant, **_k: participant.site)
+@action(
+    "judgement.confirmed",
+    permission="participants.judge",
+    site=lambda participant, **_k: participant.site,
+    makes=itself,
+)
 def confirm_judgement(*, by: User, participant: Participant, about: str, reason: str) -> JudgementConfirmation:
     """A judgement stands though the values as they are now say otherwise. If they change again it is asked again."""
     if not reason.strip():
@@ -79,7 +86,7 @@ def confirm_judgement(*, by: User, participant: Participant, about: str, reason:
     return confirmation
 
 
-@action("gate.decided", permission="participants.gate", site=lambda participant, **_k: participant.site)
+@action("gate.decided", permission="participants.gate", site=lambda participant, **_k: participant.site, makes=itself)
 def decide_gate(*, by: User, participant: Participant, phase: str) -> GateDecision:
     """Open a phase, or not, by its gate's rule on the data as they stand; refused while a value is missing.
 

@@ -29,6 +29,11 @@ from trialmgr.protocol.model import Form, RowKey, StudyDefinition, Text
 from trialmgr.protocol.values import ValueProblem, check_unmistakable
 from trialmgr.studies.models import StudyVersion
 
+_NOT_ASKED = Text(
+    nl="Deze vraag wordt niet gesteld, gezien de andere antwoorden.",
+    en="This question is not asked, given the other answers.",
+)
+
 
 class EntryRefused(ActionRefused):
     """What was entered cannot be saved. ``problems``: each names its item and says what to mend."""
@@ -57,7 +62,12 @@ class Saved:
     followed: tuple[Consequence, ...]
 
 
-@action("entry.saved", permission="entries.enter", site=lambda visit, **_k: visit.participant.site)
+@action(
+    "entry.saved",
+    permission="entries.enter",
+    site=lambda visit, **_k: visit.participant.site,
+    makes=lambda saved: saved.entry,
+)
 def save_entry(
     *,
     by: User,
@@ -68,11 +78,13 @@ def save_entry(
     occurrence: int | None = 1,
     reason: str = "",
     revision: int | None = None,
+    asked_only: bool = False,
 ) -> Saved:
     """Save what a person entered on one form.
 
     ``values`` and ``missing`` name only the items they touch; "" clears. ``occurrence`` None opens a new row of a
     repeating form. ``revision``: the revision the person saw; another one now is refused, so nobody overwrites unseen.
+    ``asked_only``: an answer on a question that is not asked is refused, instead of kept aside, unless it stands there.
     Raises EntryRefused (bad values), ReasonWanted (a saved value changes), ActionRefused (the state forbids it).
     """
     entry = _entry_to_write(by, visit, form_key, occurrence, revision)
@@ -82,7 +94,8 @@ def save_entry(
     evaluation = evaluate_entry(entry.study_version.definition, form, raw, reasons, stored, entry.visit.slug)
     doubtful = _doubtful(entry, form, values)
     reused = _reused_rows(entry, form, [*_given(values), *_given(missing or {})])
-    problems = (*doubtful, *reused, *evaluation.problems, *strange_files(entry, form, evaluation.values))
+    unasked = _not_asked(entry, evaluation) if asked_only else ()
+    problems = (*doubtful, *reused, *unasked, *evaluation.problems, *strange_files(entry, form, evaluation.values))
     if problems:
         raise EntryRefused(problems)
     _check_not_empty(form, raw, reasons)
@@ -90,7 +103,12 @@ def save_entry(
     return _store(entry, form, evaluation, by, reason)
 
 
-@action("entry.not_done", permission="entries.enter", site=lambda visit, **_k: visit.participant.site)
+@action(
+    "entry.not_done",
+    permission="entries.enter",
+    site=lambda visit, **_k: visit.participant.site,
+    makes=lambda saved: saved.entry,
+)
 def mark_not_done(*, by: User, visit: Visit, form_key: str, code: str, reason: str = "") -> Saved:
     """The whole form was not done, for the reason ``code``: it is complete, whatever it asks."""
     entry = _entry_to_write(by, visit, form_key, 1, None)
@@ -257,6 +275,14 @@ def _doubtful(entry: FormEntry, form: Form, values: Mapping[str, str]) -> Iterat
                 check_unmistakable(form.item(key), raw)
             except ValueProblem as problem:
                 yield Problem(key, problem.text)
+
+
+def _not_asked(entry: FormEntry, evaluation: Evaluation) -> Iterator[Problem]:
+    """What would be kept aside now and did not stand before."""
+    before, reasons = entry.boxes
+    for key, apart in evaluation.unasked.items():
+        if apart not in ({"value": before.get(key)}, {"missing": reasons.get(key)}):
+            yield Problem(key, _NOT_ASKED)
 
 
 def _store(entry: FormEntry, form: Form, evaluation: Evaluation, by: User, reason: str) -> Saved:

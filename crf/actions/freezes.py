@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.actions import action
+from audit.actions import action, itself
 from audit.acts import ActionRefused, record
 from crf import policies
 from crf.models import Freeze
@@ -13,7 +13,7 @@ from trialmgr.participants.models import Participant
 from trialmgr.people.models import User
 
 
-@action("casebook.frozen", permission="entries.freeze")
+@action("casebook.frozen", permission="entries.freeze", makes=itself)
 def freeze(*, by: User, participant: Participant) -> Freeze:
     policies.lock_casebook(participant.pk)
     if policies.is_frozen(participant):

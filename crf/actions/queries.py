@@ -4,7 +4,7 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.actions import action
+from audit.actions import action, itself
 from audit.acts import ActionRefused
 from crf.actions.trail import item_reveals, note_entry
 from crf.models import QUERY_TRANSITIONS, FormEntry, Query, QueryMessage, QueryStatus
@@ -17,7 +17,7 @@ def _site(query: Query, **_kwargs: object) -> Site:
     return query.entry.visit.participant.site
 
 
-@action("query.raised", permission="queries.raise", site=lambda entry, **_k: entry.visit.participant.site)
+@action("query.raised", permission="queries.raise", site=lambda entry, **_k: entry.visit.participant.site, makes=itself)
 def raise_query(*, by: User, entry: FormEntry, item: str, text: str) -> Query:
     """A question about one item, by a monitor or data manager."""
     _check_text(text)
@@ -31,17 +31,17 @@ def raise_query(*, by: User, entry: FormEntry, item: str, text: str) -> Query:
     return query
 
 
-@action("query.answered", permission="queries.answer", site=_site)
+@action("query.answered", permission="queries.answer", site=_site, makes=itself)
 def answer_query(*, by: User, query: Query, text: str) -> Query:
     return _move(query, "query.answered", by, text)
 
 
-@action("query.closed", permission="queries.close", site=_site)
+@action("query.closed", permission="queries.close", site=_site, makes=itself)
 def close_query(*, by: User, query: Query, text: str) -> Query:
     return _move(query, "query.closed", by, text)
 
 
-@action("query.reopened", permission="queries.close", site=_site)
+@action("query.reopened", permission="queries.close", site=_site, makes=itself)
 def reopen_query(*, by: User, query: Query, text: str) -> Query:
     return _move(query, "query.reopened", by, text)
 

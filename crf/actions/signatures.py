@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.actions import action
+from audit.actions import action, itself
 from audit.acts import ActionRefused
 from crf.actions.trail import note_entry
 from crf.models import EntryStatus, FormEntry, Signature
@@ -13,7 +13,7 @@ from crf.policies import check_unchanged
 from trialmgr.people.models import User
 
 
-@action("entry.signed", permission="entries.sign", site=lambda entry, **_k: entry.visit.participant.site)
+@action("entry.signed", permission="entries.sign", site=lambda entry, **_k: entry.visit.participant.site, makes=itself)
 def sign_entry(*, by: User, entry: FormEntry, meaning: str) -> Signature:
     """The caller has the person sign in again first."""
     check_unchanged(entry)

@@ -5,7 +5,7 @@ import datetime
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
-from audit.actions import action
+from audit.actions import action, itself
 from audit.acts import ActionRefused, record
 from crf.actions.trail import note_visit
 from crf.models import Visit
@@ -19,7 +19,7 @@ from trialmgr.protocol.model import VisitDefinition
 from trialmgr.studies.clock import today
 
 
-@action("casebook.opened", permission="participants.register", site=lambda site, **_k: site)
+@action("casebook.opened", permission="participants.register", site=lambda site, **_k: site, makes=itself)
 def register_participant(*, by: User, site: Site, on: datetime.date) -> Participant:
     """A new participant in screening, with the casebook of the first phase. What pages, API and rehearsal call."""
     participant = register(by=by, site=site, on=on)
@@ -66,7 +66,7 @@ def _anchor(participant: Participant, definition: VisitDefinition) -> datetime.d
     return today() if definition.anchor == "phase" else participant.enrolled_on
 
 
-@action("visit.added", permission="visits.plan", site=lambda participant, **_k: participant.site)
+@action("visit.added", permission="visits.plan", site=lambda participant, **_k: participant.site, makes=itself)
 def add_unscheduled_visit(*, by: User, participant: Participant, key: str, on: datetime.date) -> Visit:
     """A visit that no schedule foresaw; it takes the next ordinal of its kind."""
     lock_casebook(participant.pk)

@@ -10,6 +10,7 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from audit.once import once
 from crf import actions
 from crf.api.casebooks import CasebookView
 from crf.contradictions import seen_changes
@@ -48,7 +49,7 @@ class EligibilityJudgement(CasebookView):
     def post(self, request: Request, number: str) -> Response:
         place = _eligibility_place(self, number)
         check_signed_in_again(request)
-        decision = actions.judge_eligibility(by=person(request), participant=place.participant)
+        decision = once(actions.judge_eligibility, by=person(request), participant=place.participant)
         return Response(_eligibility(place, decision), status=201)
 
 
@@ -70,7 +71,7 @@ class GateDecisionView(CasebookView):
     def post(self, request: Request, number: str, phase: str) -> Response:
         place = _phase_place(self, number, phase)
         check_signed_in_again(request)
-        decision = actions.decide_gate(by=person(request), participant=place.participant, phase=phase)
+        decision = once(actions.decide_gate, by=person(request), participant=place.participant, phase=phase)
         return Response(_phase(place, decision), status=201)
 
 
@@ -120,7 +121,9 @@ def _phase_place(view: CasebookView, number: str, phase: str) -> CasebookPlace:
 def _confirmed(request: Request, place: CasebookPlace, about: str) -> Response:
     check_signed_in_again(request)
     sent = checked(ConfirmationRequest, request)
-    confirmation = actions.confirm_judgement(by=person(request), participant=place.participant, about=about, **sent)
+    confirmation = once(
+        actions.confirm_judgement, by=person(request), participant=place.participant, about=about, **sent
+    )
     return Response(ConfirmationSerializer(confirmation).data, status=201)
 
 

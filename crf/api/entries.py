@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 from django.http import Http404
 from django.utils.translation import gettext as _
@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from audit.once import DoneBefore
 from crf import actions
 from crf.actions import Saved
 from crf.api.casebooks import CasebookView
@@ -23,6 +24,7 @@ from crf.serializers import (
     saved_document,
     sight_of_items,
 )
+from crf.sheets import open_sheet
 from trialmgr.people.api import ENTERING, WRITING, checked, listed, operation, person
 
 _LONGEST_VALUE = 20_000
@@ -72,7 +74,13 @@ class EntryWriting(CasebookView):
         if unknown:
             raise serializers.ValidationError({key: [_("This form has no such item.")] for key in unknown})
 
-    def saved(self, place: FormPlace, saved: Saved, status: int = 200) -> Response:
+    def answer(self, place: FormPlace, act: Callable[..., Saved], *, status: int = 200, **sent: Any) -> Response:
+        """What the act saved, or saved when the same was sent before."""
+        try:
+            saved = act(by=place.user, visit=place.visit, form_key=place.form.key, **sent)
+        except DoneBefore as before:
+            entry = cast(FormEntry, before.made)
+            saved = Saved(entry, open_sheet(place, entry.occurrence).evaluation, (), ())
         return Response(SavedSerializer(saved_document(saved, place.sight, spoken())).data, status=status)
 
 
@@ -98,8 +106,7 @@ class EntryRows(EntryWriting):
         place = self.writable(number, slug, form)
         sent = checked(RowRequest, request)
         self.check_items(place, None, sent)
-        saved = actions.save_entry(by=person(request), visit=place.visit, form_key=form, occurrence=None, **sent)
-        return self.saved(place, saved, 201)
+        return self.answer(place, actions.save_entry, status=201, occurrence=None, asked_only=True, **sent)
 
 
 class EntryDetail(EntryWriting):
@@ -138,10 +145,7 @@ class EntryDetail(EntryWriting):
         self.check_items(place, row, sent)
         if whole:
             sent |= _cleared(place, row, sent)
-        saved = actions.save_entry(
-            by=person(request), visit=place.visit, form_key=place.form.key, occurrence=row, **sent
-        )
-        return self.saved(place, saved)
+        return self.answer(place, actions.save_entry, occurrence=row, asked_only=True, **sent)
 
 
 def _cleared(place: FormPlace, row: int, sent: Mapping[str, Any]) -> dict[str, dict[str, str]]:
@@ -167,8 +171,7 @@ class FormNotDone(EntryWriting):
         if place.form.repeating:
             raise Http404
         sent = checked(NotDoneRequest, request)
-        saved = actions.mark_not_done(by=person(request), visit=place.visit, form_key=form, **sent)
-        return self.saved(place, saved, 201)
+        return self.answer(place, actions.mark_not_done, status=201, **sent)
 
 
 class EntryRemoval(EntryWriting):

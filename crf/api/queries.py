@@ -11,6 +11,7 @@ from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from audit.once import once
 from crf import actions
 from crf.api.casebooks import CasebookView
 from crf.models import QUERY_STATUS_LABELS, Query
@@ -79,7 +80,7 @@ class EntryQueries(CasebookView):
     def post(self, request: Request, number: str, slug: str, form: str, row: int) -> Response:
         entry = self.entry(number, slug, form, row)
         sent = checked(QueryRequest, request)
-        query = actions.raise_query(by=person(request), entry=entry, **sent)
+        query = once(actions.raise_query, by=person(request), entry=entry, **sent)
         return Response(QuerySerializer(query).data, status=201)
 
 
@@ -105,7 +106,7 @@ class QueryMove(QueryView):
     def take(self, request: Request, **place: Any) -> Response:
         query = self.query(**place)
         sent = checked(QueryTextRequest, request)
-        type(self).step(by=person(request), query=query, **sent)
+        once(type(self).step, by=person(request), query=query, **sent)
         return Response(QuerySerializer(self.query(**place)).data)
 
 

@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from audit.once import once
 from crf import actions
 from crf.api.casebooks import CasebookView
 from crf.serializers import (
@@ -34,5 +35,5 @@ class EntrySigning(CasebookView):
         entry = self.entry(number, slug, form, row)
         check_signed_in_again(request)
         sent = checked(SigningRequest, request)
-        signature = actions.sign_entry(by=person(request), entry=entry, **sent)
+        signature = once(actions.sign_entry, by=person(request), entry=entry, **sent)
         return Response(SignatureSerializer(signature).data, status=201)

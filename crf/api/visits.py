@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from audit.once import once
 from crf import actions
 from crf.api.casebooks import CasebookView
 from crf.models import Visit
@@ -52,7 +53,7 @@ class Participants(ParticipantList):
         sites = Site.objects.all() if by.works_everywhere else Site.objects.filter(pk__in=by.site_ids())
         site = get_object_or_404(sites, code=sent["site"])
         self.check_at(site)
-        participant = actions.register_participant(by=by, site=site, on=sent["registered_on"])
+        participant = once(actions.register_participant, by=by, site=site, on=sent["registered_on"])
         return Response(ParticipantSerializer(participant).data, status=201)
 
 
@@ -76,7 +77,7 @@ class Visits(CasebookView):
         sent = checked(UnscheduledVisitRequest, request)
         if sent["key"] not in {visit.key for visit in place.definition.visits if place.sight.visit(visit)}:
             raise serializers.ValidationError({"key": [_("There is no such visit.")]})
-        visit = actions.add_unscheduled_visit(by=person(request), participant=place.participant, **sent)
+        visit = once(actions.add_unscheduled_visit, by=person(request), participant=place.participant, **sent)
         return Response(VisitSerializer(visit).data, status=201)
 
 

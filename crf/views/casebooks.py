@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from audit.acts import ActionRefused
 from crf import policies
 from crf.actions import register_participant
 from crf.casebook import DueLine, casebook, due_line, randomise_url
@@ -24,7 +23,7 @@ from crf.queries import due_for, open_query_counts
 from crf.views.frames import frame, show
 from trialmgr.participants.models import Participant, ParticipantQuerySet
 from trialmgr.participants.states import Status
-from trialmgr.people.forms import bound
+from trialmgr.people.forms import acted, bound
 from trialmgr.people.guards import permitted, person
 from trialmgr.people.models import User
 from trialmgr.protocol.judgements import ELIGIBILITY
@@ -61,15 +60,10 @@ def register(request: HttpRequest) -> HttpResponse:
     user = person(request)
     sites = {site.code: site for site in sites_of(user, "participants.register")}
     form = bound(RegisterForm, request, sites=list(sites.values()))
-    if request.method == "POST" and form.is_valid():
-        site, on = sites[form.cleaned_data["site"]], form.cleaned_data["on"]
-        try:
-            participant = register_participant(by=user, site=site, on=on)
-        except ActionRefused as refusal:
-            form.refuse(refusal)
-        else:
-            messages.success(request, _("Participant %(number)s is registered.") % {"number": participant.number})
-            return redirect("participants:consent", number=participant.number)
+    made = acted(request, form, lambda site, on: register_participant(by=user, site=sites[site], on=on))
+    if made is not None:
+        messages.success(request, _("Participant %(number)s is registered.") % {"number": made.number})
+        return redirect("participants:consent", number=made.number)
     crumbs = [{"label": _("Participants"), "url": reverse("participants:list")}, {"label": _("Register a participant")}]
     return show(request, "casebooks/register", {"form": form, "breadcrumbs": crumbs})
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
@@ -19,6 +19,7 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
+from audit.once import DoneBefore
 from crf import actions
 from crf.actions import EntryRefused, Saved, mark_not_done, save_entry, store_file
 from crf.actions.entries import ReasonWanted
@@ -183,6 +184,9 @@ def _save(request: HttpRequest, sheet: Sheet) -> HttpResponse:
             reason=ChangeReasonForm(request.POST).reason(),
             revision=_revision(request),
         )
+    except DoneBefore as before:
+        messages.info(request, str(before))
+        return redirect(open_sheet(sheet.place, cast(FormEntry, before.made).occurrence).url)
     except ReasonWanted:
         return _write_page(request, sheet, Typed(values, missing, reason_wanted=True))
     except EntryRefused as refusal:
@@ -221,6 +225,12 @@ def _saved(request: HttpRequest, place: FormPlace, saved: Saved) -> HttpResponse
         messages.info(request, _("Saved. Still missing: %(labels)s.") % {"labels": "; ".join(sheet.wanting)})
     else:
         messages.success(request, _("Saved. The form is complete."))
+    aside = [key for key in saved.changed if key in saved.entry.unasked and key not in sheet.hidden]
+    if aside:
+        labels = "; ".join(item_label(sheet.form, key, spoken()) for key in aside)
+        messages.warning(
+            request, _("Not asked, given the other answers, so kept aside: %(labels)s.") % {"labels": labels}
+        )
     for query in _asked(sheet, saved):
         text = _("A check asks about “%(item)s”.") % {"item": item_label(sheet.form, query.item, spoken())}
         url = place.row_url("query", row, query.number)

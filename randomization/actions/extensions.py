@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from django.utils import timezone
 
-from audit.actions import action
+from audit.actions import action, itself
 from randomization.actions.lists import keep_rows, note
 from randomization.methods.definition import reserved_places
 from randomization.methods.designs import Minimisation
@@ -20,7 +20,7 @@ from trialmgr.people.models import User
 from trialmgr.studies.queries import current_definition
 
 
-@action("list.extended", permission="lists.make")
+@action("list.extended", permission="lists.make", makes=itself)
 def extend_list(
     *,
     by: User,

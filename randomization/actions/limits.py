@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.actions import action
+from audit.actions import action, itself
 from audit.acts import ActionRefused, record
 from randomization.models import AllocationCap, AllocationHold
 from randomization.policies.frames import check_reason
@@ -14,7 +14,7 @@ from trialmgr.people.models import Site, User
 WHOLE_TRIAL = "trial"
 
 
-@action("cap.set", permission="lists.limit")
+@action("cap.set", permission="lists.limit", makes=itself)
 def set_cap(*, by: User, site: Site | None, participants: int, reason: str) -> AllocationCap:
     """The most that may be randomised at a site, or (None) in the whole trial; the cap before, if any, is replaced.
 
@@ -31,7 +31,7 @@ def set_cap(*, by: User, site: Site | None, participants: int, reason: str) -> A
     return cap
 
 
-@action("hold.placed", permission="lists.limit")
+@action("hold.placed", permission="lists.limit", makes=itself)
 def place_hold(*, by: User, site: Site | None, reason: str) -> AllocationHold:
     """From now on nobody is randomised at a site, or (None) in the whole trial. What was allocated stays."""
     check_reason(reason)

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.actions import action
+from audit.actions import action, itself
 from audit.acts import ActionRefused, record
 from audit.folders import Draft, check_free, drafted
 from audit.models import LedgerEntry
@@ -41,7 +41,7 @@ from trialmgr.people.models import User
 from trialmgr.studies.queries import current_definition
 
 
-@action("list.made", permission="lists.make")
+@action("list.made", permission="lists.make", makes=itself)
 def make_list(*, by: User, rehearsal_seed: str | None = None) -> RandomizationList:
     """Make and seal the list of the study definition in force; nobody sees a row of it.
 
@@ -81,7 +81,7 @@ def _secret(purpose: ListPurpose, rehearsal_seed: str | None) -> bytes:
     return hashlib.sha256(f"rehearsal {rehearsal_seed}".encode()).digest()
 
 
-@action("list.imported", permission="lists.make")
+@action("list.imported", permission="lists.make", makes=itself)
 def import_list(*, by: User, file: bytes) -> RandomizationList:
     """Seal the list that an independent statistician made: ``file`` is CSV as ``methods.lists.imports`` reads it.
 

@@ -22,7 +22,7 @@ from randomization.policies.allocations import Aim, takes
 from randomization.policies.frames import check_unblinded
 from randomization.policies.limits import is_reached
 from randomization.policies.lists import active_list
-from trialmgr.participants.models import Consent, Participant, ParticipantQuerySet
+from trialmgr.participants.models import Consent, Participant, ParticipantQuerySet, by_number
 from trialmgr.participants.queries import participant_for, seen_twice
 from trialmgr.participants.states import Status
 from trialmgr.people.models import User
@@ -68,7 +68,7 @@ class Screening:
 def in_screening(participants: ParticipantQuerySet) -> list[Screening]:
     """The participants among these who are in screening, each with what they have, in six database queries."""
     screened = participants.filter(status=Status.SCREENING.value).select_related("site", "study_version")
-    people = list(screened.defer("study_version__document").order_by("number"))
+    people = list(screened.defer("study_version__document").order_by(*by_number()))
     entries, judgements = _entries_of(people), judgements_of(people)
     return [_screening(person, entries[person.pk], judgements[person.pk].standing_eligibility) for person in people]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from crf.models import FormEntry
 from randomization.models import Allocation, AllocationQuerySet
+from trialmgr.participants.models import by_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Difference:
 def strata_that_differ(allocations: AllocationQuerySet) -> list[Difference]:
     """In order of participant; a fixed number of database queries. ``now`` is "" where the casebook holds no value."""
     rows = allocations.select_related("participant__site", "row__stratum__list").prefetch_related("corrections")
-    found = list(rows.order_by("participant__number"))
+    found = list(rows.order_by(*by_number("participant__")))
     values = _values(found)
     return [difference for each in found for difference in _of(each, values[each.participant_id])]
 

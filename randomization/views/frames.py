@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -14,6 +15,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
+from audit.once import DoneBefore
 from randomization.methods.findings import DesignRefused
 from trialmgr.participants.models import Participant
 from trialmgr.people.forms import ActForm, status_of
@@ -46,6 +48,8 @@ def acted(request: HttpRequest, form: ActForm, act: Callable[[], object]) -> boo
         return False
     try:
         act()
+    except DoneBefore as before:
+        messages.info(request, str(before))
     except ActionRefused as refusal:
         form.refuse(refusal)
         return False

@@ -18,7 +18,7 @@ from audit.acts import ActionRefused
 from audit.acts.cells import restore
 from audit.ledger import entry_hash
 from audit.models import LedgerEntry
-from crf.actions import remove_entry
+from crf.actions import judge_eligibility, remove_entry
 from crf.models import FormEntry, Query, QueryMessage, Signature, Visit
 from exports import actions
 from exports.actions import hand_out, lock_study, make_release, unlock_study
@@ -28,7 +28,8 @@ from exports.queries import as_text
 from exports.tables.verification import verify_release
 from randomization.actions import correct_stratum, countersign_in_error, flag_in_error
 from randomization.models import Allocation
-from tests.exports.closed_trial import FORMULA, close_all, data_manager, locked
+from tests import walk
+from tests.exports.closed_trial import FORMULA, close_all, close_queries, data_manager, ended, locked
 from tests.walk import SITE
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.models import Consent, Participant
@@ -354,3 +355,17 @@ def test_what_was_noted_of_an_allocation_stands_beside_it_and_the_participant_st
     people = {each["participant"]: each for each in read(tmp_path / "out", "participants.csv").to_dict("records")}
     assert people[number]["in_error"] == "yes"
     assert {each["in_error"] for each in people.values()} == {"yes", ""}
+
+
+def test_number_1000_of_a_site_comes_after_999(cast: Cast, tmp_path: Path) -> None:
+    walk.number_next(999)
+    close_all(cast)
+    failed = walk.screened(cast, walk.SITE, madrs=10)
+    judge_eligibility(by=cast.at(walk.SITE, Role.INVESTIGATOR), participant=failed)
+    ended(cast, failed, "screen_failure")
+    close_queries(cast)
+    lock_study(by=data_manager(cast), reason="all data are in")
+    make_release(by=data_manager(cast), out=tmp_path / "out")
+    for name, column in (("participants", "participant"), ("consents", "participant"), ("visits", "participant")):
+        met = dict.fromkeys(read(tmp_path / "out", f"{name}.csv")[column])
+        assert list(met) == ["LUMC-001", "UMCG-999", "UMCG-1000"], name

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
+from crf.models import Visit
 from tests.api_caller import Caller
-from tests.walk import consented, registered
+from tests.walk import consented, number_next, registered
+from trialmgr.overview.duties import duty
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.models import Participant
 from trialmgr.people.permissions import Role
@@ -99,3 +101,15 @@ def test_a_consent_is_corrected_by_those_who_record_it(cast: Cast, coordinator: 
     status, consent = coordinator.post(place, sent)
     assert (status, consent["given_on"]) == (200, sent["given_on"])
     assert coordinator.post(place, sent)[0] == 409
+
+
+@pytest.mark.on_both
+def test_number_1000_of_a_site_comes_after_999(cast: Cast, coordinator: Caller) -> None:
+    number_next(999)
+    registered(cast), registered(cast)
+    document = coordinator.get("participants/")[1]
+    assert [each["number"] for each in document["results"]] == ["UMCG-999", "UMCG-1000"]
+    visits = Visit.objects.order_by().order_by("participant", "pk").values_list("participant__number", flat=True)
+    assert list(dict.fromkeys(visits)) == ["UMCG-999", "UMCG-1000"]
+    waiting = duty(cast.at("UMCG", Role.COORDINATOR), "consent")
+    assert [task.about.split(" ")[0] for task in waiting.tasks] == ["UMCG-999", "UMCG-1000"]

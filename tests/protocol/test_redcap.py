@@ -10,6 +10,7 @@ import pytest
 
 from tests.protocol.odm_files import items_of, told
 from trialmgr.protocol.check import check_study
+from trialmgr.protocol.evaluation import evaluate_entry
 from trialmgr.protocol.exchange.drafts import Draft, ImportRefused, ImportReport
 from trialmgr.protocol.exchange.imports import import_study
 from trialmgr.protocol.exchange.redcap import draft_of, read_rows
@@ -219,6 +220,31 @@ def test_events_named_by_formulas_become_visits(tmp_path: Path) -> None:
 def test_a_sum_that_passed_over_blanks_is_pointed_out(tmp_path: Path) -> None:
     made = draft(tmp_path, "a,f,,text,A,,,integer,,,,,,,,,,", 'b,f,,calc,B,"sum([a],1)",,,,,,,,,,,,')
     assert "the calculation of b: sum() passed over blank answers" in told(made.notices.warnings)
+
+
+def test_an_if_that_took_a_blank_for_not_so_is_pointed_out(tmp_path: Path) -> None:
+    made = draft(tmp_path, "a,f,,yesno,A,,,,,,,,,,,,,", "b,f,,calc,B,\"if([a]='1',1,0)\",,,,,,,,,,,,")
+    assert "the calculation of b: if() took a blank answer for not so" in told(made.notices.warnings)
+
+
+def test_a_calculation_that_is_not_rounded_keeps_its_digits(tmp_path: Path) -> None:
+    numbers = [f"{name},f,,text,{name},,,number,,,,,,,,,," for name in "wh"]
+    calculated = ["q,f,,calc,Q,[w]/[h],,,,,,,,,,,,", 'm,f,,calc,M,"mean([w],[h])",,,,,,,,,,,,']
+    folder = tmp_path / "study"
+    file = tmp_path / "d.csv"
+    file.write_text("\n".join([HEADER, FIRST, *numbers, *calculated]) + "\n", "utf-8")
+    study = import_study(file, folder).check.definition
+    form = next(form for form in study.forms if form.has_item("q"))
+    found = evaluate_entry(study, form, {"w": "62.5", "h": "1.7"}, {}, lambda *_place: None).values
+    assert (found["q"], found["m"]) == ("36.764706", "32.1")
+    assert check_study(folder).without_decimals == tuple(f"forms.{form.key}.{key}" for key in "qm")
+
+
+def test_a_bar_within_the_label_of_a_choice_stays_in_it(tmp_path: Path) -> None:
+    choices = "1, American Indian | -2, Asian | 3, Native Hawaiian |or| Pacific Islander | 66, Unknown"
+    made = draft(tmp_path, f'a,f,,checkbox,A,"{choices}",,,,,,,,,,,,')
+    labels = [entry["label"]["en"] for entry in made.codelists[-1]["items"]]
+    assert labels == ["American Indian", "Asian", "Native Hawaiian |or| Pacific Islander", "Unknown"]
 
 
 # --- the file --------------------------------------------------------------------------------------------------------

@@ -73,3 +73,14 @@ def test_the_shipped_study_tells_what_rests_on_assumption() -> None:
     assert {"phases.follow_up.gate", "randomization", "roles.rater", "visits.week_1", "sites.UMCG"} <= set(places)
     assert "forms.session_esketamine.dose_mg_per_kg" in places
     assert "eligibility.2.criteria.E4" in places
+
+
+def test_calculated_decimals_that_do_not_say_how_many_are_told(tmp_path: Path) -> None:
+    assert check_study(small_study.write(tmp_path)).without_decimals == ()
+    report = report_of(tmp_path / "unsaid", "        decimals: 1\n        label: {nl: BMI", "        label: {nl: BMI")
+    assert report.without_decimals == ("forms.body.bmi",)
+
+
+@pytest.mark.parametrize("name", ["reset_trd", "iv_maintenance", "nasal_spray_registry", "umcg_off_label"])
+def test_the_studies_that_ship_say_how_many_decimals_they_mean(name: str) -> None:
+    assert check_study(RESET_TRD.parent / name).without_decimals == ()

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+from django.views.defaults import bad_request, page_not_found, server_error
 from rest_framework import status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
@@ -39,6 +41,37 @@ class RefusalMiddleware:
             mend = {"mend": _what_is_wanting(exception)}
             return render(request, "overview/refusals/not_ready.html", mend, status=status.HTTP_503_SERVICE_UNAVAILABLE)
         return None
+
+
+class ReadableMiddleware:
+    """U+0000 is in no text: PostgreSQL takes none, so nothing that is asked for can hold one."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        asked = [request.path, *(text for name, texts in request.GET.lists() for text in (name, *texts))]
+        if any("\0" in text for text in asked):
+            return unreadable(request, BadRequest())
+        return self.get_response(request)
+
+
+def unreadable(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _for_program(request, 400, _("This request cannot be read.")) or bad_request(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _for_program(request, 404, _("There is no such address.")) or page_not_found(request, exception)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    detail = _("Whether this was kept is not known. Sent again with its Idempotency-Key it makes nothing twice.")
+    return _for_program(request, 500, detail) or server_error(request)
+
+
+def _for_program(request: HttpRequest, status: int, detail: str) -> HttpResponse | None:
+    """The API answers in JSON, whatever happened."""
+    return JsonResponse({"detail": detail}, status=status) if request.path_info.startswith("/api/") else None
 
 
 def _what_is_wanting(exception: NoStudyPublished | KeyUnusable | SealBroken) -> str:

@@ -83,9 +83,10 @@ _LOOKUPS = {
 
 
 def _days(since: datetime.date | None, until: datetime.date | None) -> Iterator[Q]:
-    if since is not None:
+    """At the very ends of the calendar there is no day before or after, and nothing that happened either."""
+    if since is not None and since.year > datetime.MINYEAR:
         yield Q(at__gte=_midnight(since))
-    if until is not None:
+    if until is not None and until.year < datetime.MAXYEAR:
         yield Q(at__lt=_midnight(until + datetime.timedelta(days=1)))
 
 

@@ -5,7 +5,7 @@ import datetime
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.actions import action
+from audit.actions import action, itself
 from audit.acts import ActionRefused, record
 from trialmgr.participants import contact, policies
 from trialmgr.participants.models import Consent, ContactDetails, DifferentPerson, IdentityMark, Participant
@@ -35,7 +35,9 @@ def register(*, by: User, site: Site, on: datetime.date) -> Participant:
     return participant
 
 
-@action("consent.recorded", permission="participants.consent", site=lambda participant, **_k: participant.site)
+@action(
+    "consent.recorded", permission="participants.consent", site=lambda participant, **_k: participant.site, makes=itself
+)
 def record_consent(*, by: User, participant: Participant, version: str, given_on: datetime.date) -> Consent:
     """Source: ICH E6(R3) 2.8: freely given, in writing, before the first act of the trial."""
     participant.lock()

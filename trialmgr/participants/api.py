@@ -11,6 +11,7 @@ from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from audit.once import once
 from trialmgr.participants import actions
 from trialmgr.participants.models import Consent, Participant
 from trialmgr.participants.queries import participant_for
@@ -114,7 +115,7 @@ class Consents(ParticipantView):
     def post(self, request: Request, number: str) -> Response:
         participant = self.participant(number)
         sent = checked(ConsentRequest, request)
-        consent = actions.record_consent(by=person(request), participant=participant, **sent)
+        consent = once(actions.record_consent, by=person(request), participant=participant, **sent)
         return Response(ConsentSerializer(consent).data, status=201)
 
 

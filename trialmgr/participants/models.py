@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from django.db import models
+from django.db.models.functions import Length
 from django.utils.translation import gettext_lazy as _
 
 from audit.acts import current_act
@@ -10,6 +11,14 @@ from audit.models import TrackedModel, TrackedQuerySet
 from trialmgr.participants.states import STATUS_LABELS, Status
 from trialmgr.people.models import ScopedQuerySet, Site, User
 from trialmgr.studies.models import StudyVersion
+
+
+def by_number(participant: str = "") -> tuple[Any, ...]:
+    """In order of number, site by site: of two numbers of a site the longer is the later, so 1000 comes after 999.
+
+    ``participant``: how the participant is reached, such as ``visit__participant__``.
+    """
+    return (f"{participant}site__code", Length(f"{participant}number").asc(), f"{participant}number")
 
 
 class ParticipantQuerySet(ScopedQuerySet):
@@ -38,7 +47,7 @@ class Participant(TrackedModel):
     objects = ParticipantQuerySet.as_manager()
 
     class Meta:
-        ordering = ["number"]
+        ordering = by_number()
         verbose_name = _("participant")
         constraints = [
             models.CheckConstraint(

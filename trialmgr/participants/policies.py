@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
 from audit.statements import found
-from trialmgr.participants.models import Consent, DifferentPerson, IdentityMark, Participant
+from trialmgr.participants.models import Consent, DifferentPerson, IdentityMark, Participant, by_number
 from trialmgr.participants.states import STATUS_LABELS, TRANSITIONS, Status
 from trialmgr.people.models import Site, User
 from trialmgr.studies.clock import today
@@ -105,7 +105,7 @@ def same_person(participant: Participant, marks: Collection[str] | None = None) 
     apart = {pk for pair in told.values_list("participant", "other") for pk in pair}
     alike = IdentityMark.objects.filter(mark__in=list(own)).values("participant")
     rows = Participant.objects.filter(pk__in=alike).exclude(pk=participant.pk).exclude(pk__in=apart)
-    return list(rows.exclude(status=Status.SCREEN_FAILURE.value).select_related("site").order_by("number"))
+    return list(rows.exclude(status=Status.SCREEN_FAILURE.value).select_related("site").order_by(*by_number()))
 
 
 def reasons_same_person(by: User, others: Collection[Participant]) -> list[str]:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework.authtoken.models import Token
 
-from audit.actions import action
+from audit.actions import action, itself
 from audit.acts import ActionRefused, Actor, record
 from trialmgr.people.models import Membership, Site, Unblinding, User
 from trialmgr.people.permissions import Role
@@ -59,7 +59,7 @@ def _check_reason(reason: str) -> None:
         raise ActionRefused(_("Give the reason."))
 
 
-@action("user.created", permission="people.manage", works_when_locked=True)
+@action("user.created", permission="people.manage", works_when_locked=True, makes=itself)
 def create_user(
     *, by: Actor, username: str, password: str | None, first_name: str, last_name: str, email: str, language: str = ""
 ) -> User:
@@ -94,7 +94,7 @@ def deactivate_user(*, by: Actor, user: User, reason: str) -> User:
     return user
 
 
-@action("role.granted", permission="people.manage", works_when_locked=True)
+@action("role.granted", permission="people.manage", works_when_locked=True, makes=itself)
 def grant_role(
     *, by: Actor, user: User, role: Role, site: Site | None = None, since: datetime.date | None = None
 ) -> Membership:

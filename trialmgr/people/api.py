@@ -20,9 +20,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audit.once import Request as Once
+from audit.once import ask, digest_of
 from trialmgr.people.models import Site, User
 from trialmgr.people.permissions import PERMISSIONS
 
+LONGEST_KEY = 64
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
@@ -32,6 +35,13 @@ class ApiView(APIView):
 
     metadata_class = None
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """What carries a key is done once; by the docs of each operation that makes something."""
+        super().initial(request, *args, **kwargs)
+        key = idempotency_key(request)
+        if key:
+            ask(Once(digest_of(key), digest_of(request.method, request.path, request.data)))
+
     def get_permissions(self) -> list[Any]:
         return [RolePermission()]
 
@@ -39,6 +49,18 @@ class ApiView(APIView):
         """Right site, wrong role: 403. For things found through ``for_user``, which answers 404 for a wrong site."""
         if not any(person(self.request).may(permission, site=site) for permission in permissions_of(self) or ()):
             raise PermissionDenied(_("Your role does not allow this."))
+
+
+def idempotency_key(request: Request) -> str:
+    """What the caller chose to name this request by; empty where nothing was chosen."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return ""
+    if not 1 <= len(key) <= LONGEST_KEY or not key.isprintable():
+        raise serializers.ValidationError(
+            {"Idempotency-Key": [_("Send this header with a key of 1 to 64 characters.")]}
+        )
+    return key
 
 
 class RolePermission(BasePermission):
@@ -126,11 +148,19 @@ _REFUSALS: dict[int, Any] = {
     404: OpenApiResponse(Denied, "There is no such thing, or not at the sites of this person."),
     409: OpenApiResponse(Refused, "The state of things does not allow it."),
     422: OpenApiResponse(EntryProblems, "These values cannot be saved."),
+    413: OpenApiResponse(Denied, "What was sent is too large."),
     415: OpenApiResponse(Denied, "What is sent is JSON and says so in its content type."),
     503: OpenApiResponse(Denied, "The installation is not ready: the answer says what is wanting."),
 }
+_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+    OpenApiParameter.HEADER,
+    description="Chosen by the caller, kept a week. The same request with the same key makes nothing twice and is "
+    "answered as the first time; another request with it is refused with 409.",
+)
 READING = (400, 401, 403, 404, 503)
-WRITING = (400, 401, 403, 404, 409, 415, 503)
+WRITING = (400, 401, 403, 404, 409, 413, 415, 503)
 ENTERING = (*WRITING, 422)
 
 
@@ -155,7 +185,7 @@ def operation(
             description=_for_whom(may),
             request=request,
             responses={status: answer} | {code: _REFUSALS[code] for code in refusals},
-            parameters=list(parameters),
+            parameters=[*parameters, *([] if parameters or status != 201 else [_KEY])],
         )
         return describe(method)
 

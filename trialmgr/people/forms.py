@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from django import forms
+from django.contrib import messages
 from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
 from django.core.validators import RegexValidator
 from django.http import HttpRequest
@@ -13,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from audit.acts import ActionRefused
+from audit.once import DoneBefore
 from trialmgr.people.models import Site, User
 from trialmgr.people.permissions import ROLE_LABELS, Role
 
@@ -74,11 +76,17 @@ def bound(form: type[F], request: HttpRequest, **kwargs: Any) -> F:
 
 
 def acted(request: HttpRequest, form: ActForm, act: Callable[..., R], **given: Any) -> R | None:
-    """What the act gave, done with what the form holds. None before that, and when refused: the form then says why."""
+    """What the act gave, done with what the form holds. None before that, and when refused: the form then says why.
+
+    What was done when the same page was sent before counts as done now, and the next page says so.
+    """
     if request.method != "POST" or not form.is_valid():
         return None
     try:
         return act(**given, **form.cleaned_data)
+    except DoneBefore as before:
+        messages.info(request, str(before))
+        return cast(R, before.made)
     except ActionRefused as refusal:
         form.refuse(refusal)
         return None

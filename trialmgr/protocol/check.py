@@ -14,7 +14,7 @@ from trialmgr.protocol.evaluation import RowScope, Scope, canonical, derived_val
 from trialmgr.protocol.integrity.findings import items_of, parts_of
 from trialmgr.protocol.integrity.rules import eligibility_home
 from trialmgr.protocol.loader import ReadStudy, read_study
-from trialmgr.protocol.model import Example, Form, Item, Part, Section, StudyDefinition
+from trialmgr.protocol.model import Example, Form, Item, ItemType, Part, Section, StudyDefinition
 from trialmgr.protocol.previous import PREVIOUS, occurrence
 from trialmgr.protocol.type_faults import place_of
 from trialmgr.protocol.values import typed
@@ -46,6 +46,7 @@ class CheckReport:
     failures: tuple[ExampleFailure, ...]
     rules_without_examples: tuple[str, ...]
     unconfirmed: tuple[str, ...]
+    without_decimals: tuple[str, ...]
 
     @property
     def is_sound(self) -> bool:
@@ -76,6 +77,7 @@ def check_study(folder: Path) -> CheckReport:
         tuple(failure for rule in rules for failure in _failures(study, rule)),
         tuple(rule.name for rule in rules if not rule.examples),
         tuple(unconfirmed(study.definition)),
+        tuple(_without_decimals(study.definition)),
     )
 
 
@@ -83,6 +85,14 @@ def unconfirmed(definition: StudyDefinition) -> list[str]:
     """Places of everything that carries ``confirm_with_protocol``, such as ``visits.week_1``."""
     named = {path: part for path, part in parts_of(definition) if getattr(part, "confirm_with_protocol", False)}
     return [_name(definition, path) for path in named]
+
+
+def _without_decimals(definition: StudyDefinition) -> Iterator[str]:
+    """Calculated decimals that keep whatever digits come out: a study says better how many it means."""
+    for form in definition.forms:
+        for item in form.items:
+            if item.is_derived and item.type is ItemType.DECIMAL and item.decimals is None:
+                yield f"forms.{form.key}.{item.key}"
 
 
 def _name(definition: StudyDefinition, path: tuple[str | int, ...]) -> str:

@@ -25,7 +25,7 @@ from crf.models import (
 )
 from crf.versions import stretches
 from trialmgr.overview.duties.tasks import Desk, Duty, Link, Task, said_of, within
-from trialmgr.participants.models import Consent
+from trialmgr.participants.models import Consent, by_number
 from trialmgr.participants.states import Status
 from trialmgr.people.models import Site
 
@@ -58,7 +58,7 @@ def visits_with_open_forms(desk: Desk) -> VisitQuerySet:
         wanted=Case(*cases, default=Value(0), output_field=IntegerField()),
         done=Count("entries", filter=done & complete),
     ).filter(done__lt=F("wanted"))
-    return lacking.order_by(Coalesce("latest_on", "took_place_on"), "participant__number", "pk")
+    return lacking.order_by(Coalesce("latest_on", "took_place_on"), *by_number("participant__"), "pk")
 
 
 def _wanted_forms(desk: Desk) -> Iterator[tuple[Q, list[str]]]:

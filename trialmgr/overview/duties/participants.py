@@ -12,7 +12,7 @@ from crf.policies import reasons_not_enterable
 from crf.versions import Stretch, stretches
 from randomization.queries.allocations import ready_to_randomise
 from trialmgr.overview.duties.tasks import Desk, Duty, Link, Task, said_of, within
-from trialmgr.participants.models import Consent, Participant, ParticipantQuerySet
+from trialmgr.participants.models import Consent, Participant, ParticipantQuerySet, by_number
 from trialmgr.participants.states import Status
 from trialmgr.protocol.model import Gate
 from trialmgr.studies.queries import current_definition
@@ -35,7 +35,7 @@ def consent(desk: Desk) -> Duty:
             kind="late",
             when=said_of(participant.registered_on, _("registered on %(day)s")),
         )
-        for participant in rows.order_by("registered_on", "number")[: desk.limit]
+        for participant in rows.order_by("registered_on", *by_number())[: desk.limit]
     ]
     return Duty("consent", _("Consent to record"), rows.count(), tasks)
 
@@ -116,7 +116,7 @@ def decisions(desk: Desk) -> Duty:
                     kind="due",
                     when=_entered_on(participant),
                 )
-                for participant in rows.order_by("enrolled_on", "number")[: desk.limit]
+                for participant in rows.order_by("enrolled_on", *by_number())[: desk.limit]
             ]
     return Duty("decisions", _("Decisions to take"), count, tasks)
 
@@ -189,7 +189,7 @@ def ending(desk: Desk) -> Duty:
             kind="due",
             when=_entered_on(participant),
         )
-        for participant in rows.order_by("registered_on", "number")[: desk.limit]
+        for participant in rows.order_by("registered_on", *by_number())[: desk.limit]
     ]
     return Duty("ending", _("Participation to end"), rows.count(), tasks)
 

@@ -10,7 +10,7 @@ from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
 from trialmgr.overview.duties.tasks import Desk, Duty, Link, Task, said_of
-from trialmgr.participants.models import Consent, Participant, ParticipantQuerySet
+from trialmgr.participants.models import Consent, Participant, ParticipantQuerySet, by_number
 from trialmgr.participants.states import Status
 from trialmgr.people.models import Site
 from trialmgr.protocol.model import ConsentVersion
@@ -45,7 +45,7 @@ def consent_again(desk: Desk) -> Duty:
     for site, newest in _asked_for(desk):
         rows = _without(desk.participants("participants.consent").filter(site=site), newest)
         count += rows.count()
-        found += [_task(participant, newest, desk) for participant in rows.order_by("number")[: desk.limit]]
+        found += [_task(participant, newest, desk) for participant in rows.order_by(*by_number())[: desk.limit]]
     return Duty("consent_again", _("Consent to ask again"), count, found[: desk.limit])
 
 

@@ -69,6 +69,7 @@ def check(*, folder: str) -> Answer:
         "failures": [str(failure) for failure in report.failures],
         "rules_without_examples": list(report.rules_without_examples),
         "unconfirmed": list(report.unconfirmed),
+        "without_decimals": list(report.without_decimals),
     }
     return Answer(tuple(_told(report)), data, done=report.is_sound)
 
@@ -186,3 +187,6 @@ def _told(report: CheckReport) -> Iterator[str]:
     yield from (f"  {rule}" for rule in report.rules_without_examples)
     yield f"{len(report.unconfirmed)} parts are to be confirmed with the protocol"
     yield from (f"  {part}" for part in report.unconfirmed)
+    if report.without_decimals:
+        yield f"{len(report.without_decimals)} calculated decimals do not say how many decimals they have"
+        yield from (f"  {item}" for item in report.without_decimals)

@@ -251,7 +251,10 @@ class _Maker(Transformer[Token, Any]):
     def choice(self, given: tuple[_Piece, ...]) -> _Piece:
         if len(given) != 3:
             raise CannotTranslate("if() takes a test and two values")
-        return _Piece(f"if({_truth(given[0])}, {_number(given[1])}, {_number(given[2])})", "number")
+        test = _truth(given[0])
+        if "is missing" not in test:
+            self.remarks.append("if() took a blank answer for not so; here a missing answer makes the value missing")
+        return _Piece(f"if({test}, {_number(given[1])}, {_number(given[2])})", "number")
 
     def total(self, given: tuple[_Piece, ...]) -> _Piece:
         self._passes_blanks("sum", given)

@@ -497,8 +497,14 @@ def _plain(text: str) -> str:
 
 
 def _choices(written: str) -> Iterator[tuple[str, str]]:
-    """``1, Yes | 0, No``; older files have a choice a line."""
-    for entry in re.split(r"\||\n", written):
+    """``1, Yes | 0, No``; older files have a choice a line. Beside codes with a comma, what has none is of a label."""
+    entries: list[str] = []
+    for part in re.split(r"\||\n", written):
+        if entries and "," in written and "," not in part and part.strip():
+            entries[-1] += f"|{part}"
+        else:
+            entries.append(part)
+    for entry in entries:
         code, _comma, label = entry.partition(",")
         if code.strip():
             yield code.strip(), _plain(label)
