@@ -205,11 +205,11 @@ class Acts(RuleBasedStateMachine):
 
     @precondition(lambda self: self.begun is not None)
     @rule(seed=seeds)
-    def remove_row(self, seed: int) -> None:
+    def remove_entry(self, seed: int) -> None:
         entry = self.one(draws(seed), [entry for entry in self.entries() if entry.form.repeating])
         if entry is not None:
             by = self.stage.cast.enterer(entry.form, self.participant.site.code)
-            self.do("row removed", lambda: crf.remove_row(by=by, entry=entry, reason=WHY))
+            self.do("row removed", lambda: crf.remove_entry(by=by, entry=entry, reason=WHY))
 
     @precondition(lambda self: self.begun is not None)
     @rule(seed=seeds)
