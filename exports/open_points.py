@@ -14,6 +14,7 @@ from functools import cached_property
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from crf.deviations import open_departures
 from crf.models import EligibilityDecision, EntryStatus, FormEntry, Query, QueryStatus, Signature, Visit
 from crf.queries import with_definitions
 from exports.queries import published_definitions
@@ -39,6 +40,7 @@ class Kind(enum.StrEnum):
     SIGNATURE_WANTING = "signature_wanting"
     ELIGIBILITY_LAPSED = "eligibility_lapsed"
     ALLOCATION_UNSETTLED = "allocation_unsettled"
+    DEVIATION_UNEXPLAINED = "deviation_unexplained"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,11 @@ def summary(kind: Kind, count: int) -> str:
         ),
         Kind.ALLOCATION_UNSETTLED: ngettext(
             "%(n)d point about an allocation is not settled.", "%(n)d points about allocations are not settled.", count
+        ),
+        Kind.DEVIATION_UNEXPLAINED: ngettext(
+            "%(n)d visit lies on a day that does not go with the others, and nobody said why.",
+            "%(n)d visits lie on a day that does not go with the others, and nobody said why.",
+            count,
         ),
     }[kind] % {"n": count}
 
@@ -145,6 +152,7 @@ class _Casebooks:
         yield from self._active()
         yield from self._unsigned()
         yield from self._lapsed()
+        yield from self._unexplained()
 
     @cached_property
     def visits(self) -> dict[int, Visit]:
@@ -217,6 +225,13 @@ class _Casebooks:
             if (number, digest) not in standing:
                 message = _("The form has changed since eligibility was judged: judge it again.")
                 yield OpenPoint(Kind.ELIGIBILITY_LAPSED, number, message)
+
+    def _unexplained(self) -> Iterator[OpenPoint]:
+        people = {visit.participant_id: visit.participant for visit in self.visits.values()}
+        for one in open_departures(people.values()):
+            visit = self.visits[one.visit.pk]
+            kind, form = Kind.DEVIATION_UNEXPLAINED, one.finding.form
+            yield OpenPoint(kind, visit.participant.number, one.text, visit.slug, form, reveals_allocation=one.reveals)
 
     def _point(self, kind: Kind, visit: Visit, form: str = "", row: int = 1, message: str = "") -> OpenPoint:
         names = [visit.label(self.language), self.forms[form].label(self.language) if form else "", message]

@@ -35,7 +35,7 @@ MEANINGS = {
     "participants.contact": "read, save and erase contact details",
     "participants.end": "end participation",
     "participants.gate": "decide whether a phase opens",
-    "participants.judge": "judge eligibility",
+    "participants.judge": "judge eligibility, weigh protocol deviations",
     "participants.randomise": "randomise",
     "participants.register": "register a participant",
     "participants.view": "see the participants",
@@ -52,7 +52,7 @@ MEANINGS = {
     "study.approve": "approve a study version that somebody else proposed, and put it in force",
     "study.publish": "propose a study version",
     "study.view": "read the study definition",
-    "visits.plan": "set the day of a visit, add an unscheduled one, record one as not done",
+    "visits.plan": "set the day of a visit, add an unscheduled one, record one as not done, say why days are right",
 }
 
 

@@ -2,6 +2,7 @@
 
 from crf.actions.amendments import migrate_entries, plan_added_visits, plan_migration, visits_to_plan
 from crf.actions.decisions import decide_gate, judge_eligibility
+from crf.actions.deviations import DeviationAsked, explain_deviation, judge_deviation
 from crf.actions.entries import EntryRefused, Saved, mark_not_done, remove_row, save_entry
 from crf.actions.files import store_file
 from crf.actions.freezes import freeze, unfreeze
@@ -17,13 +18,16 @@ from crf.actions.visits import (
 )
 
 __all__ = [
+    "DeviationAsked",
     "EntryRefused",
     "Saved",
     "add_unscheduled_visit",
     "answer_query",
     "close_query",
     "decide_gate",
+    "explain_deviation",
     "freeze",
+    "judge_deviation",
     "judge_eligibility",
     "mark_not_done",
     "mark_visit_not_done",

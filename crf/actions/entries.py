@@ -16,6 +16,7 @@ from crf.actions.consequences import Consequence, follow
 from crf.actions.files import strange_files
 from crf.actions.participation import end_with
 from crf.actions.trail import Document, item_reveals, note_changes, note_entry
+from crf.deviations import untimely
 from crf.lookup import StoredValues
 from crf.models import EntryQuerySet, EntryStatus, FormEntry, Visit
 from crf.participant_forms import form_for
@@ -79,7 +80,8 @@ def save_entry(
     stored = StoredValues(entry.visit.participant, read_by=form)
     evaluation = evaluate_entry(entry.study_version.definition, form, raw, reasons, stored, entry.visit.slug)
     doubtful = _doubtful(entry, form, values)
-    problems = (*doubtful, *evaluation.problems, *strange_files(entry, form, evaluation.values))
+    values = evaluation.values
+    problems = (*doubtful, *evaluation.problems, *strange_files(entry, form, values), *untimely(entry, form, values))
     if problems:
         raise EntryRefused(problems)
     entry.not_done = ""

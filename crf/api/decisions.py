@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
+from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,7 +15,7 @@ from crf.api.casebooks import CasebookView
 from crf.models import EligibilityDecision, GateDecision
 from crf.places import CasebookPlace
 from crf.serializers import EligibilitySerializer, GateSerializer
-from trialmgr.people.api import WRITING, check_signed_in_again, operation, person
+from trialmgr.people.api import WRITING, check_signed_in_again, checked, operation, person
 from trialmgr.people.visibility import Sight
 
 
@@ -48,6 +51,15 @@ class EligibilityJudgement(CasebookView):
         return place
 
 
+class GateRequest(serializers.Serializer[Any]):
+    reason = serializers.CharField(
+        max_length=1000,
+        allow_blank=True,
+        default="",
+        help_text=_("Why the phase does not open, where the visit at which that is decided was not done."),
+    )
+
+
 class GateDecisionView(CasebookView):
     @operation("gates_read", "The decision whether a phase opened", answer=GateSerializer, may=("entries.view",))
     def get(self, request: Request, number: str, phase: str) -> Response:
@@ -59,6 +71,7 @@ class GateDecisionView(CasebookView):
         "gates_decide",
         "Decide by its rule whether a phase opens; refused with 403 unless this session has just signed in again",
         may=("participants.gate",),
+        request=GateRequest,
         answer=GateSerializer,
         status=201,
         refusals=WRITING,
@@ -66,7 +79,8 @@ class GateDecisionView(CasebookView):
     def post(self, request: Request, number: str, phase: str) -> Response:
         place = self._place(number, phase)
         check_signed_in_again(request)
-        decision = actions.decide_gate(by=person(request), participant=place.participant, phase=phase)
+        sent = checked(GateRequest, request)
+        decision = actions.decide_gate(by=person(request), participant=place.participant, phase=phase, **sent)
         return Response(_document(decision, place.sight), status=201)
 
     def _place(self, number: str, phase: str) -> CasebookPlace:

@@ -15,7 +15,7 @@ from crf.forms import ConfirmForm
 from crf.gates import GateView, gate_view
 from crf.places import CasebookPlace, casebook_place
 from crf.views.frames import frame, show
-from trialmgr.people.forms import acted, bound
+from trialmgr.people.forms import ReasonForm, acted, bound
 from trialmgr.people.guards import permitted, person, signed_in_again
 
 
@@ -51,9 +51,9 @@ def phase(request: HttpRequest, number: str, phase: str) -> HttpResponse:
     if place.phase(phase).opens == "enrolment":
         return _enrol(request, place, phase)
     view = _gate(place, phase)
-    confirm = bound(ConfirmForm, request)
+    confirm = bound(ReasonForm if view.missed else ConfirmForm, request)
     if acted(request, confirm, decide_gate, by=place.user, participant=place.participant, phase=phase):
-        messages.success(request, view.consequence)
+        messages.success(request, _gate(place, phase).consequence)
         return redirect(place.url)
     return show(request, "decisions/gate", frame(place, view.label, form=confirm, view=view))
 

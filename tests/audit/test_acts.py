@@ -54,6 +54,8 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "contact.erased": frozenset({C, INV}),
     "contact.read": frozenset({C, INV}),
     "contact.saved": frozenset({C, INV}),
+    "deviation.explained": frozenset({C, INV, R, T}),
+    "deviation.judged": frozenset({INV}),
     "eligibility.judged": frozenset({INV}),
     "entry.migrated": frozenset({D}),
     "entry.not_done": frozenset({C, INV, R, T}),

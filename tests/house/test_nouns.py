@@ -10,8 +10,8 @@ from tests.house.tree import ROOT
 NOUNS = {
     "trialmgr/people": "accounts sites",
     "trialmgr/participants": "consents contact",
-    "crf": "amendments casebooks checks decisions entries evaluation files freezes participation queries signatures "
-    "trail verifications visits",
+    "crf": "amendments casebooks checks decisions deviations entries evaluation files freezes participation queries "
+    "signatures trail verifications visits",
     "randomization": "allocations balance code_breaks comparison confirmations corrections descriptions envelopes "
     "extensions flags limits lists supply",
     "exports": "locks releases",

@@ -151,6 +151,10 @@ class Phase(Part):
     opens: Literal["registration", "allocation", "enrolment", "gate"]
     gate: Gate | None = None
 
+    @property
+    def gate_visit(self) -> str | None:
+        return self.gate.visit if self.gate else None
+
 
 class Window(Part):
     before: int = Field(default=0, ge=0, le=FARTHEST_DAY)
