@@ -31,7 +31,7 @@ from trialmgr.protocol.chronology import (
 from trialmgr.protocol.evaluation import Problem
 from trialmgr.protocol.model import Form, StudyDefinition
 from trialmgr.studies.clock import today
-from trialmgr.studies.queries import current_definition
+from trialmgr.studies.queries import current_definition, one_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,11 @@ class Departure:
 
 def departures(participants: Iterable[Participant]) -> list[Departure]:
     """Of each participant, in order of number, what does not go together as the data stand."""
-    people = {one.pk: one for one in participants}
+    with one_version():
+        return _departures({one.pk: one for one in participants})
+
+
+def _departures(people: Mapping[int, Participant]) -> list[Departure]:
     visits = _visits(people)
     said = {(row.visit_id, row.rule, row.about): row for row in ProtocolDeviation.objects.filter(visit__in=visits)}
     found: list[Departure] = []
