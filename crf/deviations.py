@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from django.db.models import Subquery
 from django.utils.timezone import localdate
 from django.utils.translation import get_language
 
@@ -96,6 +97,9 @@ def open_departures(participants: Iterable[Participant]) -> list[Departure]:
 
 def consent_departures(participant: Participant) -> list[Departure]:
     """What was done before consent and nobody said why: until then the participant cannot enter the trial."""
+    first = Consent.objects.filter(participant=participant).order_by("given_on").values("given_on")[:1]
+    if not participant.visits.filter(took_place_on__lt=Subquery(first)).exists():  # as nearly always
+        return []
     return [one for one in open_departures([participant]) if one.finding.rule is Rule.BEFORE_CONSENT]
 
 
