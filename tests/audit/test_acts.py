@@ -170,7 +170,8 @@ def test_an_action_asks_for_its_permission_before_anything_else(name: str) -> No
             raise PermissionDenied
 
     anything = dict.fromkeys(
-        ("site", "participant", "visit", "entry", "query", "consent", "membership", "allocation", "flag"), MagicMock()
+        ("site", "participant", "visit", "entry", "query", "consent", "membership", "allocation", "flag", "deviation"),
+        MagicMock(),
     )
     with pytest.raises(PermissionDenied):
         ACTIONS[name].function(by=Stranger(), **anything)
