@@ -64,10 +64,11 @@ class TestAfterDeath:
     def test_no_visit_is_recorded_whatever_the_reason(self, cast: Cast, died: Participant) -> None:
         week_2, coordinator = walk.visit_of(died, "week_2"), the(cast, Role.COORDINATOR)
         on = entered_on(died) + 14 * DAY
-        for refused in (
+        acts: list[Callable[[], object]] = [
             lambda: set_visit_day(by=coordinator, visit=week_2, on=on, reason="typed twice"),
             lambda: add_unscheduled_visit(by=coordinator, participant=died, key="unscheduled", on=on, reason="urgent"),
-        ):
+        ]
+        for refused in acts:
             with pytest.raises(ActionRefused) as refusal:
                 refused()
             assert on.isoformat() in refusal.value.reasons[0]
