@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from crf.deviations import Departure, departures
 from crf.due import Due, Step
 from crf.models import ENTRY_STATUS_LABELS, EntryStatus, FormEntry, Signature, Visit
 from crf.places import CasebookPlace, spoken
@@ -44,6 +45,7 @@ class VisitLine:
     url: str
     tag: Tag
     forms: tuple[FormLine, ...]
+    departures: tuple[Departure, ...]
 
     @property
     def outside_window(self) -> bool:
@@ -75,6 +77,7 @@ class _Book:
     entries: Mapping[int, list[FormEntry]]
     signed: frozenset[int]
     queries: Mapping[int, int]
+    departures: Mapping[int, list[Departure]]
 
 
 def casebook(place: CasebookPlace) -> list[PhaseLines]:
@@ -122,7 +125,17 @@ def _read(place: CasebookPlace) -> _Book:
         entries=entries_by_visit(place.user, participant),
         signed=frozenset(signatures.values_list("entry_id", flat=True)),
         queries=Counter(queries.values_list("entry_id", flat=True)),
+        departures=departures_in_sight(place),
     )
+
+
+def departures_in_sight(place: CasebookPlace) -> dict[int, list[Departure]]:
+    """By visit, the days that do not go together, as far as this person may know."""
+    found: dict[int, list[Departure]] = defaultdict(list)
+    for one in departures([place.participant]):
+        if not (place.sight.blinded and one.reveals):
+            found[one.visit.pk].append(one)
+    return found
 
 
 def _line(book: _Book, visit: Visit) -> VisitLine:
@@ -133,6 +146,7 @@ def _line(book: _Book, visit: Visit) -> VisitLine:
         url=reverse("crf:visit", args=[number, visit.slug]),
         tag=visit_tag(visit),
         forms=tuple(_form_lines(book, visit)),
+        departures=tuple(book.departures.get(visit.pk, ())),
     )
 
 

@@ -6,9 +6,9 @@ from typing import Any, Self, cast
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from crf.models import QUERY_STATUS_LABELS
+from crf.models import QUERY_STATUS_LABELS, WEIGHT_LABELS
 from trialmgr.participants.states import STATUS_LABELS
-from trialmgr.people.forms import ActForm, DayField
+from trialmgr.people.forms import ActForm, DayField, ReasonForm
 from trialmgr.people.models import Site, User
 
 Choices = Sequence[tuple[str, Any]]
@@ -56,6 +56,34 @@ class QueryFilter(forms.Form):
         _offer(self, "site", [EVERY, *((site.code, site.name) for site in sites)])
 
 
+class SiteFilter(forms.Form):
+    site = forms.ChoiceField(label=_("Site"), required=False)
+
+    def __init__(self, *args: Any, sites: Sequence[Site], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer(self, "site", [EVERY, *((site.code, site.name) for site in sites)])
+
+
+class ExplainForm(ReasonForm):
+    """Which days, and why it happened so."""
+
+    finding = forms.ChoiceField(label=_("What does not go together"), widget=forms.RadioSelect)
+    field_order = ["finding", "reason"]
+
+    def __init__(self, *args: Any, findings: Choices, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer(self, "finding", findings)
+
+
+class WeighForm(ExplainForm):
+    weight = forms.ChoiceField(
+        label=_("How much does it weigh?"),
+        widget=forms.RadioSelect,
+        choices=[(weight.value, label) for weight, label in WEIGHT_LABELS.items()],
+    )
+    field_order = ["finding", "weight", "reason"]
+
+
 class RegisterForm(ActForm):
     site = forms.ChoiceField(label=_("Site"))
     on = DayField(label=_("Day of registration"))
@@ -68,6 +96,7 @@ class RegisterForm(ActForm):
 class AddVisitForm(ActForm):
     key = forms.ChoiceField(label=_("Visit"))
     on = DayField(label=_("Day on which the visit took place"))
+    reason = forms.CharField(label=_("Reason, if the day is an unexpected one"), max_length=500, required=False)
 
     def __init__(self, *args: Any, visits: Choices, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -75,17 +104,16 @@ class AddVisitForm(ActForm):
 
 
 class VisitDayForm(ActForm):
-    """``reason`` is asked only where a saved day changes."""
+    """``reason`` is owed where a saved day changes, and where the day does not go with the others."""
 
     on = DayField(label=_("Day on which the visit took place"))
     reason = forms.CharField(label=_("Reason for the change"), max_length=500, required=False)
 
     def __init__(self, *args: Any, changes: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if changes:
-            self.fields["reason"].required = True
-        else:
-            del self.fields["reason"]
+        self.fields["reason"].required = changes
+        if not changes:
+            self.fields["reason"].label = _("Reason, if the day is an unexpected one")
 
 
 class ChangeReasonForm(forms.Form):

@@ -11,13 +11,17 @@ from crf.lookup import StoredValues
 from crf.models import GateDecision
 from crf.participant_forms import form_for
 from crf.places import CasebookPlace, spoken
+from crf.policies import is_gate_missed
 from trialmgr.protocol.evaluation import gate_outcome
 from trialmgr.protocol.model import Gate
 
 
 @dataclass(frozen=True, slots=True)
 class GateView:
-    """``outcome``: what the rule says now, None while a value is missing. ``decision``: if it was taken."""
+    """``outcome``: what the rule says now, None while a value is missing. ``decision``: if it was taken.
+
+    ``missed``: the value stays missing, for the visit was not done.
+    """
 
     label: str
     rule: str
@@ -26,9 +30,12 @@ class GateView:
     inputs: tuple[dict[str, str], ...]
     outcome: bool | None
     decision: GateDecision | None
+    missed: bool
 
     @property
     def consequence(self) -> str:
+        if self.outcome is None and self.missed:
+            return _("The visit did not take place: with a reason it is recorded that the phase does not open.")
         if self.outcome is None:
             return _("The rule cannot be decided yet: a value is missing.")
         return self.if_true if self.outcome else self.if_false
@@ -47,6 +54,7 @@ def gate_view(place: CasebookPlace, phase: str, gate: Gate) -> GateView:
         inputs=tuple(read_line(place, path, value) for path, value in asked.items()),
         outcome=decision.opened if decision else outcome,
         decision=decision,
+        missed=outcome is None and decision is None and is_gate_missed(place.participant, gate),
     )
 
 

@@ -420,6 +420,68 @@ class Signature(TrackedModel):
         return f"{self.entry} {self.signer_name}"
 
 
+class Weight(enum.StrEnum):
+    MAJOR = "major"
+    MINOR = "minor"
+    NONE = "none"
+
+
+WEIGHT_LABELS = {
+    Weight.MAJOR: _("Major"),
+    Weight.MINOR: _("Minor"),
+    Weight.NONE: _("No deviation"),
+}
+
+
+class DeviationQuerySet(CasebookQuerySet):
+    site_path = "visit__participant__site"
+    revealing_path = "reveals_allocation"
+
+
+class ProtocolDeviation(TrackedModel):
+    """Days that do not go together as the protocol wants, why, and how an investigator weighs that.
+
+    ``rule`` and ``about`` (the days, and what else it is about): the finding of ``protocol.chronology`` that was
+    answered; with another day there is another finding. ``texts``: what was found, by language.
+    """
+
+    visit = models.ForeignKey(Visit, on_delete=models.PROTECT, related_name="deviations")
+    rule = models.CharField(_("rule"), max_length=20)
+    about = models.CharField(max_length=250)
+    texts = models.JSONField(_("text"), default=dict)
+    reveals_allocation = models.BooleanField(default=False)
+    reason = models.TextField(_("reason"))
+    weight = models.CharField(
+        _("weight"),
+        max_length=10,
+        choices=[(weight.value, label) for weight, label in WEIGHT_LABELS.items()],
+        blank=True,
+    )
+    judged_at = models.DateTimeField(_("judged at"), null=True)
+    judged_by = models.CharField(_("judged by"), max_length=150, blank=True)
+    judgement = models.TextField(_("reason of the judgement"), blank=True)
+
+    objects = DeviationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        verbose_name = _("protocol deviation")
+        constraints = [
+            models.UniqueConstraint(fields=["visit", "rule", "about"], name="one_deviation_a_finding"),
+            models.CheckConstraint(
+                condition=models.Q(weight="", judged_at=None, judged_by="")
+                | models.Q(weight__in=["major", "minor", "none"], judged_at__isnull=False) & ~models.Q(judged_by=""),
+                name="deviation_weighed_by_somebody",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.visit} {self.rule}"
+
+    def text(self, language: str) -> str:
+        return str(self.texts[language])
+
+
 class Freeze(TrackedModel):
     """The casebook of one participant is frozen: no value changes until a data manager unfreezes it."""
 

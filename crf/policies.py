@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
 from audit.statements import found
+from crf.deviations import consent_departures
 from crf.judgements import judgements_of
 from crf.models import (
     QUERY_STATUS_LABELS,
@@ -32,7 +33,7 @@ from trialmgr.people.models import User
 from trialmgr.people.permissions import ROLE_LABELS, Role
 from trialmgr.people.policies import is_blinded_no_more
 from trialmgr.protocol.judgements import ELIGIBILITY, Contradiction
-from trialmgr.protocol.model import Form, StudyDefinition
+from trialmgr.protocol.model import Form, Gate, StudyDefinition
 from trialmgr.studies.clock import today
 from trialmgr.studies.queries import version_of_row
 
@@ -181,6 +182,7 @@ def reasons_not_ready(participant: Participant, definition: StudyDefinition) -> 
     if valid_consent(participant) is None:
         reasons.append(_("No valid consent is recorded: record consent first."))
     reasons += _eligibility_reasons(participant)
+    reasons += [one.text for one in consent_departures(participant)]
     reasons += open_forms_before_allocation(participant, definition)
     if is_frozen(participant):
         reasons.append(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
@@ -256,6 +258,12 @@ def check_gate_open(participant: Participant, phase: str) -> None:
         reasons.append(_("The decision at this visit has opened another phase: nothing is decided here any more."))
     if reasons:
         raise ActionRefused(*reasons)
+
+
+def is_gate_missed(participant: Participant, gate: Gate) -> bool:
+    """The visit at which the decision is taken was not done, so its rule never gets its values."""
+    rows = participant.visits.filter(key=gate.visit)
+    return rows.exists() and not rows.filter(not_done_reason="").exists()
 
 
 def lock_casebook(participant: int) -> None:

@@ -10,6 +10,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from crf.views import (
     casebooks,
     decisions,
+    deviations,
     entries,
     evaluation,
     freezes,
@@ -56,6 +57,8 @@ _casebook: list[URLPattern | URLResolver] = [
     path("visits/<slug:slug>/", visits.visit, name="visit"),
     path("visits/<slug:slug>/not-done/", visits.visit_not_done, name="visit_not_done"),
     path("visits/<slug:slug>/reopen/", visits.reopen_visit, name="reopen_visit"),
+    path("visits/<slug:slug>/deviations/explain/", deviations.explain, name="explain_deviation"),
+    path("visits/<slug:slug>/deviations/weigh/", deviations.weigh, name="weigh_deviation"),
     path("visits/<slug:slug>/forms/<slug:form>/", include(_form)),
     path("eligibility/", decisions.eligibility, name="eligibility"),
     path("eligibility/judge/", decisions.judge, name="judge"),
@@ -69,6 +72,7 @@ _casebook: list[URLPattern | URLResolver] = [
 _crf: list[URLPattern | URLResolver] = [
     path("participants/<slug:number>/", include(_casebook)),
     path("queries/", queries.queries, name="queries"),
+    path("deviations/", deviations.deviations, name="deviations"),
 ]
 
 urlpatterns = [

@@ -14,6 +14,7 @@ from functools import cached_property
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from crf.deviations import open_departures
 from crf.faults import faults
 from crf.judgements import contradicted, contradictions_among
 from crf.models import EligibilityDecision, EntryStatus, FormEntry, Query, QueryStatus, Signature, Visit
@@ -44,6 +45,7 @@ class Kind(enum.StrEnum):
     JUDGEMENT_CONTRADICTED = "judgement_contradicted"
     ALLOCATION_UNSETTLED = "allocation_unsettled"
     STORED_OTHERWISE = "stored_otherwise"
+    DEVIATION_UNEXPLAINED = "deviation_unexplained"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,11 @@ def summary(kind: Kind, count: int) -> str:
         Kind.STORED_OTHERWISE: ngettext(
             "%(n)d thing is stored otherwise than follows from the data or the audit trail.",
             "%(n)d things are stored otherwise than follows from the data or the audit trail.",
+            count,
+        ),
+        Kind.DEVIATION_UNEXPLAINED: ngettext(
+            "%(n)d visit lies on a day that does not go with the others, and nobody said why.",
+            "%(n)d visits lie on a day that does not go with the others, and nobody said why.",
             count,
         ),
     }[kind] % {"n": count}
@@ -183,6 +190,7 @@ class _Casebooks:
         yield from self._unsigned()
         yield from self._lapsed()
         yield from self.stored_otherwise()
+        yield from self._unexplained()
 
     @cached_property
     def visits(self) -> dict[int, Visit]:
@@ -274,6 +282,13 @@ class _Casebooks:
             defined = self.forms[form]
             reveals = defined.has_item(fault.item) and defined.item(fault.item).reveals_allocation
             yield replace(point, reveals_allocation=point.reveals_allocation or reveals)
+
+    def _unexplained(self) -> Iterator[OpenPoint]:
+        people = {visit.participant_id: visit.participant for visit in self.visits.values()}
+        for one in open_departures(people.values()):
+            visit = self.visits[one.visit.pk]
+            kind, form = Kind.DEVIATION_UNEXPLAINED, one.finding.form
+            yield OpenPoint(kind, visit.participant.number, one.text, visit.slug, form, reveals_allocation=one.reveals)
 
     def _point(self, kind: Kind, visit: Visit, form: str = "", row: int = 1, message: str = "") -> OpenPoint:
         names = [visit.label(self.language), self.forms[form].label(self.language) if form else "", message]

@@ -35,7 +35,7 @@ MEANINGS = {
     "participants.contact": "read, save and erase contact details",
     "participants.end": "end participation",
     "participants.gate": "decide whether a phase opens",
-    "participants.judge": "judge eligibility; confirm a judgement that the values contradict",
+    "participants.judge": "judge eligibility, weigh deviations, confirm a judgement that the values contradict",
     "participants.randomise": "randomise",
     "participants.register": "register a participant",
     "participants.reopen": "undo an end of participation that was recorded in error",
@@ -53,7 +53,7 @@ MEANINGS = {
     "study.approve": "approve a study version that somebody else proposed, and put it in force",
     "study.publish": "propose a study version",
     "study.view": "read the study definition",
-    "visits.plan": "set the day of a visit, add an unscheduled one, record one as not done, take either back",
+    "visits.plan": "set, explain and take back the day of a visit, add an unscheduled one, record one as not done",
 }
 
 

@@ -3,6 +3,7 @@
 from crf.actions.amendments import migrate_entries, plan_added_visits, plan_migration, visits_to_plan
 from crf.actions.consequences import settle_casebook
 from crf.actions.decisions import confirm_judgement, decide_gate, judge_eligibility
+from crf.actions.deviations import DeviationAsked, explain_deviation, judge_deviation
 from crf.actions.entries import EntryRefused, Saved, mark_not_done, remove_entry, save_entry, undo_ending
 from crf.actions.files import store_file
 from crf.actions.freezes import freeze, unfreeze
@@ -19,6 +20,7 @@ from crf.actions.visits import (
 )
 
 __all__ = [
+    "DeviationAsked",
     "EntryRefused",
     "Saved",
     "add_unscheduled_visit",
@@ -26,7 +28,9 @@ __all__ = [
     "close_query",
     "confirm_judgement",
     "decide_gate",
+    "explain_deviation",
     "freeze",
+    "judge_deviation",
     "judge_eligibility",
     "mark_not_done",
     "mark_visit_not_done",

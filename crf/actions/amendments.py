@@ -6,12 +6,10 @@ participants have entered already are planned.
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
-from django.utils.timezone import localdate
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -22,13 +20,13 @@ from crf.actions.checks import Judged, follow_checks
 from crf.actions.consequences import follow
 from crf.actions.trail import Document, note_changes, note_entry, note_visit
 from crf.actions.visits import planned_visit
-from crf.models import EligibilityDecision, FormEntry, GateDecision, Visit
+from crf.models import EligibilityDecision, FormEntry, Visit
 from crf.outcomes import Mapped, Outcome, outcomes, stored_entries
 from trialmgr.participants.models import Participant, by_number
 from trialmgr.participants.states import Status
 from trialmgr.people.models import User
 from trialmgr.protocol.evaluation import Problem
-from trialmgr.protocol.model import Form, VisitDefinition
+from trialmgr.protocol.model import Form
 from trialmgr.studies.clock import today
 from trialmgr.studies.models import StudyVersion
 from trialmgr.studies.queries import open_lock, timeline
@@ -204,20 +202,7 @@ def _lacking(participant: Participant, version: StudyVersion) -> Iterator[Visit]
     for phase in dict.fromkeys(phase for phase, _key, _ordinal in standing):
         for defined in version.definition.visits_of(phase=phase, arm=arm):
             for ordinal, day in enumerate(defined.occurrences(), start=1):
-                visit = _on_its_day(participant, defined, ordinal, day)
+                visit = planned_visit(participant, defined, ordinal, day)
                 late = visit.latest_on is not None and visit.latest_on < today()
                 if defined.kind != "unscheduled" and (visit.key, ordinal) not in known and not late:
                     yield visit
-
-
-def _on_its_day(participant: Participant, defined: VisitDefinition, ordinal: int, day: int) -> Visit:
-    """A visit that counts from the opening of its phase counts from the day on which that was decided."""
-    if defined.anchor == "phase" and participant.enrolled_on is not None:
-        day -= (today() - _opened_on(participant, defined.phase, participant.enrolled_on)).days
-    return planned_visit(participant, defined, ordinal, day)
-
-
-def _opened_on(participant: Participant, phase: str, enrolled_on: datetime.date) -> datetime.date:
-    """The phase that randomisation or enrolment opens has no decision of its own."""
-    decision = GateDecision.objects.filter(participant=participant, phase=phase, opened=True).first()
-    return localdate(decision.decided_at) if decision else enrolled_on

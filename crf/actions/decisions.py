@@ -87,9 +87,11 @@ def confirm_judgement(*, by: User, participant: Participant, about: str, reason:
 
 
 @action("gate.decided", permission="participants.gate", site=lambda participant, **_k: participant.site, makes=itself)
-def decide_gate(*, by: User, participant: Participant, phase: str) -> GateDecision:
+def decide_gate(*, by: User, participant: Participant, phase: str, reason: str = "") -> GateDecision:
     """Open a phase, or not, by its gate's rule on the data as they stand; refused while a value is missing.
 
+    Where the visit at which this is decided was not done, the rule never gets its value: the phase then stays closed,
+    and ``reason`` says why that is right. Nothing is invented to open it.
     Where nothing is drawn by lot, the phase that opens by enrolment has no rule: the decision is to let somebody in.
     """
     participant.lock()
@@ -101,13 +103,22 @@ def decide_gate(*, by: User, participant: Participant, phase: str) -> GateDecisi
     stored = StoredValues(participant)
     outcome = gate_outcome(definition, gate, stored)
     if outcome is None:
-        wanting = ", ".join(name for name, value in stored.asked.items() if value is None)
-        raise ActionRefused(_("The rule cannot be decided yet; missing: %(names)s.") % {"names": wanting})
-    decision = _decided(by, participant, phase, outcome, rule=gate.rule, inputs=stored.asked)
+        _check_missed(participant, gate, stored, reason)
+    decision = _decided(by, participant, phase, bool(outcome), rule=gate.rule, inputs=stored.asked)
     if outcome:
         open_phase(by=by, participant=participant, phase=phase)
         open_visits(participant=participant, phase=phase, arm=policies.arm_of(participant))
     return decision
+
+
+def _check_missed(participant: Participant, gate: Gate, stored: StoredValues, reason: str) -> None:
+    if not policies.is_gate_missed(participant, gate):
+        wanting = ", ".join(name for name, value in stored.asked.items() if value is None)
+        raise ActionRefused(_("The rule cannot be decided yet; missing: %(names)s.") % {"names": wanting})
+    if not reason.strip():
+        raise ActionRefused(
+            _("The visit at which this is decided did not take place: give the reason why the phase does not open.")
+        )
 
 
 def _let_in(by: User, participant: Participant, definition: StudyDefinition) -> GateDecision:

@@ -16,6 +16,7 @@ from crf.actions.consequences import Consequence, follow
 from crf.actions.files import strange_files
 from crf.actions.participation import end_with, reopen_participation
 from crf.actions.trail import Document, item_reveals, note_changes, note_entry
+from crf.deviations import untimely
 from crf.loaded_casebook import load_casebook
 from crf.lookup import StoredValues
 from crf.models import EntryQuerySet, EntryStatus, FormEntry, Visit
@@ -95,7 +96,9 @@ def save_entry(
     doubtful = _doubtful(entry, form, values)
     reused = _reused_rows(entry, form, [*_given(values), *_given(missing or {})])
     unasked = _not_asked(entry, evaluation) if asked_only else ()
-    problems = (*doubtful, *reused, *unasked, *evaluation.problems, *strange_files(entry, form, evaluation.values))
+    kept = evaluation.values
+    refused = (*doubtful, *reused, *unasked, *evaluation.problems)
+    problems = (*refused, *strange_files(entry, form, kept), *untimely(entry, form, kept))
     if problems:
         raise EntryRefused(problems)
     _check_not_empty(form, raw, reasons)

@@ -7,7 +7,9 @@ from django.utils.translation import gettext as _
 
 from audit.actions import action, itself
 from audit.acts import ActionRefused, record
+from crf.actions.deviations import account_for, known_departures
 from crf.actions.trail import note_visit
+from crf.deviations import phase_opened_on
 from crf.models import Visit
 from crf.policies import check_visit_reopened, is_frozen, lock_casebook, lock_visit
 from crf.versions import definition_for
@@ -39,7 +41,7 @@ def open_visits(*, participant: Participant, phase: str, arm: str | None = None)
     ]
     for visit in planned:
         visit.save()
-        note_visit(visit, action="visits.opened", new=visit.target_on.isoformat() if visit.target_on else "")
+        note_visit(visit, action="visits.opened", new=_text(visit.target_on))
     return planned
 
 
@@ -60,39 +62,75 @@ def planned_visit(participant: Participant, definition: VisitDefinition, ordinal
 
 
 def _anchor(participant: Participant, definition: VisitDefinition) -> datetime.date:
-    """Visits are planned on the day their phase opens, so what they count from is known by then."""
+    """Visits are planned when their phase opens, so what they count from is known by then."""
     if participant.enrolled_on is None or definition.anchor == "registration":
         return participant.registered_on
-    return today() if definition.anchor == "phase" else participant.enrolled_on
+    if definition.anchor == "phase":
+        return phase_opened_on(participant, definition.phase, today())
+    return participant.enrolled_on
+
+
+def _plan_anew(gate: Visit) -> None:
+    """Within an act: the visits of a phase that opened at this one count from its day, also when that is corrected."""
+    phases = [one.key for one in definition_for(gate.participant, None).phases if one.gate_visit == gate.slug]
+    for visit in gate.participant.visits.filter(phase__in=phases, target_on__isnull=False).order_by("pk"):
+        visit.participant = gate.participant
+        days = visit.definition.occurrences()[visit.ordinal - 1 : visit.ordinal]
+        for planned in (planned_visit(gate.participant, visit.definition, visit.ordinal, day) for day in days):
+            _move(visit, planned, cause=f"{gate.participant.number}/{gate.slug}")
+
+
+def _move(visit: Visit, planned: Visit, *, cause: str) -> None:
+    if planned.target_on == visit.target_on:
+        return
+    old, visit.target_on = visit.target_on, planned.target_on
+    visit.earliest_on, visit.latest_on = planned.earliest_on, planned.latest_on
+    visit.save()
+    note_visit(visit, action="visits.opened", old=_text(old), new=_text(visit.target_on), cause=cause)
+
+
+def _text(day: datetime.date | None) -> str:
+    return day.isoformat() if day else ""
 
 
 @action("visit.added", permission="visits.plan", site=lambda participant, **_k: participant.site, makes=itself)
-def add_unscheduled_visit(*, by: User, participant: Participant, key: str, on: datetime.date) -> Visit:
-    """A visit that no schedule foresaw; it takes the next ordinal of its kind."""
+def add_unscheduled_visit(
+    *, by: User, participant: Participant, key: str, on: datetime.date, reason: str = ""
+) -> Visit:
+    """A visit that no schedule foresaw; it takes the next ordinal of its kind. ``reason``: see ``set_visit_day``."""
     lock_casebook(participant.pk)
     definition = definition_for(participant, on)
     if not definition.has_visit(key) or definition.visit(key).kind != "unscheduled":
         raise ActionRefused(_("There is no unscheduled visit “%(key)s”.") % {"key": key})
     _check_day(participant, on)
+    known = known_departures(participant)
     last = Visit.objects.filter(participant=participant, key=key).aggregate(last=Max("ordinal"))["last"]
     visit = planned_visit(participant, definition.visit(key), (last or 0) + 1, 0)
     visit.took_place_on = on
     visit.save()
     note_visit(visit, item="took_place_on", new=on.isoformat())
+    account_for(participant, known, by, reason)
     return visit
 
 
 @action("visit.day_set", permission="visits.plan", site=lambda visit, **_k: visit.participant.site)
 def set_visit_day(*, by: User, visit: Visit, on: datetime.date, reason: str = "") -> Visit:
-    """The day the visit took place; a change of it owes a reason. A day outside the window is kept as it is."""
+    """The day the visit took place; a change of it owes a reason.
+
+    A day that does not go with the others owes one too, and is then proposed as a protocol deviation; one that can't be
+    right is refused. See ``protocol.chronology``.
+    """
     lock_visit(visit)
     _check_day(visit.participant, on)
     _check_reason(visit, reason)
+    known = known_departures(visit.participant)
     old = visit.took_place_on.isoformat() if visit.took_place_on else visit.not_done_reason or None
     visit.took_place_on = on
     visit.not_done_reason = ""
     visit.save()
     note_visit(visit, item="took_place_on", old=old, new=on.isoformat(), detail={"in_window": visit.in_window(on)})
+    _plan_anew(visit)
+    account_for(visit.participant, known, by, reason)
     return visit
 
 

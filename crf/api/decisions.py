@@ -53,6 +53,15 @@ class EligibilityJudgement(CasebookView):
         return Response(_eligibility(place, decision), status=201)
 
 
+class GateRequest(serializers.Serializer[Any]):
+    reason = serializers.CharField(
+        max_length=1000,
+        allow_blank=True,
+        default="",
+        help_text=_("Why the phase does not open, where the visit at which that is decided was not done."),
+    )
+
+
 class GateDecisionView(CasebookView):
     @operation("gates_read", "The decision whether a phase opened", answer=GateSerializer, may=("entries.view",))
     def get(self, request: Request, number: str, phase: str) -> Response:
@@ -64,6 +73,7 @@ class GateDecisionView(CasebookView):
         "gates_decide",
         "Decide by its rule whether a phase opens; refused with 403 unless this session has just signed in again",
         may=("participants.gate",),
+        request=GateRequest,
         answer=GateSerializer,
         status=201,
         refusals=WRITING,
@@ -71,7 +81,8 @@ class GateDecisionView(CasebookView):
     def post(self, request: Request, number: str, phase: str) -> Response:
         place = _phase_place(self, number, phase)
         check_signed_in_again(request)
-        decision = once(actions.decide_gate, by=person(request), participant=place.participant, phase=phase)
+        sent = checked(GateRequest, request)
+        decision = once(actions.decide_gate, by=person(request), participant=place.participant, phase=phase, **sent)
         return Response(_phase(place, decision), status=201)
 
 

@@ -26,6 +26,9 @@ class RegistrationRequest(serializers.Serializer[Any]):
 class UnscheduledVisitRequest(serializers.Serializer[Any]):
     key = serializers.CharField(max_length=40, help_text=_("Key of an unscheduled visit of the study definition."))
     on = serializers.DateField()
+    reason = serializers.CharField(
+        max_length=1000, allow_blank=True, default="", help_text=_("Where the day does not go with the others.")
+    )
 
 
 class VisitDayRequest(serializers.Serializer[Any]):
@@ -90,7 +93,7 @@ class VisitDetail(CasebookView):
 class VisitDay(CasebookView):
     @operation(
         "visits_set_day",
-        "Record the day a visit took place; a change of it owes a reason",
+        "Record the day a visit took place; a change owes a reason, and so does a day that does not go with the others",
         may=("visits.plan",),
         request=VisitDayRequest,
         answer=VisitSerializer,

@@ -62,9 +62,9 @@ def phase(request: HttpRequest, number: str, phase: str) -> HttpResponse:
         return _enrol(request, place, phase)
     view = _gate(place, phase)
     contradiction = contradiction_view(place, about_phase(phase))
-    confirm = bound(ConfirmForm, request)
+    confirm = bound(ReasonForm if view.missed else ConfirmForm, request)
     if acted(request, confirm, decide_gate, by=place.user, participant=place.participant, phase=phase):
-        messages.success(request, view.consequence)
+        messages.success(request, _gate(place, phase).consequence)
         return redirect(place.url)
     return show(
         request, "decisions/gate", frame(place, view.label, form=confirm, view=view, contradiction=contradiction)

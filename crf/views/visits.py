@@ -28,7 +28,10 @@ def visit(request: HttpRequest, number: str, slug: str) -> HttpResponse:
         messages.success(request, _("The day of the visit is saved."))
         return redirect(place.url)
     row.refresh_from_db(fields=["took_place_on", "not_done_reason"])
-    context = frame(place, place.label, form=form, may_plan=may_plan, line=visit_line(place, row))
+    line = visit_line(place, row)
+    asked = may_plan and any(one.is_asked for one in line.departures)
+    weighed = place.may("participants.judge") and any(one.deviation for one in line.departures)
+    context = frame(place, place.label, form=form, may_plan=may_plan, line=line, asked=asked, weighed=weighed)
     return show(request, "visits/visit", context)
 
 

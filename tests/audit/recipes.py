@@ -5,6 +5,7 @@ A recipe takes the cast and returns the act. The act reads its rows anew each ti
 
 from __future__ import annotations
 
+import datetime
 import tempfile
 import uuid
 from collections.abc import Callable
@@ -16,7 +17,8 @@ from django.test import override_settings
 from django.utils import timezone
 
 from crf import actions as crf
-from crf.models import FormEntry, Query, Visit
+from crf.deviations import Departure, open_departures
+from crf.models import FormEntry, ProtocolDeviation, Query, Visit
 from exports import actions as exports
 from randomization import actions as randomization
 from randomization.actions.supply import tell_used_up
@@ -406,7 +408,7 @@ def _signed_out(cast: Cast) -> Act:
 
 
 def _visit_added(cast: Cast) -> Act:
-    participant = walk.registered(cast)
+    participant = walk.randomised(cast)
     return lambda: crf.add_unscheduled_visit(
         by=the(cast, Role.COORDINATOR), participant=again(participant), key="unscheduled", on=today()
     )
@@ -414,7 +416,33 @@ def _visit_added(cast: Cast) -> Act:
 
 def _visit_day_set(cast: Cast) -> Act:
     visit = walk.visit_of(walk.registered(cast), "screening")
-    return lambda: crf.set_visit_day(by=the(cast, Role.COORDINATOR), visit=again(visit), on=today())
+    return lambda: crf.set_visit_day(by=the(cast, Role.COORDINATOR), visit=again(visit), on=today(), reason="abroad")
+
+
+def _before_consent(cast: Cast) -> Departure:
+    """The screening took place a day before consent."""
+    participant = walk.registered(cast)
+    on, coordinator = participant.registered_on, the(cast, Role.COORDINATOR)
+    crf.set_visit_day(by=coordinator, visit=walk.visit_of(participant, "screening"), on=on)
+    version, later = current_definition().consents[0].key, on + datetime.timedelta(days=1)
+    participants.record_consent(by=coordinator, participant=participant, version=version, given_on=later)
+    return open_departures([participant])[0]
+
+
+def _deviation_explained(cast: Cast) -> Act:
+    one = _before_consent(cast)
+    rule, about = one.finding.rule.value, one.finding.about
+    return lambda: crf.explain_deviation(
+        by=the(cast, Role.COORDINATOR), visit=again(one.visit), rule=rule, about=about, reason="standard care"
+    )
+
+
+def _deviation_judged(cast: Cast) -> Act:
+    _deviation_explained(cast)()
+    deviation = ProtocolDeviation.objects.get()
+    return lambda: crf.judge_deviation(
+        by=the(cast, Role.INVESTIGATOR), deviation=again(deviation), weight="minor", reason="no effect"
+    )
 
 
 def _visit_not_done(cast: Cast) -> Act:
@@ -650,6 +678,8 @@ RECIPES: dict[str, Recipe] = {
     "user.sign_in_failed": _sign_in_failed,
     "user.signed_in": _signed_in,
     "user.signed_out": _signed_out,
+    "deviation.explained": _deviation_explained,
+    "deviation.judged": _deviation_judged,
     "visit.added": _visit_added,
     "visit.day_set": _visit_day_set,
     "visit.not_done": _visit_not_done,

@@ -56,6 +56,8 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "contact.erased": frozenset({C, INV}),
     "contact.read": frozenset({C, INV}),
     "contact.saved": frozenset({C, INV}),
+    "deviation.explained": frozenset({C, INV, R, T}),
+    "deviation.judged": frozenset({INV}),
     "eligibility.judged": frozenset({INV}),
     "entry.migrated": frozenset({D}),
     "entry.not_done": frozenset({C, INV, R, T}),
@@ -173,7 +175,8 @@ def test_an_action_asks_for_its_permission_before_anything_else(name: str) -> No
             raise PermissionDenied
 
     anything = dict.fromkeys(
-        ("site", "participant", "visit", "entry", "query", "consent", "membership", "allocation", "flag"), MagicMock()
+        ("site", "participant", "visit", "entry", "query", "consent", "membership", "allocation", "flag", "deviation"),
+        MagicMock(),
     )
     with pytest.raises(PermissionDenied):
         ACTIONS[name].function(by=Stranger(), **anything)

@@ -9,6 +9,7 @@ import pytest
 from audit.acts import ActionRefused, OutsideAction
 from audit.models import LedgerEntry
 from crf.actions import (
+    DeviationAsked,
     add_unscheduled_visit,
     freeze,
     mark_visit_not_done,
@@ -72,9 +73,10 @@ def test_the_allocation_plans_the_sessions_of_its_own_arm(cast: Cast, arm: str, 
 def test_what_happens_at_a_visit_of_one_arm_is_written_where_no_blinded_person_reads(cast: Cast) -> None:
     participant = walk.randomised(cast, arm="ect")
     session = walk.visit_of(participant, "session_ect-1")
-    set_visit_day(by=the(cast, Role.TREATING_TEAM), visit=session, on=today())
+    set_visit_day(by=the(cast, Role.TREATING_TEAM), visit=session, on=today(), reason="a holiday")
     about = LedgerEntry.objects.filter(participant=participant.number, visit__startswith="session_ect")
     assert list(about.values_list("action", flat=True).distinct().order_by("action")) == [
+        "deviation.proposed",
         "visit.day_set",
         "visits.opened",
     ]
@@ -120,9 +122,12 @@ class TestDay:
             (on.isoformat(), (on + DAY).isoformat()),
         ]
 
-    def test_a_day_outside_the_window_is_kept_and_marked(self, cast: Cast, visit: Visit) -> None:
+    def test_a_day_outside_the_window_is_kept_with_a_reason_and_marked(self, cast: Cast, visit: Visit) -> None:
+        coordinator, on = the(cast, Role.COORDINATOR), visit.participant.registered_on + 40 * DAY
+        with pytest.raises(DeviationAsked):
+            set_visit_day(by=coordinator, visit=visit, on=on)
         length = ledger_length()
-        set_visit_day(by=the(cast, Role.COORDINATOR), visit=visit, on=visit.participant.registered_on + 40 * DAY)
+        set_visit_day(by=coordinator, visit=visit, on=on, reason="abroad")
         assert newest_entries(length)[0].detail == {"in_window": False}
 
     def test_no_day_in_the_future_nor_before_registration(self, cast: Cast, visit: Visit) -> None:
@@ -211,7 +216,13 @@ class TestUnscheduled:
         participant = walk.randomised(cast)
         coordinator = the(cast, Role.COORDINATOR)
         added = [
-            add_unscheduled_visit(by=coordinator, participant=participant, key="unscheduled", on=today())
+            add_unscheduled_visit(
+                by=coordinator,
+                participant=participant,
+                key="unscheduled",
+                on=today(),
+                reason="came back in the evening",
+            )
             for _time in range(2)
         ]
         assert [visit.slug for visit in added] == ["unscheduled", "unscheduled-2"]

@@ -85,8 +85,10 @@ def test_an_unscheduled_visit_is_added(signed_in: SignedIn, cast: Cast) -> None:
     url = f"{casebook_url(participant)}visits/add/"
     assert "Unscheduled visit" in coordinator.get(url)
     day = timezone.localdate()
-    for _time in (1, 2):
-        page = coordinator.send(url, {"key": "unscheduled", **day_boxes("on", day)})
+    sent = {"key": "unscheduled", **day_boxes("on", day)}
+    coordinator.send(url, sent)
+    assert "stands on the same day" in coordinator.post(url, sent, 422)
+    page = coordinator.send(url, sent | {"reason": "came back"})
     assert "Unscheduled visit 2" in page
     assert Visit.objects.filter(participant=participant, key="unscheduled").count() == 2
     coordinator.post(url, {"key": "week_1", **day_boxes("on", day)}, 422)

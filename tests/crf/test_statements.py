@@ -27,7 +27,7 @@ OF_A_FIRST_SAVE = 13
 # Besides them the entry as it stands, and its queries, verifications and signatures.
 OF_A_LATER_SAVE = 16
 # Each visit that an allocation opens takes two: its row and its history.
-OF_AN_ALLOCATION = 39
+OF_AN_ALLOCATION = 40
 
 
 def statements(act: Callable[[], object]) -> int:

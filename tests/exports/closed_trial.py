@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crf.actions import close_query, decide_gate, freeze, judge_eligibility, verify_items
+from crf.actions import close_query, decide_gate, freeze, judge_eligibility, mark_visit_not_done, verify_items
 from crf.models import FormEntry, Query, QueryStatus
 from exports.actions import lock_study
 from tests import walk
@@ -40,7 +40,12 @@ def first_session(participant: Participant) -> str:
 
 
 def ended(cast: Cast, participant: Participant, code: str) -> Participant:
-    given = {"eop_status": code}
+    """On the day of the last visit; of those planned before it that did not take place somebody says why."""
+    done = participant.visits.filter(took_place_on__isnull=False).order_by("-took_place_on")[0].took_place_on
+    missed = participant.visits.filter(latest_on__lt=done, took_place_on=None, not_done_reason="")
+    for visit in missed:
+        mark_visit_not_done(by=cast.at(participant.site.code, Role.INVESTIGATOR), visit=visit, reason="abroad")
+    given = {"eop_status": code, "eop_date": done.isoformat()}
     walk.fill(cast, walk.visit_of(participant, "log"), "end_of_participation", given=given)
     participant.refresh_from_db()
     return participant

@@ -29,6 +29,7 @@ def test_the_menu_holds_what_the_person_may_open_and_marks_where_they_are(cast: 
         ("/", False),
         ("/participants/", True),
         ("/queries/", False),
+        ("/deviations/", False),
     ]
     for person in cast.people.values():
         client = signed_in(person)

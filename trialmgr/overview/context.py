@@ -30,6 +30,7 @@ PLACES = (
     Place("overview:home", _("Work list")),
     Place("participants:list", _("Participants"), ("participants.view",)),
     Place("crf:queries", _("Queries"), ("queries.view",)),
+    Place("crf:deviations", _("Deviations"), ("entries.view",)),
     Place("overview:recruitment", _("Recruitment"), ("overview.view",)),
     Place("randomization:lists", _("Randomisation"), ("lists.view", "lists.activate")),
     Place("randomization:code_breaks", _("Code breaks"), ("breaks.view",)),

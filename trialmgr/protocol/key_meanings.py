@@ -65,6 +65,12 @@ MEANINGS: dict[str, str] = {
     "VisitDefinition.forms": "Keys of its forms, in order of display.",
     "required_forms": "Forms that must be complete; all when left out.",
     "before_allocation": "true: must be complete before randomisation.",
+    "oldest": "So many days before the trial is entered it may lie at most.",
+    # exemptions
+    "exemptions": "Rules of chronology that do not count, and why.",
+    "Exemption.rule": "The rule of chronology that does not count.",
+    "Exemption.visits": "Keys of the visits at which the rule does not count; all when left out.",
+    "Exemption.reason": "Why the rule does not count.",
     # code lists
     "codelists": "Lists of answers that items choose from.",
     "CodeList.items": "The codes in order of display.",
@@ -106,6 +112,7 @@ MEANINGS: dict[str, str] = {
     "Anchors.max": "Words at the highest number.",
     "accepts": "Endings of the files that may be uploaded, as pdf.",
     "max_megabytes": "Largest file.",
+    "observed": "true: a day on which something was seen, so not after the day of saving.",
     "ask_if": "Expression: the question is asked only when it is true; otherwise it is skipped, not missing.",
     "derive": "Expression that gives the value; nobody enters it.",
     "score": "Scoring function that gives the value; nobody enters it.",

@@ -151,6 +151,10 @@ class Phase(Part):
     opens: Literal["registration", "allocation", "enrolment", "gate"]
     gate: Gate | None = None
 
+    @property
+    def gate_visit(self) -> str | None:
+        return self.gate.visit if self.gate else None
+
 
 class Window(Part):
     before: int = Field(default=0, ge=0, le=FARTHEST_DAY)
@@ -199,6 +203,7 @@ class VisitDefinition(Part):
     forms: tuple[Key, ...]
     required_forms: tuple[Key, ...] | None = None
     before_allocation: bool = False  # must be complete before a participant can be randomised
+    oldest: int | None = later(ge=0, le=FARTHEST_DAY)  # days before the trial is entered
     confirm_with_protocol: bool = False
 
     @property
@@ -278,7 +283,8 @@ class Item(Part):
 
     ``range`` refuses, ``soft_range`` asks (a query opens). ``ask_if``: the item applies only when true; an item
     that does not apply is skipped, not missing. ``missing_allowed``: a reason may stand in place of a value.
-    ``anchors``: of a scale. ``accepts`` (endings such as pdf) and ``max_megabytes``: of a file.
+    ``anchors``: of a scale. ``accepts`` (endings such as pdf) and ``max_megabytes``: of a file. ``observed``: a date
+    on which something was seen, so it lies not after the day of saving, nor after death.
     """
 
     key: Key
@@ -296,6 +302,7 @@ class Item(Part):
     anchors: Anchors | None = later()
     accepts: tuple[Annotated[str, Field(pattern=r"^[a-z0-9]{1,8}$")], ...] = later(())
     max_megabytes: int | None = later(ge=1, le=100)
+    observed: bool = later(False)
     ask_if: str | None = None
     derive: str | None = None
     score: Score | None = None
@@ -502,6 +509,24 @@ class RandomizationDesign(Part):
     confirm_with_protocol: bool = False
 
 
+class Exemption(Part):
+    """A rule of chronology that does not count at these visits (all, when left out), and why."""
+
+    rule: Literal[
+        "after_death",
+        "after_withdrawal",
+        "after_end",
+        "before_consent",
+        "before_phase",
+        "after_allocation",
+        "out_of_order",
+        "outside_window",
+        "same_day",
+    ]
+    visits: tuple[Key, ...] = ()
+    reason: Text
+
+
 class StudyDefinition(Part):
     schema_version: Literal[1]
     id: Key
@@ -524,6 +549,7 @@ class StudyDefinition(Part):
     missing_reasons: CodeList
     codelists: tuple[CodeList, ...] = ()
     forms: tuple[Form, ...] = Field(min_length=1)
+    exemptions: tuple[Exemption, ...] = later(())
     randomization: RandomizationDesign | None = None
 
     @cached_property
@@ -552,6 +578,10 @@ class StudyDefinition(Part):
 
     def has_visit(self, key: str) -> bool:
         return key in self._visits
+
+    def exempts(self, rule: str, visit: str) -> bool:
+        """Whether a rule of chronology does not count at the visit of this key."""
+        return any(one.rule == rule and (not one.visits or visit in one.visits) for one in self.exemptions)
 
     @property
     def is_randomised(self) -> bool:

@@ -7,13 +7,14 @@ is still to be done waits as errands in order of their days, so a story cut at a
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from django.db.models import QuerySet
 
 from audit.acts import ActionRefused
 from crf.actions import (
+    DeviationAsked,
     add_unscheduled_visit,
     decide_gate,
     judge_eligibility,
@@ -226,10 +227,21 @@ class Story:
         return max((visit.target_on or self.diary.day) + datetime.timedelta(days=off), self.diary.day)
 
     def _attend(self, visit: Visit, on: datetime.date) -> None:
-        set_visit_day(by=self._who("visits.plan"), visit=visit, on=on)
+        if self.participant.visits.filter(key=visit.key, took_place_on=on).exists():
+            return self._miss(visit)
+        with_reason = partial(set_visit_day, by=self._who("visits.plan"), visit=visit, on=on)
+        self._explained(visit.slug, with_reason)
         self._fill_all(visit)
         if visit.definition.before_allocation:
             self._judge()
+
+    def _explained(self, purpose: str, act: Callable[..., Visit]) -> Visit:
+        """An act that says why, where it is asked to."""
+        try:
+            return act()
+        except DeviationAsked:
+            texts = self.stage.profile.texts.not_done
+            return act(reason=self.persona.stream(f"why/{purpose}").choice(texts))
 
     def _fill_all(self, visit: Visit) -> None:
         for key in visit.definition.forms:
@@ -283,7 +295,8 @@ class Story:
 
     def _add_visit(self, definition: VisitDefinition) -> None:
         by, on = self._who("visits.plan"), self.diary.day
-        self._fill_all(add_unscheduled_visit(by=by, participant=self.participant, key=definition.key, on=on))
+        add = partial(add_unscheduled_visit, by=by, participant=self.participant, key=definition.key, on=on)
+        self._fill_all(self._explained(f"{definition.key}/{on}", add))
 
     # The way out
 

@@ -62,6 +62,7 @@ def _item_rules(study: StudyDefinition) -> Findings:
         for name in ("range", "soft_range"):
             yield from _range((*path, name), getattr(item, name))
         yield from _scale(path, item)
+        yield from _observed(path, item)
         yield from _derivation(path, item)
 
 
@@ -82,6 +83,11 @@ def _scale(path: DocumentPath, item: Item) -> Findings:
         yield Finding((*path, "range"), "the scale has no two whole ends", "write `range: {min: 0, max: 10}`")
     if item.anchors is None:
         yield Finding((*path, "type"), "the scale has no words at its ends", "add `anchors` with `min` and `max`")
+
+
+def _observed(path: DocumentPath, item: Item) -> Findings:
+    if item.observed and item.type is not ItemType.DATE:
+        yield Finding((*path, "observed"), "only a date is a day of observation", "remove it or change the type")
 
 
 def _derivation(path: DocumentPath, item: Item) -> Findings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 from trialmgr.protocol.integrity.findings import Finding, Findings, Rules
+from trialmgr.protocol.integrity.references import all_absent, repeated_words
 from trialmgr.protocol.model import Repeat, StudyDefinition, VisitDefinition
 from trialmgr.protocol.yaml_source import DocumentPath
 
@@ -41,6 +42,10 @@ def _visit_rules(study: StudyDefinition) -> Findings:
                 "a visit of a later phase cannot be complete before the allocation",
                 "put it in a phase that opens with registration",
             )
+        if visit.oldest is not None and not visit.before_allocation:
+            yield Finding(
+                (*path, "oldest"), "only a visit before the allocation grows old", "remove it, or `before_allocation`"
+            )
         yield from _occurrences(path, visit, repeating)
 
 
@@ -66,6 +71,14 @@ def _rhythm(path: DocumentPath, repeat: Repeat) -> Findings:
         yield Finding((*path, "days"), "the days do not rise", "write each day once, in order")
 
 
+def _exemptions(study: StudyDefinition) -> Findings:
+    known = [visit.key for visit in study.visits]
+    for number, exemption in enumerate(study.exemptions):
+        path: DocumentPath = ("exemptions", number, "visits")
+        yield from all_absent(path, exemption.visits, known, "visit")
+        yield from repeated_words(path, exemption.visits)
+
+
 def _eligibility_forms(study: StudyDefinition) -> Findings:
     flagged = [number for number, form in enumerate(study.forms) if form.eligibility]
     if not flagged:
@@ -77,5 +90,6 @@ def _eligibility_forms(study: StudyDefinition) -> Findings:
 RULES: Rules = (
     _entering,
     _visit_rules,
+    _exemptions,
     _eligibility_forms,
 )
