@@ -85,10 +85,12 @@ class Member(Reader):
 
     # --- the casebook ---------------------------------------------------------------------------------------------
 
-    def record_visit(self, number: str, slug: str) -> None:
-        """The visit took place today."""
+    def record_visit(self, number: str, slug: str, why: str = "") -> None:
+        """The visit took place today. ``why``: where the day is an unexpected one."""
         self.open(f"/participants/{number}/visits/{slug}/")
         self.give_day("on", self.trial.today)
+        if why:
+            self.page.locator("[name=reason]").fill(why)
         self.press({"nl": "Opslaan", "en": "Save"}[self.language])
 
     def give_day(self, name: str, day: datetime.date) -> None:

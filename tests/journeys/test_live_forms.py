@@ -23,7 +23,7 @@ def test_questions_and_scores_follow_the_answers_before_saving(
     coordinator, rater = hire(one_day, Role.COORDINATOR), hire(one_day, Role.RATER)
     coordinator.sign_in()
     _reckons_in_a_row(coordinator, number)
-    coordinator.record_visit(number, "baseline")
+    coordinator.record_visit(number, "baseline", why="both on one day, for the travelling")
     rater.sign_in()
     rater.open(f"/participants/{number}/visits/baseline/forms/cssrs_since/")
     _meets_the_questions(rater)
