@@ -170,7 +170,7 @@ def _save(request: HttpRequest, sheet: Sheet) -> HttpResponse:
     refused = _store_files(request, sheet, values)
     if sheet.wants_row or refused:
         return _write_page(request, sheet, Typed(values, missing, refused), status=422 if refused else 200)
-    follows = follows_from(sheet, values, missing)
+    follows = follows_from(sheet, values, missing) if sheet.can_write else ()
     if follows and request.POST.get("follows_seen") != seen_mark(follows):
         return _write_page(request, sheet, Typed(values, missing, follows=follows), status=200)
     try:

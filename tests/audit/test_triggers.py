@@ -29,6 +29,8 @@ pytestmark = pytest.mark.on_both  # the triggers are written for each
 TELLING_ACTS = (
     "file.stored",
     "gate.decided",
+    "judgement.confirmed",
+    "deviation.judged",
     "query.reopened",
     "items.verified",
     "entry.signed",

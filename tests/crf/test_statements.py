@@ -25,7 +25,7 @@ pytestmark = pytest.mark.on_both  # the statements are counted on each
 # With the lock on the casebook, which SQLite needs no statement for.
 OF_A_FIRST_SAVE = 13
 # Besides them the entry as it stands, and its queries, verifications and signatures.
-OF_A_LATER_SAVE = 16
+OF_A_LATER_SAVE = 17
 # Each visit that an allocation opens takes two: its row and its history.
 OF_AN_ALLOCATION = 40
 

@@ -65,7 +65,8 @@ def _answers(house: House, line: Line, method: str, people: Iterable[str]) -> di
     given = {}
     for who in people:
         before = transaction.savepoint()
-        kind = {"content_type": "application/json"} if method == "put" else {}
+        speaks_json = method != "get" and _url(line).startswith("/api/")
+        kind = {"content_type": "application/json"} if speaks_json else {}
         answer = getattr(house.visitor(who), method)(_url(line), **kind)
         given[who] = answer.status_code
         if answer.streaming:
