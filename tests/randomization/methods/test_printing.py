@@ -28,7 +28,7 @@ def paper(value: str, *, at: datetime = AT) -> bytes:
         "proofs": [{"key": "Hash", "value": "ab" * 32, "code": True}],
         "warning": "",
     }
-    return typeset("confirmation.typ", data, title="Allocation", language="en", at=at)
+    return typeset("confirmations.typ", data, title="Allocation", language="en", at=at)
 
 
 def text_of(made: bytes) -> str:
