@@ -115,7 +115,8 @@ def _test_runs() -> list[Step]:
     beside = "--beside-postgresql"
     # What other processes do is not measured, so these are not slowed down by measuring either.
     # Tests of one group share what took minutes to make, and groups come first.
-    slow = [*PYTEST, "-n", "2", "--dist", "loadgroup", "-m", "slow and not journey and not benchmark"]
+    contract = ["-p", "schemathesis.pytest.plugin"]
+    slow = [*PYTEST, *contract, "-n", "2", "--dist", "loadgroup", "-m", "slow and not journey and not benchmark"]
     together = "tests/journeys/test_with_every_page.py"
     journeys = [*PYTEST, "-n", "2", "--dist", "loadfile", "-m", "journey", "--ignore", together, f"--looks={LOOKS}"]
     return [

@@ -1,4 +1,7 @@
-"""The API keeps to its own description: schemathesis makes up requests, every answer must be one described there."""
+"""The API keeps to its own description: schemathesis makes up requests, every answer must be one described there.
+
+By itself: pytest -p schemathesis.pytest.plugin tests/overview/test_api_contract.py
+"""
 
 from __future__ import annotations
 
