@@ -21,6 +21,7 @@ TABLES = (
     "crf_freeze",
     "crf_gatedecision",
     "crf_judgementconfirmation",
+    "crf_protocoldeviation",
     "crf_query",
     "crf_querymessage",
     "crf_signature",
