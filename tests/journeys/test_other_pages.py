@@ -132,6 +132,32 @@ def test_what_can_happen_to_an_allocation_has_a_page_each(one_day: Trial, hire: 
             reader.look(name)
 
 
+def test_slips_are_taken_back_and_judgements_looked_at_again(one_day: Trial, hire: Hire) -> None:
+    number, ended = one_day.prepare("slipped").split()
+    casebook = f"/participants/{number}/"
+    pages = {
+        Role.COORDINATOR: (
+            f"{casebook}consent/consent_v1/correct/",
+            f"{casebook}visits/week_1/reopen/",
+            f"{casebook}visits/screening/deviations/explain/",
+            f"/participants/{ended}/ending/undo/",
+        ),
+        Role.INVESTIGATOR: (
+            f"{casebook}eligibility/confirm/",
+            f"{casebook}phases/follow_up/confirm/",
+            f"{casebook}visits/week_1/deviations/weigh/",
+            "/deviations/",
+        ),
+    }
+    for role, own in pages.items():
+        reader = hire(one_day, role)
+        reader.sign_in()
+        for page in own:
+            reader.open(page)
+            assert reader.path == page
+            reader.look()
+
+
 def test_one_makes_a_list_and_another_activates_it(one_day: Trial, hire: Hire) -> None:
     statistician = hire(one_day, Role.UNBLINDED_STATISTICIAN)
     statistician.sign_in()

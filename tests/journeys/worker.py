@@ -16,12 +16,15 @@ django.setup()
 import time_machine  # noqa: E402  Django is set up first
 from django.conf import settings  # noqa: E402
 
+from crf.actions import set_visit_day  # noqa: E402
 from tests import walk  # noqa: E402
 from tests.conftest import PASSWORD  # noqa: E402
 from tests.matrix.house import note_what_can_happen, wait_for_extension  # noqa: E402
 from trialmgr.overview.rehearsal.cast import set_up, standing_cast  # noqa: E402
 from trialmgr.overview.rehearsal.trial import rehearse  # noqa: E402
+from trialmgr.participants.actions import correct_consent  # noqa: E402
 from trialmgr.participants.models import Participant  # noqa: E402
+from trialmgr.people.permissions import Role  # noqa: E402
 from trialmgr.protocol.loader import load_study  # noqa: E402
 
 SEED = "two years"  # with it the first participant of the first site gets esketamine
@@ -64,6 +67,24 @@ def much_noted() -> str:
     return _number(participant)
 
 
+def slipped() -> str:
+    """Two numbers: of somebody about whom judgements are contradicted and days ask for a reason; of one who ended."""
+    cast = standing_cast()
+    coordinator = cast.at(walk.SITE, Role.COORDINATOR)
+    participant = walk.in_follow_up(cast)
+    for slug, madrs in (("week_8", 40), ("screening", 10)):
+        walk.fill(cast, walk.visit_of(participant, slug), "madrs", madrs=madrs, reason="misread")
+    week_1 = walk.visit_of(participant, "week_1")
+    late = (week_1.latest_on or participant.registered_on) + datetime.timedelta(days=2)
+    set_visit_day(by=coordinator, visit=week_1, on=late, reason="a holiday")
+    consent = participant.consents.get()
+    day = participant.registered_on + datetime.timedelta(days=1)
+    correct_consent(by=coordinator, consent=consent, version=consent.version, given_on=day, reason="misread")
+    ended = walk.randomised(cast)
+    walk.fill(cast, walk.visit_of(ended, "log"), "end_of_participation", given={"end_reason": "completed"})
+    return f"{participant.number} {ended.number}"
+
+
 def _number(participant: Participant) -> str:
     return participant.number
 
@@ -71,7 +92,7 @@ def _number(participant: Participant) -> str:
 def main(name: str, day: str = "") -> None:
     """Print, as JSON, what the command gives. ``day``: on which it is done; today where there is none."""
     commands: dict[str, Callable[[], str]] = {
-        command.__name__: command for command in (people, rehearsed, screened, not_responding, much_noted)
+        command.__name__: command for command in (people, rehearsed, screened, not_responding, much_noted, slipped)
     }
     noon = datetime.time(12, tzinfo=datetime.UTC)
     with contextlib.ExitStack() as stack:
