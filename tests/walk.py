@@ -105,6 +105,14 @@ def randomised(cast: Cast, site: str = SITE, *, arm: str | None = None) -> Parti
             return participant
 
 
+def enter_trial(cast: Cast, participant: Participant) -> None:
+    """Somebody who was screened is judged, has the baseline visit, and is randomised."""
+    with _on(participant.registered_on):
+        judge_eligibility(by=cast.at(participant.site.code, Role.INVESTIGATOR), participant=participant)
+    visited(cast, participant, "baseline", madrs=MADRS_BEFORE)
+    _allocated(cast, participant)
+
+
 def at_week_8(cast: Cast, site: str = SITE, *, response: bool = True) -> Participant:
     """The forms of week 8 are complete; the decision on the follow-up year has not been taken."""
     participant = randomised(cast, site)

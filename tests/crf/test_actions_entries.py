@@ -340,7 +340,9 @@ class TestForbidden:
         assert save(cast, visit, values={"pulse": "66"}).changed == ("pulse",)
         assert walk.fill(cast, walk.visit_of(participant, "log"), "concomitant_medication").pk
         later = walk.visit_of(participant, "baseline")
-        set_visit_day(by=coordinator, visit=later, on=participant.registered_on + datetime.timedelta(days=2))
+        after = participant.registered_on + datetime.timedelta(days=2)
+        with pytest.raises(ActionRefused, match="lies after the withdrawal of consent"):
+            set_visit_day(by=coordinator, visit=later, on=after)
         with pytest.raises(ActionRefused):
             save(cast, later, values={"pulse": "66"})
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from django.utils.timezone import localdate
 
 from audit.acts import ActionRefused
 from crf.actions import (
@@ -61,9 +60,11 @@ def second(begun: Visit, reset_trd: StudyDefinition) -> StudyVersion:
 
 @pytest.fixture
 def today_visit(cast: Cast, begun: Visit) -> Visit:
-    """A visit that takes place today."""
+    """A visit that takes place today, of the same participant, who has entered the trial since."""
+    participant = begun.participant
+    walk.enter_trial(cast, participant)
     coordinator = the(cast, Role.COORDINATOR)
-    return add_unscheduled_visit(by=coordinator, participant=begun.participant, key="unscheduled", on=today())
+    return add_unscheduled_visit(by=coordinator, participant=participant, key="unscheduled", on=today())
 
 
 def coordinator(cast: Cast) -> User:
@@ -279,14 +280,15 @@ class TestAddedVisits:
         with pytest.raises(ActionRefused):
             plan_added_visits(by=manager, version=version, reason="again")
 
-    def test_a_visit_that_counts_from_its_phase_counts_from_the_decision(
+    def test_a_visit_that_counts_from_its_phase_counts_from_the_visit_of_its_decision(
         self, cast: Cast, wider: StudyDefinition
     ) -> None:
         participant = walk.in_follow_up(cast)
         version = put_in_force(wider)
         found = {visit.key: visit for visit in visits_to_plan(by=the(cast, Role.DATA_MANAGER), version=version)}
-        decided = participant.gate_decisions.get(phase="follow_up").decided_at
-        assert found["of_phase"].target_on == localdate(decided) + datetime.timedelta(days=390)
+        gate = walk.visit_of(participant, "week_8").took_place_on
+        assert gate is not None
+        assert found["of_phase"].target_on == gate + datetime.timedelta(days=390)
         assert participant.enrolled_on is not None
         assert found["of_arms"].target_on == participant.enrolled_on + datetime.timedelta(days=400)
 

@@ -147,7 +147,7 @@ class TestDuties:
 
     def test_visits_of_before_want_no_form_that_is_required_since(self, cast: Cast, reset_trd: StudyDefinition) -> None:
         """The unscheduled visit of today wants it."""
-        participant = walk.screened(cast)
+        participant = walk.randomised(cast)
         coordinator = cast.at("UMCG", Role.COORDINATOR)
         before = {task.about for task in duty(coordinator, "forms").tasks}
         visits = tuple(
