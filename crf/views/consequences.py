@@ -46,12 +46,11 @@ def _lines(place: CasebookPlace, one: Consequence) -> Iterator[str]:
     entry, language = one.entry, spoken()
     form, definition = entry.form, entry.study_version.definition
     where = f"{entry.visit.label(language)}, {form.label(language)}"
-    for key in one.changed:
-        if place.sight.item(form.item(key)):
-            old, new = (
-                shown_value(definition, form.item(key), held.get(key, ""), language) or _("no value")
-                for held in (one.before.data, entry.data)
-            )
-            yield f"{where}: {item_label(form, key, language)}: {old} → {new}"
+    for key in (key for key in one.changed if place.sight.item(form.item(key))):
+        old, new = (
+            shown_value(definition, form.item(key), held.get(key, ""), language) or _("no value")
+            for held in (one.before.data, entry.data)
+        )
+        yield f"{where}: {item_label(form, key, language)}: {old} → {new}"
     if one.before.status != entry.status:
         yield f"{where}: {ENTRY_STATUS_LABELS[EntryStatus(entry.status)]}"

@@ -61,6 +61,14 @@ def test_a_participant_is_registered_once(coordinator: Browser) -> None:
     assert "This was sent before and is kept: nothing was made twice." in shown
 
 
+def test_a_cap_is_set_once_and_the_key_names_who_did_what(cast: Cast) -> None:
+    manager = cast.at("", Role.DATA_MANAGER)
+    browser = Browser(manager)
+    browser.press("/randomization/limits/UMCG/cap/", {"participants": "9", "reason": "beds"})
+    assert "nothing was made twice" in browser.client.get("/randomization/limits/").content.decode()
+    assert str(OnceKey.objects.get(action="cap.set")).startswith(f"{manager.pk} cap.set")
+
+
 def test_two_pages_register_two_participants(coordinator: Browser) -> None:
     url, sent = "/participants/register/", {"site": walk.SITE, **day()}
     coordinator.press(url, sent, times=1)

@@ -331,6 +331,9 @@ class TestForbidden:
     def test_after_a_withdrawal_only_what_was_done_before_it_is_entered(self, cast: Cast, visit: Visit) -> None:
         participant = visit.participant
         coordinator = the(cast, Role.COORDINATOR)
+        after = participant.registered_on + datetime.timedelta(days=2)
+        later = walk.visit_of(participant, "baseline")
+        set_visit_day(by=coordinator, visit=later, on=after, reason="earlier than planned")
         withdraw_consent(
             by=coordinator,
             consent=Consent.objects.get(participant=participant),
@@ -339,12 +342,11 @@ class TestForbidden:
         )
         assert save(cast, visit, values={"pulse": "66"}).changed == ("pulse",)
         assert walk.fill(cast, walk.visit_of(participant, "log"), "concomitant_medication").pk
-        later = walk.visit_of(participant, "baseline")
-        after = participant.registered_on + datetime.timedelta(days=2)
-        with pytest.raises(ActionRefused, match="lies after the withdrawal of consent"):
-            set_visit_day(by=coordinator, visit=later, on=after)
-        with pytest.raises(ActionRefused):
+        with pytest.raises(ActionRefused, match="withdrawn before this visit"):
             save(cast, later, values={"pulse": "66"})
+        moved = after + datetime.timedelta(days=1)
+        with pytest.raises(ActionRefused, match="lies after the withdrawal of consent"):
+            set_visit_day(by=coordinator, visit=later, on=moved, reason="misread")
 
 
 def test_stored_values_remember_what_was_asked(cast: Cast) -> None:

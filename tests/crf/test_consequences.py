@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
-import pytest
+import datetime
 
+import pytest
+from django.db import models
+
+from audit.acts import ActionRefused
 from audit.models import LedgerEntry
 from audit.verification import verify
-from crf.actions import close_query, mark_not_done, sign_entry, verify_items
+from crf.actions import (
+    EntryRefused,
+    add_unscheduled_visit,
+    close_query,
+    mark_not_done,
+    save_entry,
+    set_visit_day,
+    sign_entry,
+    undo_ending,
+    verify_items,
+)
+from crf.deviations import open_departures
+from crf.faults import casebook_faults
+from crf.judgements import contradicted
 from crf.loaded_casebook import load_casebook
-from crf.models import EntryStatus, FormEntry, Query
+from crf.models import EntryStatus, FormEntry, Query, Signature, Verification
 from tests import walk
+from tests.amendments import put_in_force
 from trialmgr.overview.rehearsal.cast import Cast
+from trialmgr.participants.actions import end_participation
 from trialmgr.participants.models import Participant
 from trialmgr.people.permissions import Role
 from trialmgr.protocol.casebook import assess
 from trialmgr.protocol.evaluation import SOFT_RANGE
+from trialmgr.protocol.judgements import Contradiction, Judgement
+from trialmgr.protocol.model import Item, ItemType, StudyDefinition
+from trialmgr.studies.clock import today
 
 MADRS = [f"madrs_{number}" for number in range(1, 11)]
 
@@ -159,3 +181,108 @@ def test_a_query_of_a_check_opens_and_closes_from_whichever_side_its_truth_chang
     said = query.messages.earliest("pk")
     assert said.check_texts.keys() == {"nl", "en"}
     assert not any(verify().faults.values())
+
+
+def test_who_signs_what_changed_a_moment_ago_by_a_correction_elsewhere_is_told_to_look_again(
+    cast: Cast, responder: Participant
+) -> None:
+    seen = outcome_of(responder)
+    correct_madrs(cast, responder, 40)
+    with pytest.raises(ActionRefused, match="changed because another one was corrected"):
+        sign_entry(by=cast.at("UMCG", Role.INVESTIGATOR), entry=seen, meaning="seen")
+
+
+def test_a_form_is_not_done_for_a_known_reason_and_never_one_that_decides(cast: Cast) -> None:
+    participant = walk.screened(cast)
+    visit = walk.visit_of(participant, "screening")
+    investigator = cast.at("UMCG", Role.INVESTIGATOR)
+    with pytest.raises(ActionRefused, match="There is no reason “whim”"):
+        mark_not_done(by=investigator, visit=visit, form_key="eligibility", code="whim", reason="x")
+    with pytest.raises(ActionRefused, match="decides on the participation"):
+        mark_not_done(by=investigator, visit=visit, form_key="eligibility", code="not_done", reason="x")
+
+
+def test_a_text_with_a_character_that_nobody_sees_is_refused_by_its_name(cast: Cast) -> None:
+    log = walk.visit_of(walk.consented(cast), "log")
+    with pytest.raises(EntryRefused, match=r"U\+200B"):
+        walk.fill(cast, log, "concomitant_medication", given={"cm_name": "para\u200bcetamol"}, occurrence=None)
+
+
+def test_an_ending_without_a_form_is_undone_too(cast: Cast) -> None:
+    participant = walk.randomised(cast)
+    coordinator = cast.at("UMCG", Role.COORDINATOR)
+    day = participant.enrolled_on
+    assert day is not None
+    end_participation(by=coordinator, participant=participant, transition="participant.ended_early", on=day)
+    undone = undo_ending(by=coordinator, participant=participant, reason="another participant was meant")
+    assert undone.is_active
+
+
+def test_a_gate_visit_set_again_on_its_day_moves_no_visit(cast: Cast) -> None:
+    participant = walk.in_follow_up(cast)
+    gate = walk.visit_of(participant, "week_8")
+    assert gate.took_place_on is not None
+    planned = list(participant.visits.values_list("slug", "target_on"))
+    set_visit_day(by=cast.at("UMCG", Role.COORDINATOR), visit=gate, on=gate.took_place_on, reason="looked up again")
+    assert list(participant.visits.values_list("slug", "target_on")) == planned
+
+
+def test_a_day_marked_as_observed_is_held_against_the_other_days(cast: Cast, reset_trd: StudyDefinition) -> None:
+    form = reset_trd.form("vital_signs")
+    label = form.items[0].label
+    measured = Item(key="measured_on", type=ItemType.DATE, label=label, required=False, observed=True)
+    section = form.sections[0].model_copy(update={"items": (*form.sections[0].items, measured)})
+    changed = form.model_copy(update={"sections": (section, *form.sections[1:])})
+    forms = tuple(changed if one.key == form.key else one for one in reset_trd.forms)
+    put_in_force(reset_trd.model_copy(update={"version": "0.2.0", "forms": forms}))
+    participant, coordinator = walk.randomised(cast), cast.at("UMCG", Role.COORDINATOR)
+    visit = add_unscheduled_visit(by=coordinator, participant=participant, key="unscheduled", on=today())
+
+    def measure(on: datetime.date) -> None:
+        save_entry(
+            by=walk.enterer(cast, "UMCG", form),
+            visit=visit,
+            form_key=form.key,
+            values={"measured_on": on.isoformat()},
+            reason="read again",
+        )
+
+    with pytest.raises(EntryRefused):
+        measure(today() + datetime.timedelta(days=1))
+    measure(today())
+    ending = reset_trd.form("end_of_participation")
+    assert ending.ends_participation is not None
+    day = next(item.key for item in ending.items if item.type is ItemType.DATE)
+    died = {ending.ends_participation: "died", day: (today() - datetime.timedelta(days=1)).isoformat()}
+    walk.fill(cast, walk.visit_of(participant, "log"), ending.key, given=died)
+    participant.refresh_from_db()
+    after_death = [one for one in open_departures([participant]) if one.finding.form == form.key]
+    assert [(one.finding.item, one.reveals) for one in after_death] == [("measured_on", False)]
+
+
+def test_each_way_in_which_what_stands_is_not_what_follows_is_named(cast: Cast, responder: Participant) -> None:
+    entry = outcome_of(responder)
+    verify_items(by=cast.at("", Role.MONITOR), entry=entry, items=["oc_fall"])
+    sign_entry(by=cast.at("UMCG", Role.INVESTIGATOR), entry=entry, meaning="seen")
+    visit = walk.visit_of(responder, "screening")
+    walk.fill(cast, visit, "demographics", given={"birth_year": "1960"}, reason="correction")
+    walk.fill(cast, visit, "background", given={"bg_first_age": "40"}, reason="correction")
+    walk.fill(cast, visit, "demographics", given={"birth_year": "2000"}, reason="correction")
+    query = Query.objects.get(entry__form_key="background", check_key="episode_before_birth")
+    assert said_of(responder) == []
+    models.QuerySet(Query).filter(pk=query.pk).update(check_key="another")
+    models.QuerySet(Verification).update(digest="0" * 64)
+    models.QuerySet(Signature).filter(entry=entry).update(digest="0" * 64)
+    told = said_of(responder)
+    for words in ("fires without a query", "does not fire", "verified with another value", "signed with another"):
+        assert any(words in said for said in told), (words, told)
+
+
+def said_of(participant: Participant) -> list[str]:
+    return [fault.said for fault in casebook_faults() if fault.place[0] == participant.number]
+
+
+def test_a_judgement_that_lost_its_values_is_contradicted_by_what_is_not_known(cast: Cast) -> None:
+    nothing = Judgement("eligibility", None, (), {})
+    judged = Judgement("eligibility", True, (), {})
+    assert "not known: a value is missing" in contradicted(Contradiction(judged, nothing))

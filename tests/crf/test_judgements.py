@@ -106,6 +106,7 @@ def test_after_randomisation_it_is_an_open_point_and_a_task_until_somebody_confi
         confirm_judgement(by=investigator(cast), participant=participant, about=ELIGIBILITY, reason=" ")
     confirm_judgement(by=investigator(cast), participant=participant, about=ELIGIBILITY, reason="flagged")
     assert (points(), tasks(investigator(cast), "contradicted")) == ([], [])
+    assert str(participant.judgement_confirmations.get()) == f"{participant} {ELIGIBILITY}"
     line = LedgerEntry.objects.get(action="judgement.confirmed")
     assert (line.item, line.reason, line.detail["now"]) == (ELIGIBILITY, "flagged", False)
     with pytest.raises(ActionRefused, match="nothing to confirm"):
@@ -170,6 +171,7 @@ def test_the_pages_say_what_was_judged_on_which_values_and_what_they_are_now(sig
     others = Reader(signed_in, cast, Role.COORDINATOR)
     assert "eligibility/confirm/" not in others.get(f"{casebook_url(participant)}eligibility/")
     others.get(f"{casebook_url(participant)}eligibility/confirm/", 403)
+    assert "The judgement stands until one of these values changes again." in reader.get(f"{phase}confirm/")
     location = reader.client.post(f"{phase}confirm/", {"reason": "treated on"}).headers["Location"]
     assert "The judgement is confirmed." in reader.send(location, {"password": PASSWORD})
     assert JudgementConfirmation.objects.get().judgement == PHASE

@@ -14,12 +14,13 @@ from audit.verification import verify
 from crf.actions import close_query, confirm_judgement, raise_query, sign_entry, verify_items
 from crf.faults import casebook_faults
 from crf.judgements import judgements_of
-from crf.models import EntryStatus, FormEntry, Query, QueryStatus
+from crf.models import EntryStatus, FormEntry, Query, QueryStatus, Visit
 from exports import lock_triggers
 from exports.actions import lock_study, make_release
 from exports.open_points import Kind, open_points
 from tests import walk
 from tests.api_caller import Caller
+from tests.audit.staging import sql, without_triggers
 from tests.commands.calling import called
 from tests.exports.closed_trial import close_all, close_queries, data_manager
 from trialmgr.overview.rehearsal.cast import Cast
@@ -185,3 +186,16 @@ def test_a_corrected_score_reaches_the_release_with_the_outcome_that_follows_fro
     with (tmp_path / "out/form_outcome.csv").open(encoding="utf-8-sig", newline="") as file:
         (row,) = [row for row in csv.DictReader(file) if row["participant"] == treated.number]
     assert (row["oc_fall"], row["oc_response"], row["oc_remission"]) == ("100.0", "yes", "yes")
+
+
+def test_what_stands_in_the_trail_and_not_in_the_casebook_any_more_is_named(cast: Cast) -> None:
+    treated = with_a_query(cast)
+    query = Query.objects.filter(entry__visit__participant=treated).latest("pk")
+    lock_triggers.remove(connection)
+    with without_triggers():
+        sql("DELETE FROM crf_querymessage WHERE query_id = %s", query.pk)
+        sql("DELETE FROM crf_query WHERE id = %s", query.pk)
+        models.QuerySet(Visit).filter(participant=treated, slug="week_8").update(slug="week_9")
+    points = [point for point in open_points() if point.kind is Kind.STORED_OTHERWISE]
+    assert any(point.visit == "week_8" and point.reveals_allocation for point in points)
+    assert any("demographics" in fault for faults in verify().faults.values() for fault in faults)
