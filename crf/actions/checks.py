@@ -95,7 +95,7 @@ def _asks(query: Query | None, one: Judged, problem: Problem, changed: Changed) 
 def _reads_what_changed(entry: FormEntry, problem: Problem, changed: Changed) -> bool:
     own = changed.get(entry.place, frozenset())
     rules = [check.fires_if for check in entry.form.checks if check.key == problem.check_key]
-    paths = {path for rule in rules for path in expressions.parse(rule).references}
+    paths = {path for rule in rules for path in expressions.parse(rule).reads}
     if problem.item_key in own or any(path[0] in own for path in paths if len(path) == 1):
         return True
     return any(_changed_elsewhere(entry, path, changed) for path in paths if len(path) > 1)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.protocol import small_study
 from tests.protocol.small_study import BODY, STUDY, shipped
 from trialmgr.protocol.casebook import Casebook, Entered, Place, assess, followers, sources
+from trialmgr.protocol.expressions import parse
 from trialmgr.protocol.model import StudyDefinition
 
 # ``body`` and ``mood`` read each other, their items do not; each visit reads the one before it.
@@ -154,6 +155,10 @@ def test_who_reads_whom_is_known_by_form_also_over_several_steps(study: StudyDef
     assert {source.form for source in sources(study.form("mood"))} == {"body", "mood"}
 
 
+def test_rows_that_are_counted_are_read_too() -> None:
+    assert parse("count(start.mood.spells) > points").reads == {("start", "mood", "spells"), ("points",)}
+
+
 def test_in_reset_trd_the_outcome_follows_the_madrs() -> None:
     assert "outcome" in followers([shipped()], ["madrs"])
 
@@ -183,6 +188,7 @@ def test_order_does_not_matter(study: StudyDefinition, order: random.Random, poi
             "end.mood.heavier reads start.body.glum reads end.mood.heavier",
         ),
         ("any(start.mood.spells.long)", "start.mood.long reads start.body.glum reads start.mood.long"),
+        ("count(start.mood.bouts) > 1", "start.mood.days reads start.body.glum reads start.mood.days"),
     ],
 )
 def test_items_that_wait_for_each_other_over_forms_are_refused(tmp_path: Path, rule: str, way: str) -> None:
@@ -200,6 +206,11 @@ def test_items_that_wait_for_each_other_over_forms_are_refused(tmp_path: Path, r
         "    items:\n"
         "      - {key: weeks, type: integer, label: {nl: Weken, en: Weeks}}\n"
         "      - {key: long, type: yes_no, label: {nl: Lang, en: Long}, derive: start.body.glum and weeks > 2}\n"
+        "  - key: bouts\n"
+        "    label: {nl: Buien, en: Bouts}\n"
+        "    repeats: {max: 3, row: {nl: Bui, en: Bout}}\n"
+        "    items:\n"
+        "      - {key: days, type: integer, label: {nl: Dagen, en: Days}, ask_if: start.body.glum}\n"
         "checks:",
     )
     files: dict[str, str | bytes | None] = {

@@ -65,6 +65,12 @@ def test_any_document_is_read_back_unchanged(
     assert _read_back(document, tmp_path_factory.mktemp("yaml")) == document
 
 
+@pytest.mark.parametrize("empty", [[], {}])
+def test_what_is_empty_stays_so_behind_a_long_key(empty: object, tmp_path: Path) -> None:
+    document = {"x\x1f" * 40: empty}
+    assert _read_back(document, tmp_path) == document
+
+
 def test_numbers_truths_and_notes_are_written_as_such(tmp_path: Path) -> None:
     part = Noted({"key": "a", "min": Decimal("1.50"), "max": 3, "on": True, "none": None}, "from elsewhere\nsecond\x07")
     document = {"parts": [part, {"long": "word " * 40}], "list": ["y" * 200]}

@@ -175,6 +175,8 @@ def test_calculations_that_cannot_be_said(formula: str) -> None:
 
 def test_functions_that_passed_over_blanks_are_pointed_out() -> None:
     assert "sum() passed over blank answers" in calculation("sum([age],1)", known).remarks[0]
+    assert "if() took a blank answer" in calculation("if([age] > 1, 1, 2)", known).remarks[0]
+    assert calculation("if([age] = '', 1, 2)", known).remarks == ()
 
 
 EXPRESSIONS = st.recursive(

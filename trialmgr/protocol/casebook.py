@@ -156,9 +156,7 @@ def sources(form: Form) -> frozenset[Source]:
 
 @lru_cache(maxsize=4096)
 def _sources(rules: tuple[str, ...]) -> frozenset[Source]:
-    return frozenset(
-        Source(*path[:2]) for rule in rules for path in parse(rule).references if len(path) > MOST_OF_OWN_FORM
-    )
+    return frozenset(Source(*path[:2]) for rule in rules for path in parse(rule).reads if len(path) > MOST_OF_OWN_FORM)
 
 
 def followers(definitions: Collection[StudyDefinition], forms: Collection[str]) -> frozenset[str]:

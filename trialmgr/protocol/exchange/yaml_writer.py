@@ -38,7 +38,8 @@ def _mapping(mapping: Mapping[str, Any], indent: str) -> Iterator[str]:
 
 def _entry(start: str, value: Any, indent: str) -> Iterator[str]:
     flow = _flow(value)
-    if flow is not None and len(start) + len(flow) < WIDEST_FLOW + 10:
+    # What is empty has no block to stand in, however long its key.
+    if flow is not None and (flow in ("[]", "{}") or len(start) + len(flow) < WIDEST_FLOW + 10):
         yield f"{start} {flow}"
     elif isinstance(value, Mapping):
         yield start

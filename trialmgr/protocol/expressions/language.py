@@ -107,6 +107,12 @@ class Expression:
     def references(self) -> frozenset[Path]:
         return frozenset(reference.path for reference in self.reference_nodes())
 
+    @property
+    def reads(self) -> frozenset[Path]:
+        """Every path that decides the value: references, and groups whose rows are counted."""
+        groups = (aggregate.group for aggregate in self.aggregates() if aggregate.name == "count")
+        return self.references | {group for group in groups if group is not None}
+
     def reference_nodes(self) -> Iterator[Reference]:
         """Every reference in order of reading, with its column."""
         return references(self.root)

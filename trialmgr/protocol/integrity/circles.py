@@ -83,18 +83,18 @@ def _place(study: StudyDefinition, node: _Node, path: Path) -> tuple[str, str] |
 
 
 def _keys(form: Form, name: str) -> Iterator[str]:
-    """The item of that name, or all items of the group of that name."""
+    """The item of that name; of a group whose rows are counted, the items that make a row: those that people enter."""
     if form.has_item(name):
         yield name
     elif name in form.groups:
-        yield from (item.key for item in form.groups[name].items)
+        yield from (item.key for item in form.groups[name].items if not item.is_derived)
 
 
 def _read(item: Item) -> Iterator[Path]:
     """Every path that the item's rules read. A rule that cannot be read is told of elsewhere."""
     for rule in (item.ask_if, item.derive):
         try:
-            yield from sorted(parse(rule).references) if rule is not None else ()
+            yield from sorted(parse(rule).reads) if rule is not None else ()
         except ExpressionError:
             continue
     yield from ((key,) for key in (item.score.items if item.score else ()))
