@@ -12,7 +12,7 @@ from tests.sizes import size
 pytestmark = [pytest.mark.benchmark, pytest.mark.on_both]  # the driver has its part in loading
 ROUNDS = size(20, 200)
 MOST_TIMES_A_FRESH_ONE = 1.5
-ASSESSED_WITHIN = 0.025
+MOST_SAVES = 5  # what assessing a full casebook from nothing may cost, in saves of one form
 FULL_CASEBOOK = 160
 
 
@@ -26,4 +26,4 @@ def test_a_save_in_a_full_casebook_is_told_beside_one_in_a_fresh_casebook(tmp_pa
     fresh, full = told["statements"]
     assert fresh == full
     assert ratio < MOST_TIMES_A_FRESH_ONE
-    assert told["assessed"] < ASSESSED_WITHIN
+    assert told["assessed"] < MOST_SAVES * told["fresh"]
