@@ -86,8 +86,8 @@ def _keys(form: Form, name: str) -> Iterator[str]:
     """The item of that name; of a group whose rows are counted, the items that make a row: those that people enter."""
     if form.has_item(name):
         yield name
-    elif name in form.groups:
-        yield from (item.key for item in form.groups[name].items if not item.is_derived)
+    group = form.groups.get(name)
+    yield from (item.key for item in (group.items if group else ()) if not item.is_derived)
 
 
 def _read(item: Item) -> Iterator[Path]:
