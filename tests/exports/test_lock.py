@@ -16,6 +16,7 @@ from crf.models import (
     FormEntry,
     GateDecision,
     JudgementConfirmation,
+    ProtocolDeviation,
     Query,
     QueryMessage,
     Signature,
@@ -118,6 +119,9 @@ def _note_what_can_happen(cast: Cast) -> None:
     confirmed = JudgementConfirmation(participant=allocation.participant, judgement="eligibility", digest="0" * 64)
     confirmed.confirmed_at, confirmed.confirmed_by, confirmed.reason = allocation.allocated_at, "nurse", "seen"
     deed(confirmed.save)
+    # Nor do its days.
+    deviation = ProtocolDeviation(visit=allocation.participant.visits.first(), rule="window", about="", reason="ill")
+    deed(deviation.save)
 
 
 def _rows(table: str) -> int:

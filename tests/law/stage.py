@@ -137,8 +137,10 @@ class Stage:
         by = self.cast.who_may("visits.plan", self.site)
         for number, defined in enumerate(each for each in self.definition.visits if each.before_allocation):
             visit = participant.visits.select_related("participant__site").get(key=defined.key)
-            with _on(participant.registered_on + datetime.timedelta(days=3 * number)):
-                set_visit_day(by=by, visit=visit, on=participant.registered_on + datetime.timedelta(days=3 * number))
+            day = participant.registered_on + datetime.timedelta(days=3 * number)
+            day = max(day, visit.earliest_on or day)
+            with _on(day):
+                set_visit_day(by=by, visit=visit, on=day)
                 for key in defined.forms:
                     form = self.form(participant, visit, key)
                     values = self.invented(participant, visit, form, seed)
