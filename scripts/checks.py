@@ -28,7 +28,7 @@ CHECKS = ROOT / "var/checks"
 COVERAGE_DATA, LOOKS = CHECKS / "coverage", CHECKS / "looks"
 PYTHON = sys.executable
 PYTEST = [PYTHON, "-m", "pytest"]
-MEASURED = [PYTHON, "-m", "coverage", "run", "-m", "pytest"]
+MEASURED = [*PYTEST, "-p", "tests.measuring.plugin"]
 REPORT = [PYTHON, "-m", "coverage", "report"]
 CORE_ROOMS = "trialmgr/protocol/*,audit/*,crf/*,randomization/*,exports/*"
 CORE_THRESHOLD = 100
@@ -133,7 +133,7 @@ def _coverage_reports() -> list[Step]:
     core = [*REPORT, f"--include={CORE_ROOMS}", f"--fail-under={CORE_THRESHOLD}"]
     rest = [*REPORT, f"--omit={CORE_ROOMS}", f"--fail-under={REST_THRESHOLD}"]
     return [
-        Step("combine", "coverage of all runs put together", [PYTHON, "-m", "coverage", "combine", "--quiet"]),
+        Step("combine", "coverage of all runs put together", [PYTHON, "-m", "tests.measuring.together"]),
         Step("coverage-core", f"core rooms, branches and templates: {CORE_THRESHOLD} %", core),
         Step("coverage-rest", f"all else: {REST_THRESHOLD} %", rest),
     ]

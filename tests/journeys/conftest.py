@@ -81,6 +81,13 @@ def one_day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
 
 
 @pytest.fixture
+def own_day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
+    """The same for one journey alone, after which the others could not go on."""
+    with trial.demo(tmp_path_factory.mktemp("own-day"), ONE_DAY, begin="rehearsed") as begun:
+        yield begun
+
+
+@pytest.fixture
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
     with trial.live(tmp_path_factory.mktemp("live")) as begun:
         yield begun

@@ -158,8 +158,8 @@ def test_slips_are_taken_back_and_judgements_looked_at_again(one_day: Trial, hir
             reader.look()
 
 
-def test_one_makes_a_list_and_another_activates_it(one_day: Trial, hire: Hire) -> None:
-    statistician = hire(one_day, Role.UNBLINDED_STATISTICIAN)
+def test_one_makes_a_list_and_another_activates_it(own_day: Trial, hire: Hire) -> None:
+    statistician = hire(own_day, Role.UNBLINDED_STATISTICIAN)
     statistician.sign_in()
     statistician.open("/randomization/")
     statistician.look("lists")
@@ -172,7 +172,7 @@ def test_one_makes_a_list_and_another_activates_it(one_day: Trial, hire: Hire) -
     statistician.reads("This list cannot be activated by you now")
     statistician.look()
 
-    manager = hire(one_day, Role.DATA_MANAGER)
+    manager = hire(own_day, Role.DATA_MANAGER)
     manager.sign_in()
     manager.reads("Lists to activate")
     manager.look("work-list-data-manager")
