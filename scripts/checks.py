@@ -306,6 +306,7 @@ def check(chosen: list[Step], common: Environment) -> int:
     with tempfile.TemporaryDirectory(prefix="trialmgr-checks-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # the database server runs as another user and must reach its own folder in it
+        common = common | {"TRIALMGR_MIGRATED": str(folder / "migrated")}
         addresses = {"sqlite": f"sqlite:///{folder}/checks.sqlite3"}
         if not any(step.database == "postgresql" for step in chosen):
             return summarise(run_all(chosen, addresses, common), time.monotonic() - begun, 0)

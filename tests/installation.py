@@ -63,24 +63,27 @@ class Installation:
 @contextlib.contextmanager
 def installation(folder: Path, *, demo: bool = False) -> Iterator[Installation]:
     """On the kind of database that the tests run on now; migrated; gone afterwards."""
-    with _copied(migrated(), folder / "installation.sqlite3") as url:
+    with copied_database(migrated(), folder / "installation.sqlite3") as url:
         yield Installation(url, demo)
 
 
 @contextlib.contextmanager
 def copied(site: Installation, file: Path) -> Iterator[Installation]:
     """Another installation with all that stands in this one, which nobody works in. ``file``: of its SQLite."""
-    with _copied(site.url, file) as url:
+    with copied_database(site.url, file) as url:
         yield Installation(url, site.demo)
 
 
 @contextlib.contextmanager
-def _copied(url: str, file: Path) -> Iterator[str]:
+def copied_database(url: str, file: Path, name: str = "") -> Iterator[str]:
+    """The address of a copy, gone afterwards. ``file``: where it is on SQLite. ``name``: its name on PostgreSQL."""
     if url.startswith("sqlite"):
         shutil.copyfile(urlsplit(url).path[1:], file)
         yield f"sqlite:///{file}"
+        for left in file.parent.glob(f"{file.name}*"):
+            left.unlink()
         return
-    copy = _named(f"trialmgr_{uuid.uuid4().hex[:12]}")
+    copy = _named(name or f"trialmgr_{uuid.uuid4().hex[:12]}")
     _to_server("CREATE DATABASE {} TEMPLATE {}", copy, url)
     try:
         yield copy
@@ -104,16 +107,22 @@ def _to_server(statement: str, *urls: str) -> None:
 
 @functools.cache
 def migrated() -> str:
-    """The address of a database that is migrated and holds nothing: made once in a run, for all its processes."""
+    """The address of a database that is migrated and holds nothing: made once in a run, for all its processes.
+
+    With ``TRIALMGR_MIGRATED`` it is made once for all runs that name that folder, and whoever named it takes it away.
+    """
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"{os.getpid()}")[:12]
-    folder = Path(tempfile.gettempdir()) / f"trialmgr-migrated-{run}"
-    folder.mkdir(exist_ok=True)
     engine = settings.DATABASES["default"]["ENGINE"]
     is_sqlite = engine.endswith("sqlite3")
-    url = f"sqlite:///{folder / 'migrated.sqlite3'}" if is_sqlite else _named(f"trialmgr_migrated_{run}")
-    in_use = (folder / "in_use").open("w")
-    fcntl.flock(in_use, fcntl.LOCK_SH)
-    atexit.register(_leave, folder, url, in_use)
+    shared = os.environ.get("TRIALMGR_MIGRATED")
+    folder = Path(shared or Path(tempfile.gettempdir()) / f"trialmgr-migrated-{run}") / engine.rpartition(".")[2]
+    folder.mkdir(parents=True, exist_ok=True)
+    name = "trialmgr_migrated" if shared else f"trialmgr_migrated_{run}"
+    url = f"sqlite:///{folder / 'migrated.sqlite3'}" if is_sqlite else _named(name)
+    if not shared:
+        in_use = (folder / "in_use").open("w")
+        fcntl.flock(in_use, fcntl.LOCK_SH)
+        atexit.register(_leave, folder, url, in_use)
     with (folder / "making").open("w") as making:
         fcntl.flock(making, fcntl.LOCK_EX)
         if not (folder / "made").exists():
@@ -134,6 +143,6 @@ def _leave(folder: Path, url: str, in_use: IO[str]) -> None:
     """The last process that used it takes it away."""
     with in_use, contextlib.suppress(BlockingIOError):
         fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(folder)
+        shutil.rmtree(folder.parent)
         if not url.startswith("sqlite"):
             _to_server("DROP DATABASE {} WITH (FORCE)", url)
