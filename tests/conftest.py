@@ -103,7 +103,7 @@ def django_db_keepdb() -> bool:
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> Iterator[None]:
     """A copy of the migrated database, which takes a tenth of the time of migrating, under the name of the tests'."""
-    name = connection.creation._get_test_db_name()
+    name = connection.creation._get_test_db_name()  # type: ignore[attr-defined]
     with copied_database(migrated(), Path(name), name):
         yield
         connections.close_all()
