@@ -36,7 +36,7 @@ from trialmgr.participants.models import Consent, Participant
 from trialmgr.people.permissions import Role
 from trialmgr.studies.models import StudyLock
 
-pytestmark = pytest.mark.on_both  # rows come in another order, and the bytes must not differ
+ordered_by_the_database = pytest.mark.on_both  # rows come in another order, and the bytes must not differ
 
 
 @pytest.fixture
@@ -53,6 +53,7 @@ def manifest(folder: Path) -> Any:
     return json.loads((folder / "manifest.json").read_text())
 
 
+@ordered_by_the_database
 def test_every_table_has_the_rows_of_the_database(cast: Cast, lock: StudyLock, tmp_path: Path) -> None:
     out = tmp_path / "out"
     make_release(by=data_manager(cast), out=out)
@@ -73,6 +74,7 @@ def test_every_table_has_the_rows_of_the_database(cast: Cast, lock: StudyLock, t
     assert {name: file["rows"] for file in manifest(out)["files"] if (name := file["name"]) in counts} == counts
 
 
+@ordered_by_the_database
 def test_every_value_of_every_entry_is_in_its_table(cast: Cast, lock: StudyLock, tmp_path: Path) -> None:
     make_release(by=data_manager(cast), out=tmp_path / "out")
     found = 0
@@ -123,6 +125,7 @@ def test_the_workbook_holds_the_same_tables(cast: Cast, lock: StudyLock, tmp_pat
     assert {type(row[total]) for row in sheets["form_madrs"][1:]} == {int}
 
 
+@ordered_by_the_database
 def test_the_chain_of_the_audit_trail_can_be_proved_from_the_file(cast: Cast, lock: StudyLock, tmp_path: Path) -> None:
     make_release(by=data_manager(cast), out=tmp_path / "out")
     previous = "0" * 64
@@ -147,6 +150,7 @@ def test_the_chain_of_the_audit_trail_can_be_proved_from_the_file(cast: Cast, lo
     assert previous == lock.ledger_hash
 
 
+@ordered_by_the_database
 @pytest.mark.parametrize("with_allocation", [True, False])
 def test_a_second_release_of_the_same_lock_is_the_same_byte_for_byte(
     cast: Cast, lock: StudyLock, tmp_path: Path, with_allocation: bool
@@ -357,6 +361,7 @@ def test_what_was_noted_of_an_allocation_stands_beside_it_and_the_participant_st
     assert {each["in_error"] for each in people.values()} == {"yes", ""}
 
 
+@ordered_by_the_database
 def test_number_1000_of_a_site_comes_after_999(cast: Cast, tmp_path: Path) -> None:
     walk.number_next(999)
     close_all(cast)
