@@ -3,9 +3,10 @@ from __future__ import annotations
 import datetime
 import enum
 import hashlib
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
@@ -301,12 +302,47 @@ QUERY_TRANSITIONS: dict[str, tuple[frozenset[QueryStatus | None], QueryStatus]] 
 }
 
 
-class Query(TrackedModel):
-    """A question about one item of one entry. ``check_key`` names the edit check that raised it, if one did."""
+class QueryQuerySet(CasebookQuerySet):
+    """Queries on items of entries, on forms that were not entered, and on visits."""
 
-    entry = models.ForeignKey(FormEntry, on_delete=models.PROTECT, related_name="queries")
+    revealing_path = "reveals_allocation"
+
+    def at_sites_of(self, user: User) -> Self:
+        return self.all() if user.works_everywhere else self.about(participant__site__in=user.site_ids())
+
+    def in_sight(self, sight: Sight) -> Self:
+        """A visit as a whole has no form; whether it is in sight, it says itself."""
+        seen = models.Q(entry__form_key__in=sight.forms) | models.Q(entry=None, form_key__in={*sight.forms, ""})
+        return super().in_sight(sight).filter(seen)
+
+    def about(self, **of_visit: Any) -> Self:
+        """Those whose visit is such."""
+        return self.filter(on_visit(**of_visit))
+
+
+def on_visit(**of_visit: Any) -> models.Q:
+    """Of a query: the visit of its entry is such, or the visit that it is about itself."""
+    by_entry = {f"entry__visit__{path}": value for path, value in of_visit.items()}
+    return models.Q(**by_entry) | models.Q(**{f"visit__{path}": value for path, value in of_visit.items()})
+
+
+def of_query(path: str) -> Coalesce:
+    """For reading many queries at once: a field of the visit, whichever way the query is tied to it."""
+    return Coalesce(f"entry__visit__{path}", f"visit__{path}")
+
+
+class Query(TrackedModel):
+    """A question about one item of an entry, asked now or not; about a form that was not entered; or about a visit.
+
+    ``entry`` and ``item``, or ``visit`` and ``form_key``, which is "" for the visit as a whole. A question about a form
+    stays one when the form is entered. ``check_key`` names the edit check that raised it, if one did.
+    """
+
+    entry = models.ForeignKey(FormEntry, on_delete=models.PROTECT, null=True, related_name="queries")
+    visit = models.ForeignKey(Visit, on_delete=models.PROTECT, null=True, related_name="queries")
+    form_key = models.CharField(max_length=40, blank=True)
     number = models.PositiveIntegerField(_("number"))
-    item = models.CharField(_("item"), max_length=LONGEST_ITEM_KEY)
+    item = models.CharField(_("item"), max_length=LONGEST_ITEM_KEY, blank=True)
     reveals_allocation = models.BooleanField(default=False)
     check_key = models.CharField(_("edit check"), max_length=80, blank=True)
     status = models.CharField(
@@ -318,13 +354,19 @@ class Query(TrackedModel):
     raised_at = models.DateTimeField(_("raised at"))
     closed_at = models.DateTimeField(_("closed at"), null=True)
 
-    objects = PartOfEntryQuerySet.as_manager()
+    objects = QueryQuerySet.as_manager()
 
     class Meta:
-        ordering = ["entry", "number"]
+        ordering = ["entry", "visit", "form_key", "number"]
         verbose_name = _("query")
         constraints = [
             models.UniqueConstraint(fields=["entry", "number"], name="query_number_within_entry"),
+            models.UniqueConstraint(fields=["visit", "form_key", "number"], name="query_number_within_visit"),
+            models.CheckConstraint(
+                condition=models.Q(entry__isnull=False, visit=None, form_key="")
+                | models.Q(entry=None, visit__isnull=False, item=""),
+                name="query_on_entry_or_visit",
+            ),
             models.CheckConstraint(
                 condition=models.Q(closed_at=None, status__in=["open", "answered"])
                 | models.Q(closed_at__isnull=False, status="closed"),
@@ -333,7 +375,27 @@ class Query(TrackedModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.entry} #{self.number}"
+        return f"{self.name} #{self.number}"
+
+    @property
+    def name(self) -> str:
+        """What the audit trail calls that which it is about."""
+        visit = f"{self.of_visit.participant.number}/{self.of_visit.slug}"
+        return self.entry.name if self.entry else "/".join(filter(None, (visit, self.form_key)))
+
+    @property
+    def of_visit(self) -> Visit:
+        return cast(Visit, self.entry.visit if self.entry else self.visit)
+
+    @property
+    def of_form(self) -> str:
+        """Key of the form, "" for the visit as a whole."""
+        return self.entry.form_key if self.entry else self.form_key
+
+    @property
+    def row(self) -> int | None:
+        """Of the entry; a form that was not entered and a visit have none."""
+        return self.entry.occurrence if self.entry else None
 
     @property
     def state(self) -> QueryStatus:

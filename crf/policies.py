@@ -130,6 +130,17 @@ def check_visit_reopened(visit: Visit, reason: str) -> None:
         raise ActionRefused(*reasons)
 
 
+def check_form_awaited(visit: Visit, form_key: str) -> Form:
+    """The form of which something is not there; of one that was entered, an item is asked about."""
+    definition = definition_for(visit.participant, visit.took_place_on)
+    if form_key not in visit.definition.forms or not definition.has_form(form_key):
+        raise ActionRefused(_("This form does not belong to this visit: open a visit that has it."))
+    form = definition.form(form_key)
+    if not form.repeating and visit.entries.standing().filter(form_key=form_key).exists():
+        raise ActionRefused(_("This form has been entered: raise the query on one of its items."))
+    return form
+
+
 def check_query_transition(query: Query, action: str) -> None:
     if query.state not in QUERY_TRANSITIONS[action][0]:
         raise ActionRefused(

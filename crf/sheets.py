@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from django.db.models import Q
 from django.http import Http404
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from crf.actions.entries import merged
@@ -16,6 +18,7 @@ from crf.lookup import StoredValues
 from crf.models import EntryStatus, FormEntry, Query, QueryStatus, Signature
 from crf.places import FormPlace, spoken
 from crf.policies import can_role_enter, entry_closed_reasons
+from crf.queries import query_url
 from crf.wording import wording_for
 from trialmgr.protocol.evaluation import Evaluation, RowScope, Scope, evaluate_entry, evaluate_not_done, read, truth_of
 from trialmgr.protocol.model import Form, ItemType, RowKey, StudyDefinition
@@ -147,7 +150,10 @@ class Sheet:
 
     @cached_property
     def queries(self) -> list[Query]:
-        return list(Query.objects.for_user(self.place.user).filter(entry=self.entry)) if self.entry else []
+        """Those on what was entered, and those on the form as a whole."""
+        here = Q(visit=self.place.visit, form_key=self.place.form.key)
+        here |= Q(entry=self.entry) if self.entry else Q()
+        return list(Query.objects.for_user(self.place.user).filter(here))
 
     @cached_property
     def unclosed(self) -> list[Query]:
@@ -194,6 +200,18 @@ class Sheet:
             "remove": self.begun is not None and self.can_write,
         }
         return {page: place.row_url(page, row) for page, is_allowed in allowed.items() if is_allowed}
+
+    @property
+    def form_links(self) -> list[FieldLink]:
+        """Questions about the form as a whole, and where one more is asked: as long as something is not there."""
+        place = self.place
+        whole = [query for query in self.unclosed if query.entry_id is None]
+        links = [FieldLink(_("Query %(n)s") % {"n": query.number}, query_url(query)) for query in whole]
+        awaited = (place.form.repeating and self.row is None) or self.begun is None
+        if awaited and place.may("queries.raise") and place.form.key in place.visit.definition.forms:
+            keys = [place.participant.number, place.visit.slug, place.form.key]
+            links.append(FieldLink(_("Raise a query"), reverse("crf:raise_form_query", args=keys)))
+        return links
 
     @property
     def recall_period(self) -> str:

@@ -50,6 +50,8 @@ _form: list[URLPattern | URLResolver] = [
     path("rows/new/", entries.new_row, name="new_row"),
     path("rows/new/live/", evaluation.of_new_row, name="live_new_row"),
     path("rows/<int:row>/", include(_row)),
+    path("queries/raise/", queries.raise_on_form, name="raise_form_query"),
+    path("queries/<int:n>/", queries.thread_of_form, name="form_query"),
 ]
 
 _casebook: list[URLPattern | URLResolver] = [
@@ -59,6 +61,8 @@ _casebook: list[URLPattern | URLResolver] = [
     path("visits/<slug:slug>/reopen/", visits.reopen_visit, name="reopen_visit"),
     path("visits/<slug:slug>/deviations/explain/", deviations.explain, name="explain_deviation"),
     path("visits/<slug:slug>/deviations/weigh/", deviations.weigh, name="weigh_deviation"),
+    path("visits/<slug:slug>/queries/raise/", queries.raise_on_visit, name="raise_visit_query"),
+    path("visits/<slug:slug>/queries/<int:n>/", queries.thread_of_visit, name="visit_query"),
     path("visits/<slug:slug>/forms/<slug:form>/", include(_form)),
     path("eligibility/", decisions.eligibility, name="eligibility"),
     path("eligibility/judge/", decisions.judge, name="judge"),

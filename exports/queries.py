@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import Any
 
 from django.db.models import Case, F, IntegerField, QuerySet, Value, When
+from django.db.models.functions import Coalesce, Least, Length
 
 from audit.ledger import canonical
 from audit.models import LedgerEntry
@@ -223,8 +224,8 @@ def _digest(mark: str) -> str:
 
 
 def _queries(table: Table, cut: Cut) -> Iterator[Row]:
-    rows = _shown(Query.objects.all(), cut, "reveals_allocation", "entry__reveals_allocation")
-    place = _place("entry", cut)
+    rows = _asked(Query.objects.all(), "", cut)
+    place = _asked_at("", cut)
     return _lines(
         rows.order_by(*place.order, "number").values_list(
             *place.columns, "number", "item", "check_key", "status", "raised_at", "closed_at"
@@ -233,8 +234,8 @@ def _queries(table: Table, cut: Cut) -> Iterator[Row]:
 
 
 def _query_messages(table: Table, cut: Cut) -> Iterator[Row]:
-    rows = _shown(QueryMessage.objects.all(), cut, "query__reveals_allocation", "query__entry__reveals_allocation")
-    place = _place("query__entry", cut)
+    rows = _asked(QueryMessage.objects.all(), "query__", cut)
+    place = _asked_at("query__", cut)
     return _lines(
         rows.order_by(*place.order, "query__number", "at", "pk").values_list(
             *place.columns, "query__number", "at", "by", "text"
@@ -254,7 +255,7 @@ def _signatures(table: Table, cut: Cut) -> Iterator[Row]:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    columns: tuple[str, ...]
+    columns: tuple[Any, ...]
     order: tuple[Any, ...]
 
 
@@ -265,6 +266,30 @@ def _place(entry: str, cut: Cut) -> _Place:
     rank = visit_rank(cut.definitions, f"{visit}__key")
     order = (*by_number(f"{participant}__"), rank, f"{visit}__ordinal", f"{entry}__form_key", f"{entry}__occurrence")
     return _Place((*columns, f"{entry}__occurrence"), order)
+
+
+def _asked(rows: Any, query: str, cut: Cut) -> Any:
+    """Also without those on what a later version of the study calls revealing."""
+    if cut.with_allocation:
+        return rows
+    forms = {form.key for definition in cut.definitions for form in definition.forms if form.reveals_allocation}
+    rows = rows.filter(**{f"{query}reveals_allocation": False}).exclude(**{f"{query}entry__reveals_allocation": True})
+    return rows.exclude(**{f"{query}form_key__in": forms})
+
+
+def _asked_at(query: str, cut: Cut) -> _Place:
+    """As ``_place``; a query on a form that was not entered has no row, one on a visit no form either."""
+    entry, visit = f"{query}entry__", f"{query}visit__"
+
+    def either(path: str) -> Coalesce:
+        return Coalesce(f"{entry}visit__{path}", f"{visit}{path}")
+
+    form, row = Coalesce(f"{entry}form_key", f"{query}form_key"), F(f"{entry}occurrence")
+    columns = (either("participant__site__code"), either("participant__number"), either("slug"), form, row)
+    number = either("participant__number")
+    ranks = (visit_rank(cut.definitions, f"{entry}visit__key"), visit_rank(cut.definitions, f"{visit}key"))
+    order = (either("participant__site__code"), Length(number), number, Least(*ranks), either("ordinal"))
+    return _Place(columns, (*order, form, Coalesce(row, 0)))
 
 
 def _shown(rows: Any, cut: Cut, *revealing: str) -> Any:

@@ -7,7 +7,14 @@ from crf.actions.deviations import DeviationAsked, explain_deviation, judge_devi
 from crf.actions.entries import EntryRefused, Saved, mark_not_done, remove_entry, save_entry, undo_ending
 from crf.actions.files import store_file
 from crf.actions.freezes import freeze, unfreeze
-from crf.actions.queries import answer_query, close_query, raise_query, reopen_query
+from crf.actions.queries import (
+    answer_query,
+    close_query,
+    raise_query,
+    raise_query_on_form,
+    raise_query_on_visit,
+    reopen_query,
+)
 from crf.actions.signatures import sign_entry
 from crf.actions.verifications import verify_items
 from crf.actions.visits import (
@@ -39,6 +46,8 @@ __all__ = [
     "plan_added_visits",
     "plan_migration",
     "raise_query",
+    "raise_query_on_form",
+    "raise_query_on_visit",
     "register_participant",
     "remove_entry",
     "reopen_query",

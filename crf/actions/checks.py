@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from django.utils import translation
 from django.utils.functional import Promise
@@ -83,8 +83,9 @@ def _queries_of(judged: Sequence[Judged], *, always: bool) -> dict[int, list[Que
     if standing or always:
         # A bound that finds nothing asks the same question as one that finds something.
         for query in Query.objects.filter(entry__in=[*standing, -1]).order_by("number"):
-            query.entry = standing[query.entry_id]
-            found[query.entry_id].append(query)
+            entry = standing[cast(int, query.entry_id)]
+            query.entry = entry
+            found[entry.pk].append(query)
     return found
 
 

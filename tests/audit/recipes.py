@@ -294,6 +294,18 @@ def _raised(cast: Cast) -> Act:
     return lambda: query_on(again(entry), cast)
 
 
+def _raised_on_form(cast: Cast) -> Act:
+    visit = walk.visit_of(walk.registered(cast), "screening")
+    return lambda: crf.raise_query_on_form(
+        by=the(cast, Role.MONITOR), visit=again(visit), form_key="madrs", text="Where is it?"
+    )
+
+
+def _raised_on_visit(cast: Cast) -> Act:
+    visit = walk.visit_of(walk.registered(cast), "screening")
+    return lambda: crf.raise_query_on_visit(by=the(cast, Role.MONITOR), visit=again(visit), text="When was it?")
+
+
 def _reopened(cast: Cast) -> Act:
     query = query_on(vital_signs(cast), cast)
     crf.close_query(by=the(cast, Role.MONITOR), query=query, text="Seen.")
@@ -654,6 +666,8 @@ RECIPES: dict[str, Recipe] = {
     "query.answered": _answered,
     "query.closed": _closed,
     "query.raised": _raised,
+    "query.raised_on_form": _raised_on_form,
+    "query.raised_on_visit": _raised_on_visit,
     "query.reopened": _reopened,
     "release.downloaded": _release_downloaded,
     "release.made": _release_made,

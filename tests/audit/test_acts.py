@@ -84,6 +84,8 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "query.answered": frozenset({C, INV, R, T}),
     "query.closed": frozenset({M, D}),
     "query.raised": frozenset({M, D}),
+    "query.raised_on_form": frozenset({M, D}),
+    "query.raised_on_visit": frozenset({M, D}),
     "query.reopened": frozenset({M, D}),
     "release.downloaded": frozenset({D, U, INS}),
     "release.made": frozenset({D}),

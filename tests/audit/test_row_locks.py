@@ -52,6 +52,8 @@ LOCKS: dict[str, tuple[str, ...]] = {
     "query.answered": ("participants_participant",),
     "query.closed": ("participants_participant",),
     "query.raised": ("participants_participant",),
+    "query.raised_on_form": ("participants_participant",),
+    "query.raised_on_visit": ("participants_participant",),
     "query.reopened": ("participants_participant",),
     "release.made": ("studies_studylock",),
     "stratum.corrected": ("participants_participant",),

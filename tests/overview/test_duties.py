@@ -21,6 +21,8 @@ from crf.actions import (
     judge_eligibility,
     mark_visit_not_done,
     raise_query,
+    raise_query_on_form,
+    raise_query_on_visit,
     register_participant,
     save_entry,
     set_visit_day,
@@ -186,6 +188,22 @@ def test_queries_wait_for_who_enters_the_form_and_answers_for_who_closes(cast: C
     answer_query(by=rater, query=query, text="Yes.")
     assert (duty(rater, "answer").count, duty(monitor, "close").count) == (0, 1)
     assert duty(rater, "close").count == 0
+
+
+def test_queries_on_missing_forms_and_on_visits_wait_for_whoever_enters_or_plans_them(cast: Cast) -> None:
+    visit = walk.visit_of(walk.registered(cast), "screening")
+    monitor, rater = cast.at("", Role.MONITOR), cast.at(SITE, Role.RATER)
+    on_form = raise_query_on_form(by=monitor, visit=visit, form_key="madrs", text="Where is it?")
+    on_visit = raise_query_on_visit(by=monitor, visit=visit, text="When was it?")
+    coordinator = cast.at(SITE, Role.COORDINATOR)
+    assert [task.link.url for task in duty(coordinator, "answer").tasks] == [
+        f"/participants/{visit.participant.number}/visits/screening/queries/1/"
+    ]
+    assert duty(rater, "answer").count == 2
+    assert duty(cast.at("LUMC", Role.COORDINATOR), "answer").count == 0
+    answer_query(by=rater, query=on_form, text="On paper.")
+    answer_query(by=coordinator, query=on_visit, text="On Monday.")
+    assert (duty(rater, "answer").count, duty(monitor, "close").count) == (0, 2)
 
 
 def test_a_signature_that_lapsed_is_wanting_again(cast: Cast) -> None:

@@ -20,11 +20,7 @@ _row: Patterns = [
     path("files/<name:item>/", files.EntryFile.as_view(), name="entry_file"),
     path("verify/", verifications.EntryVerification.as_view(), name="entry_verify"),
     path("sign/", signatures.EntrySigning.as_view(), name="entry_sign"),
-    path("queries/", queries.EntryQueries.as_view(), name="entry_queries"),
-    path("queries/<int:query>/", queries.QueryDetail.as_view(), name="query"),
-    path("queries/<int:query>/answer/", queries.QueryAnswer.as_view(), name="query_answer"),
-    path("queries/<int:query>/close/", queries.QueryClosing.as_view(), name="query_close"),
-    path("queries/<int:query>/reopen/", queries.QueryReopening.as_view(), name="query_reopen"),
+    *queries.OF_ROW,
 ]
 _visit: Patterns = [
     path("", visits.VisitDetail.as_view(), name="visit"),
@@ -32,6 +28,8 @@ _visit: Patterns = [
     path("not-done/", visits.VisitNotDone.as_view(), name="visit_not_done"),
     path("reopen/", visits.VisitReopening.as_view(), name="visit_reopen"),
     path("entries/", visits.VisitEntries.as_view(), name="visit_entries"),
+    *queries.OF_VISIT,
+    path("forms/<slug:form>/", include(queries.OF_FORM)),
     path("forms/<slug:form>/rows/", entries.EntryRows.as_view(), name="rows"),
     path("forms/<slug:form>/not-done/", entries.FormNotDone.as_view(), name="form_not_done"),
     path("forms/<slug:form>/rows/<int:row>/", include(_row)),

@@ -16,13 +16,14 @@ from crf.models import (
     EntryStatus,
     FormEntry,
     Freeze,
-    PartOfEntryQuerySet,
     Query,
+    QueryQuerySet,
     QueryStatus,
     Signature,
     Visit,
     VisitQuerySet,
 )
+from crf.queries import query_url
 from crf.versions import stretches
 from trialmgr.overview.duties.tasks import Desk, Duty, Link, Task, said_of, within
 from trialmgr.participants.models import Consent, by_number
@@ -119,29 +120,30 @@ def _visit_status(desk: Desk, visit: Visit) -> tuple[str, str]:
 
 
 def queries_to_answer(desk: Desk) -> Duty:
-    """Open queries on forms that this person enters."""
+    """Open queries on forms that this person enters, and on visits that this person plans."""
     rows = Query.objects.for_user(desk.user).filter(status=QueryStatus.OPEN.value)
-    mine = Q(pk__in=[])
+    mine = within(desk.sites_with("visits.plan"), "visit__participant__site") & Q(visit__isnull=False, form_key="")
     for sites, entered in desk.entered:
         mine |= within(sites, "entry__visit__participant__site") & Q(entry__form_key__in=entered)
+        mine |= within(sites, "visit__participant__site") & Q(form_key__in=entered)
     return _queries(desk, "answer", _("Queries to answer"), rows.filter(mine), _("Answer the query"))
 
 
 def queries_to_close(desk: Desk) -> Duty:
     """Answered queries, for whoever judges the answers."""
-    rows = Query.objects.for_user(desk.user).filter(
-        within(desk.sites_with("queries.close"), "entry__visit__participant__site"),
-        status=QueryStatus.ANSWERED.value,
-    )
+    sites = desk.sites_with("queries.close")
+    mine = within(sites, "entry__visit__participant__site") | within(sites, "visit__participant__site")
+    rows = Query.objects.for_user(desk.user).filter(mine, status=QueryStatus.ANSWERED.value)
     return _queries(desk, "close", _("Answered queries to close"), rows, _("Read the answer"))
 
 
-def _queries(desk: Desk, key: str, heading: str, rows: PartOfEntryQuerySet, act: str) -> Duty:
-    found = rows.select_related("entry__visit__participant").order_by("raised_at", "pk")[: desk.limit]
+def _queries(desk: Desk, key: str, heading: str, rows: QueryQuerySet, act: str) -> Duty:
+    related = ("entry__visit__participant", "visit__participant")
+    found = rows.select_related(*related).order_by("raised_at", "pk")[: desk.limit]
     tasks = [
         Task(
-            about=f"{desk.at(query.entry.visit)} · {desk.form_label(query.entry.form_key)}",
-            link=Link(act, _query_url(query)),
+            about=_about(desk, query),
+            link=Link(act, query_url(query)),
             status=query.get_status_display(),
             kind="query",
             when=said_of(localdate(query.raised_at), _("raised on %(day)s")),
@@ -151,10 +153,9 @@ def _queries(desk: Desk, key: str, heading: str, rows: PartOfEntryQuerySet, act:
     return Duty(key, heading, rows.count(), tasks)
 
 
-def _query_url(query: Query) -> str:
-    entry = query.entry
-    place = [entry.visit.participant.number, entry.visit.slug, entry.form_key, entry.occurrence, query.number]
-    return reverse("crf:query", args=place)
+def _about(desk: Desk, query: Query) -> str:
+    form = desk.form_label(query.of_form) if query.of_form else _("The visit as a whole")
+    return f"{desk.at(query.of_visit)} · {form}"
 
 
 def signatures(desk: Desk) -> Duty:
