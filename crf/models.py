@@ -16,7 +16,7 @@ from audit.models import TrackedModel, TrackedQuerySet
 from crf.participant_forms import form_for
 from crf.versions import planned_as
 from trialmgr.participants.models import Participant
-from trialmgr.people.models import ScopedQuerySet, User
+from trialmgr.people.models import ScopedQuerySet, Site, User
 from trialmgr.people.visibility import Sight
 from trialmgr.protocol.casebook import Entered, Place
 from trialmgr.protocol.evaluation import Evaluation
@@ -544,16 +544,37 @@ class ProtocolDeviation(TrackedModel):
         return str(self.texts[language])
 
 
-class Freeze(TrackedModel):
-    """The casebook of one participant is frozen: no value changes until a data manager unfreezes it."""
+class FreezeQuerySet(TrackedQuerySet["Freeze"]):
+    def standing(self) -> Self:
+        return self.filter(unfrozen_at=None)
 
-    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="freezes")
+    def over_casebook(self, participant: str = "pk", site: str = "site") -> Self:
+        """For ``Exists``: those that stand over the whole casebook of a row of the outer query."""
+        whole = models.Q(participant=models.OuterRef(participant)) | models.Q(site=models.OuterRef(site))
+        return self.standing().filter(whole)
+
+
+class Freeze(TrackedModel):
+    """A site, a casebook, a visit or a form at a visit is frozen: nobody changes a value until it is unfrozen.
+
+    It binds people. What is worked out from values elsewhere goes on following them, and who froze is told of it until
+    they have seen it (``noticed_at``). Of a form all rows are frozen, those still to come among them.
+    """
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, null=True, related_name="freezes")
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, null=True, related_name="freezes")
+    visit = models.ForeignKey(Visit, on_delete=models.PROTECT, null=True, related_name="freezes")
+    form_key = models.CharField(max_length=40, blank=True)
     frozen_at = models.DateTimeField(_("frozen at"))
     frozen_by = models.CharField(_("frozen by"), max_length=150)
+    # Empty on freezes from before it was kept: then everybody who may freeze is told.
+    freezer = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="freezes")
+    noticed_at = models.DateTimeField(_("seen at"), null=True)
+    noticed_by = models.CharField(_("seen by"), max_length=150, blank=True)
     unfrozen_at = models.DateTimeField(_("unfrozen at"), null=True)
     unfrozen_by = models.CharField(_("unfrozen by"), max_length=150, blank=True)
 
-    objects = TrackedQuerySet["Freeze"].as_manager()
+    objects = FreezeQuerySet.as_manager()
 
     class Meta:
         ordering = ["pk"]
@@ -562,15 +583,57 @@ class Freeze(TrackedModel):
             models.UniqueConstraint(
                 fields=["participant"], condition=models.Q(unfrozen_at=None), name="one_standing_freeze"
             ),
+            models.UniqueConstraint(
+                fields=["site"], condition=models.Q(unfrozen_at=None), name="one_standing_freeze_a_site"
+            ),
+            models.UniqueConstraint(
+                fields=["visit", "form_key"], condition=models.Q(unfrozen_at=None), name="one_standing_freeze_a_form"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(site__isnull=False, participant=None, visit=None, form_key="")
+                | models.Q(site=None, participant__isnull=False, visit=None, form_key="")
+                | models.Q(site=None, participant=None, visit__isnull=False),
+                name="freeze_over_one_thing",
+            ),
             models.CheckConstraint(
                 condition=models.Q(unfrozen_at=None, unfrozen_by="")
                 | models.Q(unfrozen_at__isnull=False) & ~models.Q(unfrozen_by=""),
                 name="unfreezing_has_who_and_when",
             ),
+            models.CheckConstraint(
+                condition=models.Q(noticed_at=None, noticed_by="")
+                | models.Q(noticed_at__isnull=False) & ~models.Q(noticed_by=""),
+                name="freeze_seen_by_somebody",
+            ),
         ]
 
     def __str__(self) -> str:
-        return str(self.participant)
+        return self.name
+
+    @property
+    def casebook(self) -> Participant | None:
+        """Whose it is; None where a site is frozen."""
+        return self.visit.participant if self.visit else self.participant
+
+    @property
+    def of_site(self) -> Site:
+        return self.site or cast(Participant, self.casebook).site
+
+    @property
+    def name(self) -> str:
+        """What the audit trail calls that which is frozen."""
+        if self.site is not None:
+            return self.site.code
+        visit = [self.visit.slug] if self.visit else []
+        return "/".join(filter(None, [cast(Participant, self.casebook).number, *visit, self.form_key]))
+
+    @property
+    def reveals_allocation(self) -> bool:
+        if self.visit is None:
+            return False
+        definition = current_definition()
+        form = definition.form(self.form_key) if definition.has_form(self.form_key) else None
+        return self.visit.reveals_allocation or bool(form and form.reveals_allocation)
 
 
 class EligibilityDecision(TrackedModel):

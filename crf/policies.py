@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -21,6 +22,7 @@ from crf.models import (
     EligibilityDecision,
     EntryStatus,
     FormEntry,
+    FreezeQuerySet,
     GateDecision,
     Query,
     Visit,
@@ -29,7 +31,7 @@ from crf.versions import definition_for, planned_as
 from trialmgr.participants.models import Participant
 from trialmgr.participants.policies import check_reason, check_transition, ends_of_consents, valid_consent
 from trialmgr.participants.states import STATUS_LABELS, Status, undoing
-from trialmgr.people.models import User
+from trialmgr.people.models import Site, User
 from trialmgr.people.permissions import ROLE_LABELS, Role
 from trialmgr.people.policies import is_blinded_no_more
 from trialmgr.protocol.judgements import ELIGIBILITY, Contradiction
@@ -67,8 +69,7 @@ def entry_closed_reasons(visit: Visit, form: Form, *, begun: bool | None = None)
     if form.key not in visit.definition.forms and not _is_begun(visit, form, begun):
         reasons.append(_("This form does not belong to this visit: open a visit that has it."))
     reasons += _consent_reasons(visit)
-    if is_frozen(participant):
-        reasons.append(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
+    reasons += frozen_reasons(participant, visit, form.key)
     if visit.is_not_done:
         reasons.append(_("This visit is recorded as not done: if it did take place, record its day first."))
     elif visit.definition.kind != "log" and visit.took_place_on is None:
@@ -91,8 +92,44 @@ def _consent_reasons(visit: Visit) -> list[str]:
     return []
 
 
+SITE_FROZEN = gettext_lazy("This site is frozen: a data manager can unfreeze it.")
+_CASEBOOK_FROZEN = gettext_lazy("The casebook of this participant is frozen: a data manager can unfreeze it.")
+_VISIT_FROZEN = gettext_lazy("This visit is frozen: a data manager can unfreeze it.")
+_FORM_FROZEN = gettext_lazy("This form is frozen: a data manager can unfreeze it.")
+
+_FREEZES = (
+    "SELECT CASE WHEN site_id IS NOT NULL THEN 0 WHEN participant_id IS NOT NULL THEN 1 ELSE 2 END, form_key "
+    "FROM crf_freeze WHERE unfrozen_at IS NULL AND (site_id = %s OR participant_id = %s OR visit_id = %s) ORDER BY 1, 2"
+)
+
+
+def frozen_reasons(participant: Participant, visit: Visit | None = None, form_key: str = "") -> list[str]:
+    """Every freeze that stands over a casebook, over a visit of it, over a form of that; the widest first."""
+    rows = found(_FREEZES, participant.site_id, participant.pk, visit.pk if visit else 0)
+    said = (SITE_FROZEN, _CASEBOOK_FROZEN, _VISIT_FROZEN)
+    return [str(_FORM_FROZEN if form else said[level]) for level, form in rows if form in ("", form_key)]
+
+
 def is_frozen(participant: Participant) -> bool:
-    return bool(found("SELECT 1 FROM crf_freeze WHERE participant_id = %s AND unfrozen_at IS NULL", participant.pk))
+    return bool(frozen_reasons(participant))
+
+
+def check_unfrozen(participant: Participant, visit: Visit | None = None, form_key: str = "") -> None:
+    reasons = frozen_reasons(participant, visit, form_key)
+    if reasons:
+        raise ActionRefused(*reasons)
+
+
+def check_not_frozen_already(rows: FreezeQuerySet, *over: Any) -> None:
+    """Something narrower may be frozen under a wider freeze, and stays so when that is lifted."""
+    if rows.standing().exists():
+        raise ActionRefused(frozen_reasons(*over)[-1])
+
+
+def check_site_unfrozen(site: Site) -> None:
+    """No casebook is opened that could not be written in."""
+    if found("SELECT 1 FROM crf_freeze WHERE unfrozen_at IS NULL AND site_id = %s", site.pk):
+        raise ActionRefused(str(SITE_FROZEN))
 
 
 ENDED_BEFORE = gettext_lazy("Participation ended before this visit.")
@@ -110,8 +147,7 @@ def closed_by_ending() -> list[str]:
 def check_ending_undone(participant: Participant, reason: str) -> None:
     check_reason(reason)
     check_transition(participant, undoing(participant.state))
-    if is_frozen(participant):
-        raise ActionRefused(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
+    check_unfrozen(participant)
 
 
 def check_visit_reopened(visit: Visit, reason: str) -> None:
@@ -124,21 +160,25 @@ def check_visit_reopened(visit: Visit, reason: str) -> None:
         reasons.append(_("Participation ended before this visit: correct the end, or undo it."))
     if visit.entries.standing().exists():
         reasons.append(_("Forms have been entered at this visit: remove them first."))
-    if is_frozen(visit.participant):
-        reasons.append(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
+    reasons += frozen_reasons(visit.participant, visit)
     if reasons:
         raise ActionRefused(*reasons)
 
 
 def check_form_awaited(visit: Visit, form_key: str) -> Form:
     """The form of which something is not there; of one that was entered, an item is asked about."""
-    definition = definition_for(visit.participant, visit.took_place_on)
-    if form_key not in visit.definition.forms or not definition.has_form(form_key):
-        raise ActionRefused(_("This form does not belong to this visit: open a visit that has it."))
-    form = definition.form(form_key)
+    form = check_form_here(visit, form_key)
     if not form.repeating and visit.entries.standing().filter(form_key=form_key).exists():
         raise ActionRefused(_("This form has been entered: raise the query on one of its items."))
     return form
+
+
+def check_form_here(visit: Visit, form_key: str) -> Form:
+    """The form, by the version that an entry begun now would follow."""
+    definition = definition_for(visit.participant, visit.took_place_on)
+    if form_key not in visit.definition.forms or not definition.has_form(form_key):
+        raise ActionRefused(_("This form does not belong to this visit: open a visit that has it."))
+    return definition.form(form_key)
 
 
 def check_query_transition(query: Query, action: str) -> None:
@@ -195,9 +235,7 @@ def reasons_not_ready(participant: Participant, definition: StudyDefinition) -> 
     reasons += _eligibility_reasons(participant)
     reasons += [one.text for one in consent_departures(participant)]
     reasons += open_forms_before_allocation(participant, definition)
-    if is_frozen(participant):
-        reasons.append(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
-    return reasons
+    return reasons + frozen_reasons(participant)
 
 
 def reasons_not_enterable(participant: Participant, definition: StudyDefinition) -> list[str]:
@@ -290,6 +328,12 @@ def lock_casebooks(participants: Iterable[int]) -> None:
     """Those of many participants, each act in the same order, so that two of them never wait for each other."""
     for participant in sorted(set(participants)):
         lock_casebook(participant)
+
+
+def lock_site_casebooks(site: Site) -> None:
+    """Those of a site, each after the other in the same order."""
+    if connection.features.has_select_for_update:
+        found("SELECT 1 FROM participants_participant WHERE site_id = %s ORDER BY id FOR UPDATE", site.pk)
 
 
 def lock_visit(visit: Visit) -> None:

@@ -15,7 +15,7 @@ from crf.actions.entries import merged
 from crf.layout.fields import FieldLink, FieldView, Marks, SectionView, build_fields
 from crf.layout.groups import item_label, laid_out
 from crf.lookup import StoredValues
-from crf.models import EntryStatus, FormEntry, Query, QueryStatus, Signature
+from crf.models import EntryStatus, FormEntry, Freeze, Query, QueryStatus, Signature
 from crf.places import FormPlace, spoken
 from crf.policies import can_role_enter, entry_closed_reasons
 from crf.queries import query_url
@@ -203,15 +203,24 @@ class Sheet:
 
     @property
     def form_links(self) -> list[FieldLink]:
-        """Questions about the form as a whole, and where one more is asked: as long as something is not there."""
+        """Questions about the form as a whole; one more, as long as something is not there; freezing it."""
         place = self.place
         whole = [query for query in self.unclosed if query.entry_id is None]
         links = [FieldLink(_("Query %(n)s") % {"n": query.number}, query_url(query)) for query in whole]
         awaited = (place.form.repeating and self.row is None) or self.begun is None
+        keys = [place.participant.number, place.visit.slug, place.form.key]
         if awaited and place.may("queries.raise") and place.form.key in place.visit.definition.forms:
-            keys = [place.participant.number, place.visit.slug, place.form.key]
             links.append(FieldLink(_("Raise a query"), reverse("crf:raise_form_query", args=keys)))
+        if place.may("entries.freeze"):
+            label = _("Unfreeze the form") if self.is_frozen else _("Freeze the form")
+            links.append(FieldLink(label, reverse("crf:freeze_form", args=keys)))
         return links
+
+    @property
+    def is_frozen(self) -> bool:
+        """This form at this visit, whatever else is."""
+        visit, form = self.place.visit, self.place.form.key
+        return Freeze.objects.standing().filter(visit=visit, form_key=form).exists()
 
     @property
     def recall_period(self) -> str:

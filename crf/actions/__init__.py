@@ -6,7 +6,15 @@ from crf.actions.decisions import confirm_judgement, decide_gate, judge_eligibil
 from crf.actions.deviations import DeviationAsked, explain_deviation, judge_deviation
 from crf.actions.entries import EntryRefused, Saved, mark_not_done, remove_entry, save_entry, undo_ending
 from crf.actions.files import store_file
-from crf.actions.freezes import freeze, unfreeze
+from crf.actions.freezes import (
+    freeze,
+    freeze_site,
+    freeze_visit,
+    notice_followed,
+    unfreeze,
+    unfreeze_site,
+    unfreeze_visit,
+)
 from crf.actions.queries import (
     answer_query,
     close_query,
@@ -37,11 +45,14 @@ __all__ = [
     "decide_gate",
     "explain_deviation",
     "freeze",
+    "freeze_site",
+    "freeze_visit",
     "judge_deviation",
     "judge_eligibility",
     "mark_not_done",
     "mark_visit_not_done",
     "migrate_entries",
+    "notice_followed",
     "open_visits",
     "plan_added_visits",
     "plan_migration",
@@ -59,6 +70,8 @@ __all__ = [
     "store_file",
     "undo_ending",
     "unfreeze",
+    "unfreeze_site",
+    "unfreeze_visit",
     "verify_items",
     "visits_to_plan",
 ]

@@ -137,8 +137,7 @@ def _reasons(outcome: Outcome, version: StudyVersion, locked: bool) -> Iterator[
     participant = entry.visit.participant
     if locked:
         yield _("The study is locked: a data manager can unlock it, with a reason.")
-    if policies.is_frozen(participant):
-        yield _("The casebook of this participant is frozen: a data manager can unfreeze it.")
+    yield from policies.frozen_reasons(participant, entry.visit, entry.form_key)
     if not timeline().is_in_force(version, participant.site.code, today()):
         yield _("This version is not in force at the site of this participant.")
     if outcome.signers:

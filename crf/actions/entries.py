@@ -166,9 +166,10 @@ def undo_ending(*, by: User, participant: Participant, reason: str) -> Participa
     """The participation did not end: the form that said so is taken out, and the visits it closed are open again."""
     participant.lock()
     policies.check_ending_undone(participant, reason)
-    for entry in load_casebook(participant).entries.values():
-        if entry.form.ends_participation is not None:
-            _take_out(entry, by)
+    ending = [one for one in load_casebook(participant).entries.values() if one.form.ends_participation is not None]
+    for entry in ending:
+        policies.check_unfrozen(participant, entry.visit, entry.form_key)
+        _take_out(entry, by)
     if not participant.is_active:
         reopen_participation(participant)
     return participant

@@ -33,6 +33,7 @@ def visit(request: HttpRequest, number: str, slug: str) -> HttpResponse:
     asked = may_plan and any(one.is_asked for one in line.departures)
     weighed = place.may("participants.judge") and any(one.deviation for one in line.departures)
     context = frame(place, place.label, form=form, may_plan=may_plan, line=line, asked=asked, weighed=weighed)
+    context["may_freeze"] = place.may("entries.freeze")
     context["may_raise"] = place.may("queries.raise")
     context["queries"] = [(query, query_url(query)) for query in queries_on(place.user, place.visit)]
     return show(request, "visits/visit", context)

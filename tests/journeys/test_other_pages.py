@@ -223,6 +223,15 @@ def test_a_visit_goes_otherwise_than_planned(one_day: Trial, hire: Hire, reset_t
     manager.press("Freeze the casebook")
     manager.open(f"{casebook}freeze/")
     manager.look("unfreeze")
+    for page in (f"{screening}freeze/", f"{screening}forms/madrs/freeze/", "/freezes/sites/LUMC/"):
+        manager.open(page)
+        manager.look()
+        manager.page.locator("main button[type=submit]").click()
+        manager.open(page)
+        manager.reads("Unfreeze")
+        manager.look()
+    manager.open("/freezes/")
+    manager.look()
 
 
 def _asks_about_what_is_not_there(monitor: Member, casebook: str) -> None:

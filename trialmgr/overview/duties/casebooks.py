@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import product
+from typing import Any
 
 from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, Value, When
 from django.db.models.functions import Coalesce
@@ -12,7 +13,9 @@ from django.urls import reverse
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
+from crf.freezes import freeze_label, freeze_url, to_look_at
 from crf.models import (
+    EntryQuerySet,
     EntryStatus,
     FormEntry,
     Freeze,
@@ -44,21 +47,25 @@ def forms(desk: Desk) -> Duty:
 
 
 def visits_with_open_forms(desk: Desk) -> VisitQuerySet:
-    cases, done = [], Q(pk__in=[])
+    cases, done, frozen = [], Q(pk__in=[]), Q(pk__in=[])
     for place, wanted in _wanted_forms(desk):
         cases.append(When(place, then=Value(len(wanted))))
         done |= place & Q(entries__form_key__in=wanted)
+        frozen |= place & Q(freezes__form_key__in=wanted)
     rows: VisitQuerySet = Visit.objects.for_user(desk.user).filter(not_done_reason="")
     rows = rows.filter(
         Q(took_place_on__isnull=False) | Q(earliest_on__lte=desk.today, participant__status__in=_ACTIVE),
         Exists(Consent.objects.filter(**_FROM_VISIT)),
-        ~Exists(Freeze.objects.filter(**_FROM_VISIT, unfrozen_at=None)),
+        ~Exists(Freeze.objects.over_casebook("participant", "participant__site")),
+        ~Exists(Freeze.objects.standing().filter(visit=OuterRef("pk"), form_key="")),
     )
     complete = Q(entries__status=EntryStatus.COMPLETE.value, entries__occurrence=1)
+    still = Exists(_complete_of(OuterRef("freezes__visit")).filter(form_key=OuterRef("freezes__form_key")))
     lacking: VisitQuerySet = rows.annotate(
         wanted=Case(*cases, default=Value(0), output_field=IntegerField()),
-        done=Count("entries", filter=done & complete),
-    ).filter(done__lt=F("wanted"))
+        done=Count("entries", filter=done & complete, distinct=True),
+        frozen=Count("freezes", filter=frozen & Q(~still, freezes__unfrozen_at=None), distinct=True),
+    ).filter(done__lt=F("wanted") - F("frozen"))
     return lacking.order_by(Coalesce("latest_on", "took_place_on"), *by_number("participant__"), "pk")
 
 
@@ -75,11 +82,19 @@ def _wanted_forms(desk: Desk) -> Iterator[tuple[Q, list[str]]]:
 
 
 def _complete_forms(visits: Iterable[Visit]) -> dict[int, set[str]]:
-    rows = FormEntry.objects.filter(visit__in=list(visits), occurrence=1, status=EntryStatus.COMPLETE.value)
+    """With those that are frozen as they are."""
+    shown = list(visits)
+    rows = _complete_of(shown).order_by().values_list("visit_id", "form_key")
+    frozen = Freeze.objects.standing().filter(visit__in=shown).order_by().values_list("visit_id", "form_key")
     found: dict[int, set[str]] = defaultdict(set)
-    for visit, form in rows.values_list("visit_id", "form_key"):
+    for visit, form in rows.union(frozen):
         found[visit].add(form)
     return found
+
+
+def _complete_of(visits: Any) -> EntryQuerySet:
+    rows: EntryQuerySet = FormEntry.objects.filter(occurrence=1, status=EntryStatus.COMPLETE.value)
+    return rows.filter(visit__in=visits) if isinstance(visits, list) else rows.filter(visit=visits)
 
 
 def _visit_task(desk: Desk, visit: Visit, complete: set[str]) -> Task:
@@ -156,6 +171,22 @@ def _queries(desk: Desk, key: str, heading: str, rows: QueryQuerySet, act: str) 
 def _about(desk: Desk, query: Query) -> str:
     form = desk.form_label(query.of_form) if query.of_form else _("The visit as a whole")
     return f"{desk.at(query.of_visit)} · {form}"
+
+
+def frozen(desk: Desk) -> Duty:
+    """What this person froze and in which something followed from elsewhere since; gone once it was seen."""
+    rows = to_look_at(desk.user) if desk.user.may("entries.freeze") else Freeze.objects.none()
+    tasks = [
+        Task(
+            about=freeze_label(one, desk.language),
+            link=Link(_("Look at what followed"), freeze_url(one)),
+            status=_("Values followed"),
+            kind="due",
+            when=said_of(localdate(one.frozen_at), _("frozen on %(day)s")),
+        )
+        for one in rows[: desk.limit]
+    ]
+    return Duty("frozen", _("Frozen, and yet changed by what follows"), rows.count(), tasks)
 
 
 def signatures(desk: Desk) -> Duty:
