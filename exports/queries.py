@@ -15,7 +15,18 @@ from django.db.models.functions import Coalesce, Least, Length
 from audit.ledger import canonical
 from audit.models import LedgerEntry
 from audit.trail import READING_ORDER
-from crf.models import EligibilityDecision, FormEntry, GateDecision, Query, QueryMessage, Signature, StoredFile, Visit
+from crf.deviations import departures
+from crf.models import (
+    EligibilityDecision,
+    FormEntry,
+    GateDecision,
+    ProtocolDeviation,
+    Query,
+    QueryMessage,
+    Signature,
+    StoredFile,
+    Visit,
+)
 from exports.tables.plans import AUDIT_TRAIL, Table
 from randomization.models import Allocation, RandomisedInError, StratumCorrection
 from trialmgr.participants.contact import unseal_bytes
@@ -165,6 +176,21 @@ def _visits(table: Table, cut: Cut) -> Iterator[Row]:
             "not_done_reason",
         )
     )
+
+
+def _deviations(table: Table, cut: Cut) -> Iterator[Row]:
+    """What reveals the allocation by a later version of the study only, is told by what stands now."""
+    found = departures(Participant.objects.select_related("site"))
+    stands = {one.deviation.pk: one.reveals for one in found if one.deviation is not None}
+    rank = visit_rank(cut.definitions, "visit__key")
+    rows = _shown(ProtocolDeviation.objects.all(), cut, "reveals_allocation", "visit__reveals_allocation")
+    order = (*by_number("visit__participant__"), rank, "visit__ordinal", "rule", "about")
+    for one in rows.order_by(*order).select_related("visit__participant__site"):
+        if cut.with_allocation or not stands.get(one.pk, False):
+            place = [one.visit.participant.site.code, one.visit.participant.number, one.visit.slug]
+            texts = [one.rule, one.text("nl"), one.text("en"), one.pk in stands, one.reason]
+            judged = [one.weight, one.judged_at, one.judged_by, one.judgement]
+            yield tuple(as_text(value) for value in (*place, *texts, *judged))
 
 
 def _form_rows(table: Table, form: str, cut: Cut) -> Iterator[Row]:
@@ -317,6 +343,7 @@ _READERS: dict[str, Callable[[Table, Cut], Iterator[Row]]] = {
     "allocation.csv": _allocation,
     "consents.csv": _consents,
     "visits.csv": _visits,
+    "deviations.csv": _deviations,
     "queries.csv": _queries,
     "query_messages.csv": _query_messages,
     "signatures.csv": _signatures,

@@ -6,7 +6,7 @@ from csp.decorators import csp_update
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from crf.api import decisions, entries, files, participation, queries, signatures, verifications, visits
+from crf.api import decisions, deviations, entries, files, participation, queries, signatures, verifications, visits
 from exports import api as exports
 from randomization import api as randomization
 from trialmgr.overview import api as overview
@@ -29,6 +29,9 @@ _visit: Patterns = [
     path("reopen/", visits.VisitReopening.as_view(), name="visit_reopen"),
     path("entries/", visits.VisitEntries.as_view(), name="visit_entries"),
     *queries.OF_VISIT,
+    path("deviations/", deviations.VisitDeviations.as_view(), name="visit_deviations"),
+    path("deviations/explain/", deviations.DeviationExplanation.as_view(), name="deviation_explain"),
+    path("deviations/weigh/", deviations.DeviationWeighing.as_view(), name="deviation_weigh"),
     path("forms/<slug:form>/", include(queries.OF_FORM)),
     path("forms/<slug:form>/rows/", entries.EntryRows.as_view(), name="rows"),
     path("forms/<slug:form>/not-done/", entries.FormNotDone.as_view(), name="form_not_done"),
@@ -53,6 +56,7 @@ _version_1: Patterns = [
     path("participants/", visits.Participants.as_view(), name="participants"),
     path("participants/<slug:number>/", include(_participant)),
     path("queries/", queries.QueryList.as_view(), name="queries"),
+    path("deviations/", deviations.Deviations.as_view(), name="deviations"),
     path("open-points/", exports.OpenPoints.as_view(), name="open_points"),
     path("releases/", exports.Releases.as_view(), name="releases"),
     path("releases/<int:number>/", exports.ReleaseDetail.as_view(), name="release"),
