@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.utils import translation
+from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
@@ -34,6 +36,7 @@ from trialmgr.participants.states import STATUS_LABELS, Status, undoing
 from trialmgr.people.models import Site, User
 from trialmgr.people.permissions import ROLE_LABELS, Role
 from trialmgr.people.policies import is_blinded_no_more
+from trialmgr.protocol.chronology import Rule
 from trialmgr.protocol.judgements import ELIGIBILITY, Contradiction
 from trialmgr.protocol.model import Form, Gate, StudyDefinition
 from trialmgr.studies.clock import today
@@ -82,14 +85,31 @@ def _is_begun(visit: Visit, form: Form, known: bool | None) -> bool:
 
 
 def _consent_reasons(visit: Visit) -> list[str]:
-    """A withdrawal stops collection: of visits after it, not of what was done before. Source: GDPR 17(3)(d)."""
+    """A withdrawal stops collection: of visits after it, not of what was done before. Source: GDPR 17(3)(d).
+
+    What goes on after it, such as a visit for safety, the definition exempts with a reason.
+    """
     ends = ends_of_consents(visit.participant)
     if not ends:
         return [_("No consent is recorded: record consent first, nothing may be entered before it.")]
-    day = visit.took_place_on
-    if day is not None and all(end is not None and end < day for end in ends):
-        return [_("Consent was withdrawn before this visit.")]
+    day, last = visit.took_place_on, _last(ends)
+    if day is not None and last is not None and last < day and not goes_on_after_withdrawal(visit):
+        return [str(WITHDRAWN_BEFORE)]
     return []
+
+
+def withdrawn_on(participant: Participant) -> datetime.date | None:
+    """The day on which the last consent was withdrawn; None while one stands, or none was ever given."""
+    return _last(ends_of_consents(participant))
+
+
+def _last(ends: list[datetime.date | None]) -> datetime.date | None:
+    known = [end for end in ends if end is not None]
+    return max(known) if known and len(known) == len(ends) else None
+
+
+def goes_on_after_withdrawal(visit: Visit) -> bool:
+    return definition_for(visit.participant, None).exempts(Rule.AFTER_WITHDRAWAL, visit.key)
 
 
 SITE_FROZEN = gettext_lazy("This site is frozen: a data manager can unfreeze it.")
@@ -133,14 +153,23 @@ def check_site_unfrozen(site: Site) -> None:
 
 
 ENDED_BEFORE = gettext_lazy("Participation ended before this visit.")
+WITHDRAWN_BEFORE = gettext_lazy("Consent was withdrawn before this visit.")
 
 
 def closed_by_ending() -> list[str]:
     """What stands as the reason at a visit that the ending closed, in whichever language it was written."""
+    return _in_every_language(ENDED_BEFORE)
+
+
+def closed_by_withdrawal() -> list[str]:
+    return _in_every_language(WITHDRAWN_BEFORE)
+
+
+def _in_every_language(text: Promise) -> list[str]:
     texts = []
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
-            texts.append(str(ENDED_BEFORE))
+            texts.append(str(text))
     return texts
 
 
@@ -158,6 +187,8 @@ def check_visit_reopened(visit: Visit, reason: str) -> None:
         reasons.append(_("Nothing is recorded of this visit."))
     if visit.not_done_reason in closed_by_ending() and not visit.participant.is_active:
         reasons.append(_("Participation ended before this visit: correct the end, or undo it."))
+    if visit.not_done_reason in closed_by_withdrawal() and withdrawn_on(visit.participant) is not None:
+        reasons.append(str(WITHDRAWN_BEFORE))
     if visit.entries.standing().exists():
         reasons.append(_("Forms have been entered at this visit: remove them first."))
     reasons += frozen_reasons(visit.participant, visit)

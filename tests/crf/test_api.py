@@ -356,3 +356,18 @@ def test_a_query_on_a_form_that_was_entered_is_refused(cast: Cast) -> None:
     )
     assert status == 409
     assert "has been entered" in str(refused)
+
+
+def test_a_value_for_a_calculated_item_is_refused_by_name(cast: Cast, met: Participant) -> None:
+    rater = caller(cast, Role.RATER)
+    answered = madrs_answers(met)
+    for sent in (
+        {"values": answered | {"madrs_total": "3"}},
+        {"values": answered, "missing": {"madrs_total": "refused"}},
+    ):
+        status, refused = rater.put(place(met, MADRS), {**sent, "revision": 0})
+        assert (status, [problem["item"] for problem in refused["items"]]) == (422, ["madrs_total"])
+    assert not FormEntry.objects.filter(form_key="madrs").exists()
+    status, saved = rater.put(place(met, MADRS), {"values": answered | {"madrs_total": ""}, "revision": 0})
+    assert (status, "madrs_total" in saved["entry"]["values"]) == (200, True)
+    assert rater.patch(place(met, MADRS), {"values": {"madrs_total": "3"}, "revision": 1})[0] == 422
