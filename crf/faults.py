@@ -18,9 +18,10 @@ from crf.actions.trail import Document
 from crf.loaded_casebook import LoadedCasebook, load_casebooks
 from crf.models import FormEntry, Query, QueryStatus, Signature, Verification
 from crf.replay import entry_differences, in_words, query_differences
-from trialmgr.protocol.casebook import assess
+from crf.versions import key_names
+from trialmgr.protocol.casebook import Unread, assess, unread
 from trialmgr.protocol.evaluation import Evaluation
-from trialmgr.studies.queries import one_version
+from trialmgr.studies.queries import one_version, timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,16 @@ def faults() -> Iterator[Fault]:
         yield Fault(name, item, _("not what the audit trail says"))
 
 
+def unread_paths() -> Iterator[tuple[str, Unread]]:
+    """Of all casebooks, by number of the participant: what counts as missing because of the version that is read."""
+    with one_version():
+        if timeline().only is None:
+            names = key_names()
+            for loaded in load_casebooks():
+                number = next(iter(loaded.entries.values())).participant.number
+                yield from ((number, one) for one in unread(loaded.entered(), names))
+
+
 def casebook_faults() -> Iterator[Fault]:
     """Those that working out anew finds."""
     with one_version():
@@ -80,7 +91,7 @@ def _beside() -> _Beside:
 
 
 def _of_casebook(loaded: LoadedCasebook, beside: _Beside) -> Iterator[Fault]:
-    assessed = assess(loaded.entered()).entries
+    assessed = assess(loaded.entered(), names=key_names()).entries
     for place, entry in loaded.entries.items():
         yield from _of_people(entry, beside)
         yield from _of_checks(Judged(entry, assessed[place]), beside.queries[entry.pk])

@@ -14,15 +14,18 @@ from django.utils.translation import gettext as _
 from crf.actions.entries import merged
 from crf.layout.fields import FieldLink, FieldView, Marks, SectionView, build_fields
 from crf.layout.groups import item_label, laid_out
+from crf.loaded_casebook import load_casebook
 from crf.lookup import StoredValues
 from crf.models import EntryStatus, FormEntry, Freeze, Query, QueryStatus, Signature
 from crf.places import FormPlace, spoken
 from crf.policies import can_role_enter, entry_closed_reasons
 from crf.queries import query_url
+from crf.versions import key_names
 from crf.wording import wording_for
+from trialmgr.protocol.casebook import Place, Unread, sources, unread
 from trialmgr.protocol.evaluation import Evaluation, RowScope, Scope, evaluate_entry, evaluate_not_done, read, truth_of
 from trialmgr.protocol.model import Form, ItemType, RowKey, StudyDefinition
-from trialmgr.studies.queries import open_lock
+from trialmgr.studies.queries import open_lock, timeline
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,34 @@ class Sheet:
         """Labels of the questions that still want an answer."""
         seen = [key for key in self.evaluation.wanting if key not in self.hidden]
         return tuple(item_label(self.form, key, spoken()) for key in seen)
+
+    @cached_property
+    def unread(self) -> tuple[str, ...]:
+        """What its rules read on entries of another version that do not have it, as far as those are in sight."""
+        place = self.place
+        if self.begun is None or timeline().only:
+            return ()
+        read = {source.form for source in sources(self.form)}
+        loaded = load_casebook(place.participant, {self.form.key, *read})
+        found = [one for one in unread(loaded.entered(), key_names()) if one.reader == self.begun.place]
+        return tuple(self._unread(one) for one in found if self._sees(one.entry))
+
+    def _sees(self, entry: Place) -> bool:
+        sight, visit = self.place.sight, self.place.definition.visit(entry.visit.partition("-")[0])
+        return entry.form in sight.forms and sight.visit(visit)
+
+    def _unread(self, one: Unread) -> str:
+        said = _(
+            "%(form)s (%(visit)s) was entered under version %(version)s, which has no “%(item)s”: "
+            "it counts as missing here."
+        )
+        definition = self.place.definition
+        return said % {
+            "form": definition.form(one.entry.form).label(spoken()),
+            "visit": definition.visit(one.entry.visit.partition("-")[0]).label(spoken()),
+            "version": one.version,
+            "item": one.path[2],
+        }
 
     @cached_property
     def may_enter(self) -> bool:

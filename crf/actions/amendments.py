@@ -55,7 +55,8 @@ def plan_migration(
     mapped: Mapped | None = None,
 ) -> list[Move]:
     """The dry run: per entry within the person's sight, on an older version, what would happen. Changes nothing."""
-    _check_mapping(version, mapped or {})
+    mapped = {**version.definition.moved, **(mapped or {})}
+    _check_mapping(version, mapped)
     rows = stored_entries(by, forms=forms or None, sites=sites or None)
     older = rows.filter(study_version__number__lt=version.number)
     lock = open_lock() is not None
