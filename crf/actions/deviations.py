@@ -74,7 +74,10 @@ def explain_deviation(*, by: User, visit: Visit, rule: str, about: str, reason: 
 
 
 @action(
-    "deviation.judged", permission="participants.judge", site=lambda deviation, **_k: deviation.visit.participant.site
+    "deviation.judged",
+    permission="participants.judge",
+    site=lambda deviation, **_k: deviation.visit.participant.site,
+    makes=itself,
 )
 def judge_deviation(*, by: User, deviation: ProtocolDeviation, weight: str, reason: str) -> ProtocolDeviation:
     """How an investigator weighs it; judged again, the newest counts and the trail has the others."""

@@ -112,7 +112,8 @@ class DeviationWeighing(CasebookView):
         deviation = _one(place, sent).deviation
         if deviation is None:
             raise Http404
-        actions.judge_deviation(by=place.user, deviation=deviation, weight=sent["weight"], reason=sent["reason"])
+        how = {"weight": sent["weight"], "reason": sent["reason"]}
+        once(actions.judge_deviation, by=place.user, deviation=deviation, **how)
         return Response(DeviationSerializer(_one(place, sent)).data)
 
 

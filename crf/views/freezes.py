@@ -133,6 +133,9 @@ def _page(
     """Freeze what is not frozen; of what is, look at what followed, or unfreeze it with a reason."""
     user = person(request)
     standing = Freeze.objects.standing().filter(**{"form_key": ""} | over).first()
+    # Pressed twice, the page before it was frozen: the act itself knows that it was done.
+    if request.method == "POST" and not request.POST.keys() & {"act", "reason"}:
+        standing = None
     heading = str(words.unfreeze if standing else words.freeze)
     context = context | {"heading": heading, "words": words, "standing": standing}
     context["breadcrumbs"][-1]["label"] = heading
