@@ -182,15 +182,15 @@ def _deviations(table: Table, cut: Cut) -> Iterator[Row]:
     """What reveals the allocation by a later version of the study only, is told by what stands now."""
     found = departures(Participant.objects.select_related("site"))
     stands = {one.deviation.pk: one.reveals for one in found if one.deviation is not None}
+    hidden = [pk for pk, reveals in stands.items() if reveals and not cut.with_allocation]
     rank = visit_rank(cut.definitions, "visit__key")
     rows = _shown(ProtocolDeviation.objects.all(), cut, "reveals_allocation", "visit__reveals_allocation")
     order = (*by_number("visit__participant__"), rank, "visit__ordinal", "rule", "about")
-    for one in rows.order_by(*order).select_related("visit__participant__site"):
-        if cut.with_allocation or not stands.get(one.pk, False):
-            place = [one.visit.participant.site.code, one.visit.participant.number, one.visit.slug]
-            texts = [one.rule, one.text("nl"), one.text("en"), one.pk in stands, one.reason]
-            judged = [one.weight, one.judged_at, one.judged_by, one.judgement]
-            yield tuple(as_text(value) for value in (*place, *texts, *judged))
+    for one in rows.exclude(pk__in=hidden).order_by(*order).select_related("visit__participant__site"):
+        place = [one.visit.participant.site.code, one.visit.participant.number, one.visit.slug]
+        texts = [one.rule, one.text("nl"), one.text("en"), one.pk in stands, one.reason]
+        judged = [one.weight, one.judged_at, one.judged_by, one.judgement]
+        yield tuple(as_text(value) for value in (*place, *texts, *judged))
 
 
 def _form_rows(table: Table, form: str, cut: Cut) -> Iterator[Row]:
