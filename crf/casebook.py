@@ -7,12 +7,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from crf.deviations import Departure, departures
 from crf.due import Due, Step
-from crf.models import ENTRY_STATUS_LABELS, EntryStatus, FormEntry, Signature, Visit
+from crf.models import ENTRY_STATUS_LABELS, EntryStatus, FormEntry, Freeze, Signature, Visit, of_query
 from crf.places import CasebookPlace, spoken
 from crf.queries import entries_by_visit, unclosed_queries, visits_of
 from trialmgr.participants.models import Participant
@@ -36,6 +37,7 @@ class FormLine:
     tag: Tag
     queries: int
     entered_by_reader: bool
+    is_frozen: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class VisitLine:
     tag: Tag
     forms: tuple[FormLine, ...]
     departures: tuple[Departure, ...]
+    queries: int
+    is_frozen: bool
 
     @property
     def outside_window(self) -> bool:
@@ -71,13 +75,14 @@ class DueLine:
 
 @dataclass(frozen=True, slots=True)
 class _Book:
-    """What was read of one participant, for drawing."""
+    """What was read of one participant, for drawing. ``queries``, ``frozen``: by visit and form, "" for the visit."""
 
     place: CasebookPlace
     entries: Mapping[int, list[FormEntry]]
     signed: frozenset[int]
-    queries: Mapping[int, int]
+    queries: Mapping[tuple[int, str], int]
     departures: Mapping[int, list[Departure]]
+    frozen: frozenset[tuple[int | None, str]]
 
 
 def casebook(place: CasebookPlace) -> list[PhaseLines]:
@@ -119,13 +124,16 @@ _PERMISSIONS = {
 def _read(place: CasebookPlace) -> _Book:
     participant = place.participant
     signatures = Signature.objects.for_user(place.user).filter(entry__visit__participant=participant, lapsed_at=None)
-    queries = unclosed_queries(place.user).filter(entry__visit__participant=participant)
+    queries = unclosed_queries(place.user).about(participant=participant)
+    places = queries.values_list(of_query("pk"), Coalesce("entry__form_key", "form_key"))
+    frozen = Freeze.objects.standing().filter(visit__participant=participant)
     return _Book(
         place=place,
         entries=entries_by_visit(place.user, participant),
         signed=frozenset(signatures.values_list("entry_id", flat=True)),
-        queries=Counter(queries.values_list("entry_id", flat=True)),
+        queries=Counter(places),
         departures=departures_in_sight(place),
+        frozen=frozenset(frozen.values_list("visit_id", "form_key")),
     )
 
 
@@ -147,6 +155,8 @@ def _line(book: _Book, visit: Visit) -> VisitLine:
         tag=visit_tag(visit),
         forms=tuple(_form_lines(book, visit)),
         departures=tuple(book.departures.get(visit.pk, ())),
+        queries=book.queries.get((visit.pk, ""), 0),
+        is_frozen=(visit.pk, "") in book.frozen,
     )
 
 
@@ -180,8 +190,9 @@ def _form_lines(book: _Book, visit: Visit) -> Iterator[FormLine]:
             label=form.label(spoken()),
             url=reverse("crf:entry", args=[place.participant.number, visit.slug, key]),
             tag=_rows_tag(entries) if form.repeating else _form_tag(book, visit, entries),
-            queries=sum(book.queries.get(entry.pk, 0) for entry in entries),
+            queries=book.queries.get((visit.pk, key), 0),
             entered_by_reader=bool(roles & set(form.entered_by)),
+            is_frozen=(visit.pk, key) in book.frozen,
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 from django.utils.translation import gettext as _
 
@@ -16,15 +17,19 @@ from crf.actions.checks import Judged
 from crf.actions.trail import Document
 from crf.loaded_casebook import LoadedCasebook, load_casebooks
 from crf.models import FormEntry, Query, QueryStatus, Signature, Verification
-from crf.replay import entry_differences, query_differences
-from trialmgr.protocol.casebook import assess
+from crf.replay import entry_differences, in_words, query_differences
+from crf.versions import key_names
+from trialmgr.protocol.casebook import Unread, assess, unread
 from trialmgr.protocol.evaluation import Evaluation
-from trialmgr.studies.queries import one_version
+from trialmgr.studies.queries import one_version, timeline
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """``entry``: as the audit trail names it. ``item``: "" for the entry itself. ``said``: what is wrong, in words."""
+    """``entry``: as the audit trail names it, or a form or visit that a query is about.
+
+    ``item``: "" for the entry itself. ``said``: what is wrong, in words.
+    """
 
     entry: str
     item: str
@@ -32,12 +37,12 @@ class Fault:
 
     @property
     def place(self) -> tuple[str, str, str, int]:
-        """Number of the participant, slug of the visit, key of the form, row."""
-        number, visit, form, row = self.entry.split("/")
-        return number, visit, form, int(row)
+        """Number of the participant, slug of the visit, key of the form, row; "" and 1 where it has none."""
+        number, visit, form, row, *_rest = [*self.entry.split("/"), "", ""]
+        return number, visit, form, int(row or 1)
 
     def __str__(self) -> str:
-        return f"form entry {self.entry}, {f'item {self.item}' if self.item else 'status'}: {self.said}"
+        return f"{in_words(self.entry)}, {f'item {self.item}' if self.item else 'status'}: {self.said}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,16 @@ def faults() -> Iterator[Fault]:
         yield Fault(name, item, _("not what the audit trail says"))
 
 
+def unread_paths() -> Iterator[tuple[str, Unread]]:
+    """Of all casebooks, by number of the participant: what counts as missing because of the version that is read."""
+    with one_version():
+        if timeline().only is None:
+            names = key_names()
+            for loaded in load_casebooks():
+                number = next(iter(loaded.entries.values())).participant.number
+                yield from ((number, one) for one in unread(loaded.entered(), names))
+
+
 def casebook_faults() -> Iterator[Fault]:
     """Those that working out anew finds."""
     with one_version():
@@ -67,7 +82,7 @@ def casebook_faults() -> Iterator[Fault]:
 def _beside() -> _Beside:
     beside = _Beside()
     for query in Query.objects.exclude(check_key="").order_by("entry", "number"):
-        beside.queries[query.entry_id][query.check_key, query.item] = query.status
+        beside.queries[cast(int, query.entry_id)][query.check_key, query.item] = query.status
     for verification in Verification.objects.filter(stands=True):
         beside.verifications[verification.entry_id].append(verification)
     for signature in Signature.objects.filter(lapsed_at=None):
@@ -76,7 +91,7 @@ def _beside() -> _Beside:
 
 
 def _of_casebook(loaded: LoadedCasebook, beside: _Beside) -> Iterator[Fault]:
-    assessed = assess(loaded.entered()).entries
+    assessed = assess(loaded.entered(), names=key_names()).entries
     for place, entry in loaded.entries.items():
         yield from _of_people(entry, beside)
         yield from _of_checks(Judged(entry, assessed[place]), beside.queries[entry.pk])

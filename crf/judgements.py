@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from crf.models import EligibilityDecision, FormEntry, GateDecision, JudgementConfirmation
 from crf.participant_forms import criteria_for
-from crf.versions import definition_for
+from crf.versions import definition_for, key_names
 from trialmgr.participants.models import Participant
 from trialmgr.protocol.casebook import Assessed, Place
 from trialmgr.protocol.evaluation import Evaluation
@@ -53,7 +53,7 @@ class Judgements:
 
     def now(self) -> dict[str, Judgement]:
         """What the rules come to on the values as they stand, of all that was judged."""
-        stored = Assessed(self.stored)
+        stored = Assessed(self.stored, names=key_names())
         definition = definition_for(self.participant, None)
         found = [phase_now(definition, one.phase, one.rule, stored) for one in self.phases if one.rule]
         if self.eligibility is not None:

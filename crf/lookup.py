@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 
 from crf.models import EntryStatus, FormEntry
+from crf.versions import key_names
 from trialmgr.participants.models import Participant
-from trialmgr.protocol.casebook import sources
+from trialmgr.protocol.casebook import keys_called, sources, value_called
+from trialmgr.protocol.key_names import KeyNames
 from trialmgr.protocol.model import Form
 
 
@@ -30,12 +32,16 @@ class StoredValues:
         rows = entries.exclude(status=EntryStatus.REMOVED.value).order_by()
         return {(slug, form): data for slug, form, data in rows.values_list("visit__slug", "form_key", "data")}
 
+    @cached_property
+    def _names(self) -> KeyNames:
+        return key_names()
+
     def keys(self, visit: str, form: str) -> tuple[str, ...] | None:
         """The items that have a value on a form; None when it was never entered."""
         document = self._documents.get((visit, form))
-        return None if document is None else tuple(document)
+        return None if document is None else keys_called(document, self._names, form)
 
     def __call__(self, visit: str, form: str, item: str) -> str | None:
-        value = self._documents.get((visit, form), {}).get(item)
+        value = value_called(self._documents.get((visit, form), {}), self._names, form, item)
         self.asked[f"{visit}.{form}.{item}"] = value
         return value

@@ -3,9 +3,10 @@ from __future__ import annotations
 import datetime
 import enum
 import hashlib
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
@@ -15,7 +16,7 @@ from audit.models import TrackedModel, TrackedQuerySet
 from crf.participant_forms import form_for
 from crf.versions import planned_as
 from trialmgr.participants.models import Participant
-from trialmgr.people.models import ScopedQuerySet, User
+from trialmgr.people.models import ScopedQuerySet, Site, User
 from trialmgr.people.visibility import Sight
 from trialmgr.protocol.casebook import Entered, Place
 from trialmgr.protocol.evaluation import Evaluation
@@ -301,12 +302,47 @@ QUERY_TRANSITIONS: dict[str, tuple[frozenset[QueryStatus | None], QueryStatus]] 
 }
 
 
-class Query(TrackedModel):
-    """A question about one item of one entry. ``check_key`` names the edit check that raised it, if one did."""
+class QueryQuerySet(CasebookQuerySet):
+    """Queries on items of entries, on forms that were not entered, and on visits."""
 
-    entry = models.ForeignKey(FormEntry, on_delete=models.PROTECT, related_name="queries")
+    revealing_path = "reveals_allocation"
+
+    def at_sites_of(self, user: User) -> Self:
+        return self.all() if user.works_everywhere else self.about(participant__site__in=user.site_ids())
+
+    def in_sight(self, sight: Sight) -> Self:
+        """A visit as a whole has no form; whether it is in sight, it says itself."""
+        seen = models.Q(entry__form_key__in=sight.forms) | models.Q(entry=None, form_key__in={*sight.forms, ""})
+        return super().in_sight(sight).filter(seen)
+
+    def about(self, **of_visit: Any) -> Self:
+        """Those whose visit is such."""
+        return self.filter(on_visit(**of_visit))
+
+
+def on_visit(**of_visit: Any) -> models.Q:
+    """Of a query: the visit of its entry is such, or the visit that it is about itself."""
+    by_entry = {f"entry__visit__{path}": value for path, value in of_visit.items()}
+    return models.Q(**by_entry) | models.Q(**{f"visit__{path}": value for path, value in of_visit.items()})
+
+
+def of_query(path: str) -> Coalesce:
+    """For reading many queries at once: a field of the visit, whichever way the query is tied to it."""
+    return Coalesce(f"entry__visit__{path}", f"visit__{path}")
+
+
+class Query(TrackedModel):
+    """A question about one item of an entry, asked now or not; about a form that was not entered; or about a visit.
+
+    ``entry`` and ``item``, or ``visit`` and ``form_key``, which is "" for the visit as a whole. A question about a form
+    stays one when the form is entered. ``check_key`` names the edit check that raised it, if one did.
+    """
+
+    entry = models.ForeignKey(FormEntry, on_delete=models.PROTECT, null=True, related_name="queries")
+    visit = models.ForeignKey(Visit, on_delete=models.PROTECT, null=True, related_name="queries")
+    form_key = models.CharField(max_length=40, blank=True)
     number = models.PositiveIntegerField(_("number"))
-    item = models.CharField(_("item"), max_length=LONGEST_ITEM_KEY)
+    item = models.CharField(_("item"), max_length=LONGEST_ITEM_KEY, blank=True)
     reveals_allocation = models.BooleanField(default=False)
     check_key = models.CharField(_("edit check"), max_length=80, blank=True)
     status = models.CharField(
@@ -318,13 +354,19 @@ class Query(TrackedModel):
     raised_at = models.DateTimeField(_("raised at"))
     closed_at = models.DateTimeField(_("closed at"), null=True)
 
-    objects = PartOfEntryQuerySet.as_manager()
+    objects = QueryQuerySet.as_manager()
 
     class Meta:
-        ordering = ["entry", "number"]
+        ordering = ["entry", "visit", "form_key", "number"]
         verbose_name = _("query")
         constraints = [
             models.UniqueConstraint(fields=["entry", "number"], name="query_number_within_entry"),
+            models.UniqueConstraint(fields=["visit", "form_key", "number"], name="query_number_within_visit"),
+            models.CheckConstraint(
+                condition=models.Q(entry__isnull=False, visit=None, form_key="")
+                | models.Q(entry=None, visit__isnull=False, item=""),
+                name="query_on_entry_or_visit",
+            ),
             models.CheckConstraint(
                 condition=models.Q(closed_at=None, status__in=["open", "answered"])
                 | models.Q(closed_at__isnull=False, status="closed"),
@@ -333,7 +375,27 @@ class Query(TrackedModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.entry} #{self.number}"
+        return f"{self.name} #{self.number}"
+
+    @property
+    def name(self) -> str:
+        """What the audit trail calls that which it is about."""
+        visit = f"{self.of_visit.participant.number}/{self.of_visit.slug}"
+        return self.entry.name if self.entry else "/".join(filter(None, (visit, self.form_key)))
+
+    @property
+    def of_visit(self) -> Visit:
+        return cast(Visit, self.entry.visit if self.entry else self.visit)
+
+    @property
+    def of_form(self) -> str:
+        """Key of the form, "" for the visit as a whole."""
+        return self.entry.form_key if self.entry else self.form_key
+
+    @property
+    def row(self) -> int | None:
+        """Of the entry; a form that was not entered and a visit have none."""
+        return self.entry.occurrence if self.entry else None
 
     @property
     def state(self) -> QueryStatus:
@@ -482,16 +544,37 @@ class ProtocolDeviation(TrackedModel):
         return str(self.texts[language])
 
 
-class Freeze(TrackedModel):
-    """The casebook of one participant is frozen: no value changes until a data manager unfreezes it."""
+class FreezeQuerySet(TrackedQuerySet["Freeze"]):
+    def standing(self) -> Self:
+        return self.filter(unfrozen_at=None)
 
-    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="freezes")
+    def over_casebook(self, participant: str = "pk", site: str = "site") -> Self:
+        """For ``Exists``: those that stand over the whole casebook of a row of the outer query."""
+        whole = models.Q(participant=models.OuterRef(participant)) | models.Q(site=models.OuterRef(site))
+        return self.standing().filter(whole)
+
+
+class Freeze(TrackedModel):
+    """A site, a casebook, a visit or a form at a visit is frozen: nobody changes a value until it is unfrozen.
+
+    It binds people. What is worked out from values elsewhere goes on following them, and who froze is told of it until
+    they have seen it (``noticed_at``). Of a form all rows are frozen, those still to come among them.
+    """
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, null=True, related_name="freezes")
+    participant = models.ForeignKey(Participant, on_delete=models.PROTECT, null=True, related_name="freezes")
+    visit = models.ForeignKey(Visit, on_delete=models.PROTECT, null=True, related_name="freezes")
+    form_key = models.CharField(max_length=40, blank=True)
     frozen_at = models.DateTimeField(_("frozen at"))
     frozen_by = models.CharField(_("frozen by"), max_length=150)
+    # Empty on freezes from before it was kept: then everybody who may freeze is told.
+    freezer = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="freezes")
+    noticed_at = models.DateTimeField(_("seen at"), null=True)
+    noticed_by = models.CharField(_("seen by"), max_length=150, blank=True)
     unfrozen_at = models.DateTimeField(_("unfrozen at"), null=True)
     unfrozen_by = models.CharField(_("unfrozen by"), max_length=150, blank=True)
 
-    objects = TrackedQuerySet["Freeze"].as_manager()
+    objects = FreezeQuerySet.as_manager()
 
     class Meta:
         ordering = ["pk"]
@@ -500,15 +583,57 @@ class Freeze(TrackedModel):
             models.UniqueConstraint(
                 fields=["participant"], condition=models.Q(unfrozen_at=None), name="one_standing_freeze"
             ),
+            models.UniqueConstraint(
+                fields=["site"], condition=models.Q(unfrozen_at=None), name="one_standing_freeze_a_site"
+            ),
+            models.UniqueConstraint(
+                fields=["visit", "form_key"], condition=models.Q(unfrozen_at=None), name="one_standing_freeze_a_form"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(site__isnull=False, participant=None, visit=None, form_key="")
+                | models.Q(site=None, participant__isnull=False, visit=None, form_key="")
+                | models.Q(site=None, participant=None, visit__isnull=False),
+                name="freeze_over_one_thing",
+            ),
             models.CheckConstraint(
                 condition=models.Q(unfrozen_at=None, unfrozen_by="")
                 | models.Q(unfrozen_at__isnull=False) & ~models.Q(unfrozen_by=""),
                 name="unfreezing_has_who_and_when",
             ),
+            models.CheckConstraint(
+                condition=models.Q(noticed_at=None, noticed_by="")
+                | models.Q(noticed_at__isnull=False) & ~models.Q(noticed_by=""),
+                name="freeze_seen_by_somebody",
+            ),
         ]
 
     def __str__(self) -> str:
-        return str(self.participant)
+        return self.name
+
+    @property
+    def casebook(self) -> Participant | None:
+        """Whose it is; None where a site is frozen."""
+        return self.visit.participant if self.visit else self.participant
+
+    @property
+    def of_site(self) -> Site:
+        return self.site or cast(Participant, self.casebook).site
+
+    @property
+    def name(self) -> str:
+        """What the audit trail calls that which is frozen."""
+        if self.site is not None:
+            return self.site.code
+        visit = [self.visit.slug] if self.visit else []
+        return "/".join(filter(None, [cast(Participant, self.casebook).number, *visit, self.form_key]))
+
+    @property
+    def reveals_allocation(self) -> bool:
+        if self.visit is None:
+            return False
+        definition = current_definition()
+        form = definition.form(self.form_key) if definition.has_form(self.form_key) else None
+        return self.visit.reveals_allocation or bool(form and form.reveals_allocation)
 
 
 class EligibilityDecision(TrackedModel):

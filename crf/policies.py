@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.utils import translation
+from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
@@ -21,6 +24,7 @@ from crf.models import (
     EligibilityDecision,
     EntryStatus,
     FormEntry,
+    FreezeQuerySet,
     GateDecision,
     Query,
     Visit,
@@ -29,9 +33,10 @@ from crf.versions import definition_for, planned_as
 from trialmgr.participants.models import Participant
 from trialmgr.participants.policies import check_reason, check_transition, ends_of_consents, valid_consent
 from trialmgr.participants.states import STATUS_LABELS, Status, undoing
-from trialmgr.people.models import User
+from trialmgr.people.models import Site, User
 from trialmgr.people.permissions import ROLE_LABELS, Role
 from trialmgr.people.policies import is_blinded_no_more
+from trialmgr.protocol.chronology import Rule
 from trialmgr.protocol.judgements import ELIGIBILITY, Contradiction
 from trialmgr.protocol.model import Form, Gate, StudyDefinition
 from trialmgr.studies.clock import today
@@ -67,8 +72,7 @@ def entry_closed_reasons(visit: Visit, form: Form, *, begun: bool | None = None)
     if form.key not in visit.definition.forms and not _is_begun(visit, form, begun):
         reasons.append(_("This form does not belong to this visit: open a visit that has it."))
     reasons += _consent_reasons(visit)
-    if is_frozen(participant):
-        reasons.append(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
+    reasons += frozen_reasons(participant, visit, form.key)
     if visit.is_not_done:
         reasons.append(_("This visit is recorded as not done: if it did take place, record its day first."))
     elif visit.definition.kind != "log" and visit.took_place_on is None:
@@ -81,37 +85,98 @@ def _is_begun(visit: Visit, form: Form, known: bool | None) -> bool:
 
 
 def _consent_reasons(visit: Visit) -> list[str]:
-    """A withdrawal stops collection: of visits after it, not of what was done before. Source: GDPR 17(3)(d)."""
+    """A withdrawal stops collection: of visits after it, not of what was done before. Source: GDPR 17(3)(d).
+
+    What goes on after it, such as a visit for safety, the definition exempts with a reason.
+    """
     ends = ends_of_consents(visit.participant)
     if not ends:
         return [_("No consent is recorded: record consent first, nothing may be entered before it.")]
-    day = visit.took_place_on
-    if day is not None and all(end is not None and end < day for end in ends):
-        return [_("Consent was withdrawn before this visit.")]
+    day, last = visit.took_place_on, _last(ends)
+    if day is not None and last is not None and last < day and not goes_on_after_withdrawal(visit):
+        return [str(WITHDRAWN_BEFORE)]
     return []
 
 
+def withdrawn_on(participant: Participant) -> datetime.date | None:
+    """The day on which the last consent was withdrawn; None while one stands, or none was ever given."""
+    return _last(ends_of_consents(participant))
+
+
+def _last(ends: list[datetime.date | None]) -> datetime.date | None:
+    known = [end for end in ends if end is not None]
+    return max(known) if known and len(known) == len(ends) else None
+
+
+def goes_on_after_withdrawal(visit: Visit) -> bool:
+    return definition_for(visit.participant, None).exempts(Rule.AFTER_WITHDRAWAL, visit.key)
+
+
+SITE_FROZEN = gettext_lazy("This site is frozen: a data manager can unfreeze it.")
+_CASEBOOK_FROZEN = gettext_lazy("The casebook of this participant is frozen: a data manager can unfreeze it.")
+_VISIT_FROZEN = gettext_lazy("This visit is frozen: a data manager can unfreeze it.")
+_FORM_FROZEN = gettext_lazy("This form is frozen: a data manager can unfreeze it.")
+
+_FREEZES = (
+    "SELECT CASE WHEN site_id IS NOT NULL THEN 0 WHEN participant_id IS NOT NULL THEN 1 ELSE 2 END, form_key "
+    "FROM crf_freeze WHERE unfrozen_at IS NULL AND (site_id = %s OR participant_id = %s OR visit_id = %s) ORDER BY 1, 2"
+)
+
+
+def frozen_reasons(participant: Participant, visit: Visit | None = None, form_key: str = "") -> list[str]:
+    """Every freeze that stands over a casebook, over a visit of it, over a form of that; the widest first."""
+    rows = found(_FREEZES, participant.site_id, participant.pk, visit.pk if visit else 0)
+    said = (SITE_FROZEN, _CASEBOOK_FROZEN, _VISIT_FROZEN)
+    return [str(_FORM_FROZEN if form else said[level]) for level, form in rows if form in ("", form_key)]
+
+
 def is_frozen(participant: Participant) -> bool:
-    return bool(found("SELECT 1 FROM crf_freeze WHERE participant_id = %s AND unfrozen_at IS NULL", participant.pk))
+    return bool(frozen_reasons(participant))
+
+
+def check_unfrozen(participant: Participant, visit: Visit | None = None, form_key: str = "") -> None:
+    reasons = frozen_reasons(participant, visit, form_key)
+    if reasons:
+        raise ActionRefused(*reasons)
+
+
+def check_not_frozen_already(rows: FreezeQuerySet, *over: Any) -> None:
+    """Something narrower may be frozen under a wider freeze, and stays so when that is lifted."""
+    if rows.standing().exists():
+        raise ActionRefused(frozen_reasons(*over)[-1])
+
+
+def check_site_unfrozen(site: Site) -> None:
+    """No casebook is opened that could not be written in."""
+    if found("SELECT 1 FROM crf_freeze WHERE unfrozen_at IS NULL AND site_id = %s", site.pk):
+        raise ActionRefused(str(SITE_FROZEN))
 
 
 ENDED_BEFORE = gettext_lazy("Participation ended before this visit.")
+WITHDRAWN_BEFORE = gettext_lazy("Consent was withdrawn before this visit.")
 
 
 def closed_by_ending() -> list[str]:
     """What stands as the reason at a visit that the ending closed, in whichever language it was written."""
+    return _in_every_language(ENDED_BEFORE)
+
+
+def closed_by_withdrawal() -> list[str]:
+    return _in_every_language(WITHDRAWN_BEFORE)
+
+
+def _in_every_language(text: Promise) -> list[str]:
     texts = []
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
-            texts.append(str(ENDED_BEFORE))
+            texts.append(str(text))
     return texts
 
 
 def check_ending_undone(participant: Participant, reason: str) -> None:
     check_reason(reason)
     check_transition(participant, undoing(participant.state))
-    if is_frozen(participant):
-        raise ActionRefused(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
+    check_unfrozen(participant)
 
 
 def check_visit_reopened(visit: Visit, reason: str) -> None:
@@ -122,12 +187,29 @@ def check_visit_reopened(visit: Visit, reason: str) -> None:
         reasons.append(_("Nothing is recorded of this visit."))
     if visit.not_done_reason in closed_by_ending() and not visit.participant.is_active:
         reasons.append(_("Participation ended before this visit: correct the end, or undo it."))
+    if visit.not_done_reason in closed_by_withdrawal() and withdrawn_on(visit.participant) is not None:
+        reasons.append(str(WITHDRAWN_BEFORE))
     if visit.entries.standing().exists():
         reasons.append(_("Forms have been entered at this visit: remove them first."))
-    if is_frozen(visit.participant):
-        reasons.append(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
+    reasons += frozen_reasons(visit.participant, visit)
     if reasons:
         raise ActionRefused(*reasons)
+
+
+def check_form_awaited(visit: Visit, form_key: str) -> Form:
+    """The form of which something is not there; of one that was entered, an item is asked about."""
+    form = check_form_here(visit, form_key)
+    if not form.repeating and visit.entries.standing().filter(form_key=form_key).exists():
+        raise ActionRefused(_("This form has been entered: raise the query on one of its items."))
+    return form
+
+
+def check_form_here(visit: Visit, form_key: str) -> Form:
+    """The form, by the version that an entry begun now would follow."""
+    definition = definition_for(visit.participant, visit.took_place_on)
+    if form_key not in visit.definition.forms or not definition.has_form(form_key):
+        raise ActionRefused(_("This form does not belong to this visit: open a visit that has it."))
+    return definition.form(form_key)
 
 
 def check_query_transition(query: Query, action: str) -> None:
@@ -184,9 +266,7 @@ def reasons_not_ready(participant: Participant, definition: StudyDefinition) -> 
     reasons += _eligibility_reasons(participant)
     reasons += [one.text for one in consent_departures(participant)]
     reasons += open_forms_before_allocation(participant, definition)
-    if is_frozen(participant):
-        reasons.append(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
-    return reasons
+    return reasons + frozen_reasons(participant)
 
 
 def reasons_not_enterable(participant: Participant, definition: StudyDefinition) -> list[str]:
@@ -279,6 +359,12 @@ def lock_casebooks(participants: Iterable[int]) -> None:
     """Those of many participants, each act in the same order, so that two of them never wait for each other."""
     for participant in sorted(set(participants)):
         lock_casebook(participant)
+
+
+def lock_site_casebooks(site: Site) -> None:
+    """Those of a site, each after the other in the same order."""
+    if connection.features.has_select_for_update:
+        found("SELECT 1 FROM participants_participant WHERE site_id = %s ORDER BY id FOR UPDATE", site.pk)
 
 
 def lock_visit(visit: Visit) -> None:

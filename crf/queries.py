@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count
+from django.urls import reverse
 
 from crf.due import CaseFacts, Due, VisitFacts, next_due
 from crf.judgements import judgements_of
@@ -15,8 +16,10 @@ from crf.models import (
     GateDecision,
     Query,
     QueryMessage,
+    QueryQuerySet,
     QueryStatus,
     Visit,
+    of_query,
 )
 from crf.versions import planned_as
 from trialmgr.participants.models import Consent, Participant
@@ -61,9 +64,28 @@ def due_for(user: User, participants: Sequence[Participant]) -> dict[int, Due | 
     return {pk: next_due(definition, sight, case, today()) for pk, case in cases.items()}
 
 
-def unclosed_queries(user: User) -> QuerySet[Query]:
-    rows: QuerySet[Query] = Query.objects.for_user(user).exclude(status=QueryStatus.CLOSED.value)
+def unclosed_queries(user: User) -> QueryQuerySet:
+    rows: QueryQuerySet = Query.objects.for_user(user).exclude(status=QueryStatus.CLOSED.value)
     return rows
+
+
+def queries_on(user: User, visit: Visit) -> list[Query]:
+    """Those on the visit as a whole that are not closed."""
+    rows = unclosed_queries(user).filter(visit=visit, form_key="").order_by("number")
+    for query in rows:
+        query.visit = visit
+    return list(rows)
+
+
+def query_url(query: Query) -> str:
+    """The page of one query, by the natural keys of what it is about."""
+    visit = query.of_visit
+    place = [visit.participant.number, visit.slug]
+    if query.entry is not None:
+        return reverse("crf:query", args=[*place, query.entry.form_key, query.entry.occurrence, query.number])
+    if query.form_key:
+        return reverse("crf:form_query", args=[*place, query.form_key, query.number])
+    return reverse("crf:visit_query", args=[*place, query.number])
 
 
 def said_by_checks(stored: Collection[str | None], language: str) -> dict[str, str]:
@@ -74,8 +96,8 @@ def said_by_checks(stored: Collection[str | None], language: str) -> dict[str, s
 
 def open_query_counts(user: User, ids: Collection[int]) -> dict[int, int]:
     """Queries that are not closed and that this person sees, by participant."""
-    counted = unclosed_queries(user).filter(entry__visit__participant__in=ids).order_by()
-    return dict(counted.values_list("entry__visit__participant").annotate(Count("pk")))
+    counted = unclosed_queries(user).about(participant__in=ids).order_by()
+    return dict(counted.values_list(of_query("participant")).annotate(Count("pk")))
 
 
 def entries_by_visit(user: User, participant: Participant) -> dict[int, list[FormEntry]]:

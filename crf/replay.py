@@ -54,18 +54,24 @@ def entry_differences() -> Iterator[Unlike]:
 
 def query_differences() -> Iterator[Unlike]:
     told = _told()
-    for query in Query.objects.select_related("entry__visit__participant").order_by("pk").iterator(chunk_size=500):
-        name = query.entry.name
+    rows = Query.objects.select_related("entry__visit__participant", "visit__participant").order_by("pk")
+    for query in rows.iterator(chunk_size=500):
+        name = query.name
         if told.pop((name, query.number), (query.item, None))[1] is not query.state:
-            said = f"form entry {name}, query {query.number}: its status is not the last one in the ledger"
+            said = f"{in_words(name)}, query {query.number}: its status is not the last one in the ledger"
             yield Unlike(name, query.item, said)
     for (name, number), (item, _status) in told.items():
-        yield Unlike(name, item, f"form entry {name}, query {number} stands in the ledger and not in the casebook")
+        yield Unlike(name, item, f"{in_words(name)}, query {number} stands in the ledger and not in the casebook")
+
+
+def in_words(name: str) -> str:
+    """A name of the audit trail: participant and visit, and then a form, and then a row."""
+    return f"{('visit', 'form', 'form entry')[name.count('/') - 1]} {name}"
 
 
 def _told() -> dict[tuple[str, int], tuple[str, QueryStatus]]:
-    """By entry and number: the item of each query, and the state to which the ledger led it."""
-    lines = LedgerEntry.objects.filter(action__in=QUERY_TRANSITIONS, object_type="entry").order_by("seq")
+    """By what it is about and number: the item of each query, and the state to which the ledger led it."""
+    lines = LedgerEntry.objects.filter(action__in=QUERY_TRANSITIONS).order_by("seq")
     rows = lines.values_list("object_id", "detail", "item", "action").iterator(chunk_size=2000)
     return {(name, detail["query"]): (item, QUERY_TRANSITIONS[action][1]) for name, detail, item, action in rows}
 

@@ -84,10 +84,12 @@ class MessageSerializer(serializers.Serializer[QueryMessage]):
 
 
 class QuerySerializer(serializers.Serializer[Query]):
-    participant = serializers.CharField(source="entry.visit.participant.number")
-    visit = serializers.CharField(source="entry.visit.slug")
-    form = serializers.CharField(source="entry.form_key")
-    row = serializers.IntegerField(source="entry.occurrence")
+    """``form``: "" for a visit as a whole. ``row`` and ``item``: null and "" where no entry is asked about."""
+
+    participant = serializers.CharField(source="of_visit.participant.number")
+    visit = serializers.CharField(source="of_visit.slug")
+    form = serializers.CharField(source="of_form")
+    row = serializers.IntegerField(allow_null=True)
     number = serializers.IntegerField()
     item = serializers.CharField()
     check = serializers.CharField(source="check_key")

@@ -6,20 +6,26 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from django.db.models import Q
 from django.http import Http404
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from crf.actions.entries import merged
 from crf.layout.fields import FieldLink, FieldView, Marks, SectionView, build_fields
 from crf.layout.groups import item_label, laid_out
+from crf.loaded_casebook import load_casebook
 from crf.lookup import StoredValues
-from crf.models import EntryStatus, FormEntry, Query, QueryStatus, Signature
+from crf.models import EntryStatus, FormEntry, Freeze, Query, QueryStatus, Signature
 from crf.places import FormPlace, spoken
 from crf.policies import can_role_enter, entry_closed_reasons
+from crf.queries import query_url
+from crf.versions import key_names
 from crf.wording import wording_for
+from trialmgr.protocol.casebook import Place, Unread, sources, unread
 from trialmgr.protocol.evaluation import Evaluation, RowScope, Scope, evaluate_entry, evaluate_not_done, read, truth_of
 from trialmgr.protocol.model import Form, ItemType, RowKey, StudyDefinition
-from trialmgr.studies.queries import open_lock
+from trialmgr.studies.queries import open_lock, timeline
 
 
 @dataclass(frozen=True)
@@ -123,6 +129,34 @@ class Sheet:
         return tuple(item_label(self.form, key, spoken()) for key in seen)
 
     @cached_property
+    def unread(self) -> tuple[str, ...]:
+        """What its rules read on entries of another version that do not have it, as far as those are in sight."""
+        place = self.place
+        if self.begun is None or timeline().only:
+            return ()
+        read = {source.form for source in sources(self.form)}
+        loaded = load_casebook(place.participant, {self.form.key, *read})
+        found = [one for one in unread(loaded.entered(), key_names()) if one.reader == self.begun.place]
+        return tuple(self._unread(one) for one in found if self._sees(one.entry))
+
+    def _sees(self, entry: Place) -> bool:
+        sight, visit = self.place.sight, self.place.definition.visit(entry.visit.partition("-")[0])
+        return entry.form in sight.forms and sight.visit(visit)
+
+    def _unread(self, one: Unread) -> str:
+        said = _(
+            "%(form)s (%(visit)s) was entered under version %(version)s, which has no “%(item)s”: "
+            "it counts as missing here."
+        )
+        definition = self.place.definition
+        return said % {
+            "form": definition.form(one.entry.form).label(spoken()),
+            "visit": definition.visit(one.entry.visit.partition("-")[0]).label(spoken()),
+            "version": one.version,
+            "item": one.path[2],
+        }
+
+    @cached_property
     def may_enter(self) -> bool:
         place = self.place
         return place.may("entries.enter") and can_role_enter(place.user, place.visit, self.form)
@@ -147,7 +181,10 @@ class Sheet:
 
     @cached_property
     def queries(self) -> list[Query]:
-        return list(Query.objects.for_user(self.place.user).filter(entry=self.entry)) if self.entry else []
+        """Those on what was entered, and those on the form as a whole."""
+        here = Q(visit=self.place.visit, form_key=self.place.form.key)
+        here |= Q(entry=self.entry) if self.entry else Q()
+        return list(Query.objects.for_user(self.place.user).filter(here))
 
     @cached_property
     def unclosed(self) -> list[Query]:
@@ -194,6 +231,27 @@ class Sheet:
             "remove": self.begun is not None and self.can_write,
         }
         return {page: place.row_url(page, row) for page, is_allowed in allowed.items() if is_allowed}
+
+    @property
+    def form_links(self) -> list[FieldLink]:
+        """Questions about the form as a whole; one more, as long as something is not there; freezing it."""
+        place = self.place
+        whole = [query for query in self.unclosed if query.entry_id is None]
+        links = [FieldLink(_("Query %(n)s") % {"n": query.number}, query_url(query)) for query in whole]
+        awaited = (place.form.repeating and self.row is None) or self.begun is None
+        keys = [place.participant.number, place.visit.slug, place.form.key]
+        if awaited and place.may("queries.raise") and place.form.key in place.visit.definition.forms:
+            links.append(FieldLink(_("Raise a query"), reverse("crf:raise_form_query", args=keys)))
+        if place.may("entries.freeze"):
+            label = _("Unfreeze the form") if self.is_frozen else _("Freeze the form")
+            links.append(FieldLink(label, reverse("crf:freeze_form", args=keys)))
+        return links
+
+    @property
+    def is_frozen(self) -> bool:
+        """This form at this visit, whatever else is."""
+        visit, form = self.place.visit, self.place.form.key
+        return Freeze.objects.standing().filter(visit=visit, form_key=form).exists()
 
     @property
     def recall_period(self) -> str:

@@ -50,6 +50,9 @@ _form: list[URLPattern | URLResolver] = [
     path("rows/new/", entries.new_row, name="new_row"),
     path("rows/new/live/", evaluation.of_new_row, name="live_new_row"),
     path("rows/<int:row>/", include(_row)),
+    path("freeze/", freezes.freeze_form, name="freeze_form"),
+    path("queries/raise/", queries.raise_on_form, name="raise_form_query"),
+    path("queries/<int:n>/", queries.thread_of_form, name="form_query"),
 ]
 
 _casebook: list[URLPattern | URLResolver] = [
@@ -57,8 +60,11 @@ _casebook: list[URLPattern | URLResolver] = [
     path("visits/<slug:slug>/", visits.visit, name="visit"),
     path("visits/<slug:slug>/not-done/", visits.visit_not_done, name="visit_not_done"),
     path("visits/<slug:slug>/reopen/", visits.reopen_visit, name="reopen_visit"),
+    path("visits/<slug:slug>/freeze/", freezes.freeze_visit, name="freeze_visit"),
     path("visits/<slug:slug>/deviations/explain/", deviations.explain, name="explain_deviation"),
     path("visits/<slug:slug>/deviations/weigh/", deviations.weigh, name="weigh_deviation"),
+    path("visits/<slug:slug>/queries/raise/", queries.raise_on_visit, name="raise_visit_query"),
+    path("visits/<slug:slug>/queries/<int:n>/", queries.thread_of_visit, name="visit_query"),
     path("visits/<slug:slug>/forms/<slug:form>/", include(_form)),
     path("eligibility/", decisions.eligibility, name="eligibility"),
     path("eligibility/judge/", decisions.judge, name="judge"),
@@ -73,6 +79,8 @@ _crf: list[URLPattern | URLResolver] = [
     path("participants/<slug:number>/", include(_casebook)),
     path("queries/", queries.queries, name="queries"),
     path("deviations/", deviations.deviations, name="deviations"),
+    path("freezes/", freezes.freezes, name="freezes"),
+    path("freezes/sites/<slug:place>/", freezes.freeze_site, name="freeze_site"),
 ]
 
 urlpatterns = [

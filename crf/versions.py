@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from django.db.models import Q
 
 from trialmgr.participants.models import Participant
+from trialmgr.protocol.key_names import KeyNames
+from trialmgr.protocol.key_names import key_names as names_of
 from trialmgr.protocol.model import StudyDefinition, VisitDefinition
 from trialmgr.studies.clock import today
 from trialmgr.studies.models import StudyVersion
@@ -87,3 +89,9 @@ def _at_site(code: str) -> Iterator[tuple[StudyVersion, datetime.date | None, da
 
 def _holds_today(begins: datetime.date | None, ends: datetime.date | None) -> bool:
     return (begins is None or begins <= today()) and (ends is None or today() < ends)
+
+
+def key_names() -> KeyNames:
+    """What the versions that an entry may stand on call their items otherwise."""
+    spans = () if timeline().only else timeline().spans
+    return names_of(span.version.definition for span in spans)

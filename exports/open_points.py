@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from django.db.models.functions import Coalesce
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from crf.deviations import open_departures
 from crf.faults import faults
 from crf.judgements import contradicted, contradictions_among
-from crf.models import EligibilityDecision, EntryStatus, FormEntry, Query, QueryStatus, Signature, Visit
+from crf.models import EligibilityDecision, EntryStatus, FormEntry, Query, QueryStatus, Signature, Visit, of_query
 from crf.queries import with_definitions
 from exports.queries import published_definitions
 from randomization.methods.definition import factor_label
@@ -208,13 +209,12 @@ class _Casebooks:
         return [_Met(*row) for row in rows.values_list("pk", "visit_id", "form_key", "occurrence", "status")]
 
     def _queries(self) -> Iterator[OpenPoint]:
-        rows = Query.objects.exclude(status=QueryStatus.CLOSED.value).order_by(
-            *by_number("entry__visit__participant__"), "entry", "number"
-        )
-        for visit, form, row, number in rows.values_list(
-            "entry__visit_id", "entry__form_key", "entry__occurrence", "number"
-        ):
-            yield self._point(Kind.QUERY, self.visits[visit], form, row, _("Query %(number)d") % {"number": number})
+        rows = Query.objects.exclude(status=QueryStatus.CLOSED.value).order_by("pk")
+        form = Coalesce("entry__form_key", "form_key")
+        place = (of_query("pk"), form, Coalesce("entry__occurrence", 1), "number")
+        order = {visit: rank for rank, visit in enumerate(self.visits)}
+        for visit, key, row, number in sorted(rows.values_list(*place), key=lambda found: (order[found[0]], found[1:])):
+            yield self._point(Kind.QUERY, self.visits[visit], key, row, _("Query %(number)d") % {"number": number})
 
     def _incomplete(self) -> Iterator[OpenPoint]:
         for entry in self.entries:
@@ -275,13 +275,13 @@ class _Casebooks:
             number, slug, form, row = fault.place
             visit = visits.get((number, slug))
             said = f"{fault.item}: {fault.said}" if fault.item else fault.said
-            if visit is None or form not in self.forms:
+            if visit is None or (form and form not in self.forms):
                 yield OpenPoint(Kind.STORED_OTHERWISE, number, said, slug, form, row, reveals_allocation=True)
                 continue
             point = self._point(Kind.STORED_OTHERWISE, visit, form, row, said)
-            defined = self.forms[form]
-            reveals = defined.has_item(fault.item) and defined.item(fault.item).reveals_allocation
-            yield replace(point, reveals_allocation=point.reveals_allocation or reveals)
+            defined = self.forms.get(form)
+            reveals = defined and defined.has_item(fault.item) and defined.item(fault.item).reveals_allocation
+            yield replace(point, reveals_allocation=point.reveals_allocation or bool(reveals))
 
     def _unexplained(self) -> Iterator[OpenPoint]:
         people = {visit.participant_id: visit.participant for visit in self.visits.values()}

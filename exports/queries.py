@@ -10,11 +10,23 @@ from pathlib import PurePath
 from typing import Any
 
 from django.db.models import Case, F, IntegerField, QuerySet, Value, When
+from django.db.models.functions import Coalesce, Least, Length
 
 from audit.ledger import canonical
 from audit.models import LedgerEntry
 from audit.trail import READING_ORDER
-from crf.models import EligibilityDecision, FormEntry, GateDecision, Query, QueryMessage, Signature, StoredFile, Visit
+from crf.deviations import departures
+from crf.models import (
+    EligibilityDecision,
+    FormEntry,
+    GateDecision,
+    ProtocolDeviation,
+    Query,
+    QueryMessage,
+    Signature,
+    StoredFile,
+    Visit,
+)
 from exports.tables.plans import AUDIT_TRAIL, Table
 from randomization.models import Allocation, RandomisedInError, StratumCorrection
 from trialmgr.participants.contact import unseal_bytes
@@ -166,6 +178,21 @@ def _visits(table: Table, cut: Cut) -> Iterator[Row]:
     )
 
 
+def _deviations(table: Table, cut: Cut) -> Iterator[Row]:
+    """What reveals the allocation by a later version of the study only, is told by what stands now."""
+    found = departures(Participant.objects.select_related("site"))
+    stands = {one.deviation.pk: one.reveals for one in found if one.deviation is not None}
+    hidden = [pk for pk, reveals in stands.items() if reveals and not cut.with_allocation]
+    rank = visit_rank(cut.definitions, "visit__key")
+    rows = _shown(ProtocolDeviation.objects.all(), cut, "reveals_allocation", "visit__reveals_allocation")
+    order = (*by_number("visit__participant__"), rank, "visit__ordinal", "rule", "about")
+    for one in rows.exclude(pk__in=hidden).order_by(*order).select_related("visit__participant__site"):
+        place = [one.visit.participant.site.code, one.visit.participant.number, one.visit.slug]
+        texts = [one.rule, one.text("nl"), one.text("en"), one.pk in stands, one.reason]
+        judged = [one.weight, one.judged_at, one.judged_by, one.judgement]
+        yield tuple(as_text(value) for value in (*place, *texts, *judged))
+
+
 def _form_rows(table: Table, form: str, cut: Cut) -> Iterator[Row]:
     rows = _shown(FormEntry.objects.filter(form_key=form), cut, "reveals_allocation")
     rank = visit_rank(cut.definitions, "visit__key")
@@ -223,8 +250,8 @@ def _digest(mark: str) -> str:
 
 
 def _queries(table: Table, cut: Cut) -> Iterator[Row]:
-    rows = _shown(Query.objects.all(), cut, "reveals_allocation", "entry__reveals_allocation")
-    place = _place("entry", cut)
+    rows = _asked(Query.objects.all(), "", cut)
+    place = _asked_at("", cut)
     return _lines(
         rows.order_by(*place.order, "number").values_list(
             *place.columns, "number", "item", "check_key", "status", "raised_at", "closed_at"
@@ -233,8 +260,8 @@ def _queries(table: Table, cut: Cut) -> Iterator[Row]:
 
 
 def _query_messages(table: Table, cut: Cut) -> Iterator[Row]:
-    rows = _shown(QueryMessage.objects.all(), cut, "query__reveals_allocation", "query__entry__reveals_allocation")
-    place = _place("query__entry", cut)
+    rows = _asked(QueryMessage.objects.all(), "query__", cut)
+    place = _asked_at("query__", cut)
     return _lines(
         rows.order_by(*place.order, "query__number", "at", "pk").values_list(
             *place.columns, "query__number", "at", "by", "text"
@@ -254,7 +281,7 @@ def _signatures(table: Table, cut: Cut) -> Iterator[Row]:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    columns: tuple[str, ...]
+    columns: tuple[Any, ...]
     order: tuple[Any, ...]
 
 
@@ -265,6 +292,30 @@ def _place(entry: str, cut: Cut) -> _Place:
     rank = visit_rank(cut.definitions, f"{visit}__key")
     order = (*by_number(f"{participant}__"), rank, f"{visit}__ordinal", f"{entry}__form_key", f"{entry}__occurrence")
     return _Place((*columns, f"{entry}__occurrence"), order)
+
+
+def _asked(rows: Any, query: str, cut: Cut) -> Any:
+    """Also without those on what a later version of the study calls revealing."""
+    if cut.with_allocation:
+        return rows
+    forms = {form.key for definition in cut.definitions for form in definition.forms if form.reveals_allocation}
+    rows = rows.filter(**{f"{query}reveals_allocation": False}).exclude(**{f"{query}entry__reveals_allocation": True})
+    return rows.exclude(**{f"{query}form_key__in": forms})
+
+
+def _asked_at(query: str, cut: Cut) -> _Place:
+    """As ``_place``; a query on a form that was not entered has no row, one on a visit no form either."""
+    entry, visit = f"{query}entry__", f"{query}visit__"
+
+    def either(path: str) -> Coalesce:
+        return Coalesce(f"{entry}visit__{path}", f"{visit}{path}")
+
+    form, row = Coalesce(f"{entry}form_key", f"{query}form_key"), F(f"{entry}occurrence")
+    columns = (either("participant__site__code"), either("participant__number"), either("slug"), form, row)
+    number = either("participant__number")
+    ranks = (visit_rank(cut.definitions, f"{entry}visit__key"), visit_rank(cut.definitions, f"{visit}key"))
+    order = (either("participant__site__code"), Length(number), number, Least(*ranks), either("ordinal"))
+    return _Place(columns, (*order, form, Coalesce(row, 0)))
 
 
 def _shown(rows: Any, cut: Cut, *revealing: str) -> Any:
@@ -292,6 +343,7 @@ _READERS: dict[str, Callable[[Table, Cut], Iterator[Row]]] = {
     "allocation.csv": _allocation,
     "consents.csv": _consents,
     "visits.csv": _visits,
+    "deviations.csv": _deviations,
     "queries.csv": _queries,
     "query_messages.csv": _query_messages,
     "signatures.csv": _signatures,

@@ -21,7 +21,7 @@ MEANINGS = {
     "breaks.notice": "acknowledge a code break: the sponsor knows",
     "breaks.view": "read the log of code breaks (never a role that the study definition blinds)",
     "entries.enter": "enter the forms that the study definition gives to the role",
-    "entries.freeze": "freeze and unfreeze a casebook",
+    "entries.freeze": "freeze and unfreeze a form, visit, casebook or site",
     "entries.sign": "sign forms",
     "entries.verify": "verify values against their source",
     "entries.view": "read forms, as far as the role sees them",

@@ -6,8 +6,23 @@ from crf.actions.decisions import confirm_judgement, decide_gate, judge_eligibil
 from crf.actions.deviations import DeviationAsked, explain_deviation, judge_deviation
 from crf.actions.entries import EntryRefused, Saved, mark_not_done, remove_entry, save_entry, undo_ending
 from crf.actions.files import store_file
-from crf.actions.freezes import freeze, unfreeze
-from crf.actions.queries import answer_query, close_query, raise_query, reopen_query
+from crf.actions.freezes import (
+    freeze,
+    freeze_site,
+    freeze_visit,
+    notice_followed,
+    unfreeze,
+    unfreeze_site,
+    unfreeze_visit,
+)
+from crf.actions.queries import (
+    answer_query,
+    close_query,
+    raise_query,
+    raise_query_on_form,
+    raise_query_on_visit,
+    reopen_query,
+)
 from crf.actions.signatures import sign_entry
 from crf.actions.verifications import verify_items
 from crf.actions.visits import (
@@ -30,15 +45,20 @@ __all__ = [
     "decide_gate",
     "explain_deviation",
     "freeze",
+    "freeze_site",
+    "freeze_visit",
     "judge_deviation",
     "judge_eligibility",
     "mark_not_done",
     "mark_visit_not_done",
     "migrate_entries",
+    "notice_followed",
     "open_visits",
     "plan_added_visits",
     "plan_migration",
     "raise_query",
+    "raise_query_on_form",
+    "raise_query_on_visit",
     "register_participant",
     "remove_entry",
     "reopen_query",
@@ -50,6 +70,8 @@ __all__ = [
     "store_file",
     "undo_ending",
     "unfreeze",
+    "unfreeze_site",
+    "unfreeze_visit",
     "verify_items",
     "visits_to_plan",
 ]

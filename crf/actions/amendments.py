@@ -55,7 +55,8 @@ def plan_migration(
     mapped: Mapped | None = None,
 ) -> list[Move]:
     """The dry run: per entry within the person's sight, on an older version, what would happen. Changes nothing."""
-    _check_mapping(version, mapped or {})
+    mapped = {**version.definition.moved, **(mapped or {})}
+    _check_mapping(version, mapped)
     rows = stored_entries(by, forms=forms or None, sites=sites or None)
     older = rows.filter(study_version__number__lt=version.number)
     lock = open_lock() is not None
@@ -137,8 +138,7 @@ def _reasons(outcome: Outcome, version: StudyVersion, locked: bool) -> Iterator[
     participant = entry.visit.participant
     if locked:
         yield _("The study is locked: a data manager can unlock it, with a reason.")
-    if policies.is_frozen(participant):
-        yield _("The casebook of this participant is frozen: a data manager can unfreeze it.")
+    yield from policies.frozen_reasons(participant, entry.visit, entry.form_key)
     if not timeline().is_in_force(version, participant.site.code, today()):
         yield _("This version is not in force at the site of this participant.")
     if outcome.signers:

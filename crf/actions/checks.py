@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from django.utils import translation
 from django.utils.functional import Promise
@@ -19,10 +19,12 @@ from django.utils.translation import gettext_lazy as _
 from audit.storing import store_changed, store_new
 from crf.actions.queries import moved, opened, said
 from crf.models import FormEntry, Query, QueryMessage, QueryStatus
+from crf.versions import key_names
 from trialmgr.people.models import User
 from trialmgr.protocol import expressions
 from trialmgr.protocol.casebook import Place, read_place
 from trialmgr.protocol.evaluation import Evaluation, Problem
+from trialmgr.protocol.key_names import called
 from trialmgr.protocol.model import Text
 
 CORRECTED = _("The value was corrected; the check no longer fires.")
@@ -83,8 +85,9 @@ def _queries_of(judged: Sequence[Judged], *, always: bool) -> dict[int, list[Que
     if standing or always:
         # A bound that finds nothing asks the same question as one that finds something.
         for query in Query.objects.filter(entry__in=[*standing, -1]).order_by("number"):
-            query.entry = standing[query.entry_id]
-            found[query.entry_id].append(query)
+            entry = standing[cast(int, query.entry_id)]
+            query.entry = entry
+            found[entry.pk].append(query)
     return found
 
 
@@ -105,7 +108,7 @@ def _changed_elsewhere(entry: FormEntry, path: expressions.Path, changed: Change
     """Rows of a group are read as a whole: whichever of its items changed, the check may see it."""
     place = entry.place if len(path) == 2 else read_place(entry.study_version.definition, entry.place, path)
     keys = {key.rpartition(".")[2] for key in changed.get(place, ())} if place else set()
-    return path[-1] in keys
+    return place is not None and not keys.isdisjoint(called(key_names(), place.form, path[-1]))
 
 
 def _raised(one: Judged, asking: Mapping[tuple[str, str], Problem], last: int) -> Iterator[Told]:

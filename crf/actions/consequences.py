@@ -20,6 +20,7 @@ from crf.actions.trail import Document, note_changes, note_entry
 from crf.loaded_casebook import LoadedCasebook, load_casebook
 from crf.models import FormEntry, Signature, Verification
 from crf.policies import lock_casebook
+from crf.versions import key_names
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import User
 from trialmgr.protocol.casebook import Place, assess, followers, sources
@@ -65,7 +66,7 @@ def settle_casebook(*, by: User, participant: Participant, reason: str) -> list[
         raise ActionRefused(_("Give the reason."))
     lock_casebook(participant.pk)
     loaded = load_casebook(participant)
-    assessed = assess(loaded.entered()).entries
+    assessed = assess(loaded.entered(), names=key_names()).entries
     judged = [Judged(entry, assessed[place]) for place, entry in loaded.entries.items()]
     found = [one for each in judged if (one := _difference(each))]
     cause = participant.number
@@ -89,7 +90,7 @@ def preview(participant: Participant, entry: FormEntry, evaluation: Evaluation) 
     others = {place: one for place, one in loaded.entries.items() if place != entry.place}
     stored = LoadedCasebook(others).stored() | {entry.place: evaluation}
     entered = LoadedCasebook(others).entered(forms)
-    assessed = assess(entered, stored).entries
+    assessed = assess(entered, stored, key_names()).entries
     judged = [Judged(others[place], assessed[place]) for place in entered]
     return [one for each in judged if (one := _difference(each))]
 
@@ -117,7 +118,7 @@ def _read_by(forms: Collection[str]) -> frozenset[str]:
 
 def _judged(loaded: LoadedCasebook, forms: Collection[str]) -> list[Judged]:
     entered = loaded.entered(forms)
-    assessed = assess(entered, loaded.stored()).entries
+    assessed = assess(entered, loaded.stored(), key_names()).entries
     return [Judged(loaded.entries[place], assessed[place]) for place in entered]
 
 

@@ -14,7 +14,7 @@ from crf.loaded_casebook import load_casebook
 from crf.lookup import StoredValues
 from crf.models import EligibilityDecision, EntryStatus, GateDecision, JudgementConfirmation
 from crf.participant_forms import criteria_for
-from crf.versions import definition_for
+from crf.versions import definition_for, key_names
 from trialmgr.participants.actions import enrol, open_phase
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import User
@@ -39,7 +39,8 @@ def judge_eligibility(*, by: User, participant: Participant) -> EligibilityDecis
         raise ActionRefused(_("The eligibility form is not complete: fill in what is missing first."))
     definition = entry.study_version.definition
     version = criteria_for(participant, definition)
-    found = eligibility_now(definition, version, entry.data, Assessed(load_casebook(participant).stored()))
+    stored = Assessed(load_casebook(participant).stored(), names=key_names())
+    found = eligibility_now(definition, version, entry.data, stored)
     if found.outcome is None:
         raise ActionRefused(_("A value that a criterion needs is missing: complete the forms it reads first."))
     if not entry.signatures.filter(lapsed_at=None, role=by.role_names(participant.site)).exists():

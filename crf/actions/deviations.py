@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.actions import action
+from audit.actions import action, itself
 from audit.acts import ActionRefused
 from crf.actions.trail import note_visit
 from crf.deviations import Departure, departures
@@ -57,7 +57,7 @@ def _propose(asked: Iterable[Departure], reason: str) -> None:
         _note(deviation, action="deviation.proposed", new=reason)
 
 
-@action("deviation.explained", permission="visits.plan", site=lambda visit, **_k: visit.participant.site)
+@action("deviation.explained", permission="visits.plan", site=lambda visit, **_k: visit.participant.site, makes=itself)
 def explain_deviation(*, by: User, visit: Visit, rule: str, about: str, reason: str) -> ProtocolDeviation:
     """Why days do not go together, where another day than that of the visit made it so."""
     lock_casebook(visit.participant_id)
@@ -65,7 +65,7 @@ def explain_deviation(*, by: User, visit: Visit, rule: str, about: str, reason: 
         raise ActionRefused(_("Give the reason."))
     wanted = (visit.slug, rule, about)
     found = [one for one in departures([visit.participant]) if one.key == wanted]
-    if not found or not found[0].is_open:
+    if not found or not found[0].is_open or not found[0].is_seen_by(by):
         raise ActionRefused(_("This is not open any more: open the page again."))
     if found[0].finding.severity == "refused":
         raise ActionRefused(found[0].text)
@@ -74,7 +74,10 @@ def explain_deviation(*, by: User, visit: Visit, rule: str, about: str, reason: 
 
 
 @action(
-    "deviation.judged", permission="participants.judge", site=lambda deviation, **_k: deviation.visit.participant.site
+    "deviation.judged",
+    permission="participants.judge",
+    site=lambda deviation, **_k: deviation.visit.participant.site,
+    makes=itself,
 )
 def judge_deviation(*, by: User, deviation: ProtocolDeviation, weight: str, reason: str) -> ProtocolDeviation:
     """How an investigator weighs it; judged again, the newest counts and the trail has the others."""

@@ -36,6 +36,12 @@ _NOT_ASKED = Text(
 )
 
 
+_CALCULATED = Text(
+    nl="Deze waarde wordt berekend en niet ingevoerd.",
+    en="This value is calculated and not entered.",
+)
+
+
 class EntryRefused(ActionRefused):
     """What was entered cannot be saved. ``problems``: each names its item and says what to mend."""
 
@@ -85,7 +91,8 @@ def save_entry(
 
     ``values`` and ``missing`` name only the items they touch; "" clears. ``occurrence`` None opens a new row of a
     repeating form. ``revision``: the revision the person saw; another one now is refused, so nobody overwrites unseen.
-    ``asked_only``: an answer on a question that is not asked is refused, instead of kept aside, unless it stands there.
+    ``asked_only``: an answer on a question that is not asked is refused, instead of kept aside, unless it stands there;
+    so is one for an item that is calculated.
     Raises EntryRefused (bad values), ReasonWanted (a saved value changes), ActionRefused (the state forbids it).
     """
     entry = _entry_to_write(by, visit, form_key, occurrence, revision)
@@ -93,9 +100,10 @@ def save_entry(
     raw, reasons = merged(entry, values, missing or {})
     stored = StoredValues(entry.visit.participant, read_by=form)
     evaluation = evaluate_entry(entry.study_version.definition, form, raw, reasons, stored, entry.visit.slug)
+    given = (*_given(values), *_given(missing or {}))
     doubtful = _doubtful(entry, form, values)
-    reused = _reused_rows(entry, form, [*_given(values), *_given(missing or {})])
-    unasked = _not_asked(entry, evaluation) if asked_only else ()
+    reused = _reused_rows(entry, form, given)
+    unasked = (*_calculated(form, given), *_not_asked(entry, evaluation)) if asked_only else ()
     kept = evaluation.values
     refused = (*doubtful, *reused, *unasked, *evaluation.problems)
     problems = (*refused, *strange_files(entry, form, kept), *untimely(entry, form, kept))
@@ -166,9 +174,10 @@ def undo_ending(*, by: User, participant: Participant, reason: str) -> Participa
     """The participation did not end: the form that said so is taken out, and the visits it closed are open again."""
     participant.lock()
     policies.check_ending_undone(participant, reason)
-    for entry in load_casebook(participant).entries.values():
-        if entry.form.ends_participation is not None:
-            _take_out(entry, by)
+    ending = [one for one in load_casebook(participant).entries.values() if one.form.ends_participation is not None]
+    for entry in ending:
+        policies.check_unfrozen(participant, entry.visit, entry.form_key)
+        _take_out(entry, by)
     if not participant.is_active:
         reopen_participation(participant)
     return participant
@@ -278,6 +287,13 @@ def _doubtful(entry: FormEntry, form: Form, values: Mapping[str, str]) -> Iterat
                 check_unmistakable(form.item(key), raw)
             except ValueProblem as problem:
                 yield Problem(key, problem.text)
+
+
+def _calculated(form: Form, given: Iterable[str]) -> Iterator[Problem]:
+    """Nobody enters what is worked out; a program that tries is told, for nothing is left out in silence."""
+    for key in given:
+        if form.holds(key) and form.item(key).is_derived:
+            yield Problem(key, _CALCULATED)
 
 
 def _not_asked(entry: FormEntry, evaluation: Evaluation) -> Iterator[Problem]:

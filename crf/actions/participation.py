@@ -9,7 +9,14 @@ import datetime
 
 from crf.actions.trail import note_visit
 from crf.models import EntryStatus, FormEntry, Visit
-from crf.policies import ENDED_BEFORE, closed_by_ending
+from crf.policies import (
+    ENDED_BEFORE,
+    WITHDRAWN_BEFORE,
+    closed_by_ending,
+    closed_by_withdrawal,
+    goes_on_after_withdrawal,
+    withdrawn_on,
+)
 from trialmgr.participants.actions import end_participation, reopen
 from trialmgr.participants.models import Participant
 from trialmgr.participants.states import TRANSITIONS, ending
@@ -40,21 +47,52 @@ def end_with(entry: FormEntry, form: Form, by: User, *, ended: bool) -> None:
     for visit in Visit.objects.filter(
         participant=participant, took_place_on=None, not_done_reason="", latest_on__gte=on
     ):
-        visit.not_done_reason = str(ENDED_BEFORE)
-        visit.save()
-        note_visit(visit, action="visit.not_done", item="took_place_on", new="not done")
+        _close(visit, str(ENDED_BEFORE))
+
+
+def _close(visit: Visit, reason: str) -> None:
+    visit.not_done_reason = reason
+    visit.save()
+    note_visit(visit, action="visit.not_done", item="took_place_on", new="not done")
+
+
+def _open(visit: Visit) -> None:
+    visit.not_done_reason = ""
+    visit.save()
+    note_visit(visit, action="visit.reopened", item="took_place_on", old="not done")
 
 
 def reopen_participation(participant: Participant) -> None:
     """Within an act: the participation did not end, so what the ending closed is open again."""
     reopen(participant)
     _open_visits(participant)
+    follow_consents(participant)
+
+
+def follow_consents(participant: Participant) -> None:
+    """Within an act: once the last consent is withdrawn, visits still to come will not take place.
+
+    But for those that the definition exempts. They are open again when a consent stands after all.
+    """
+    withdrawn = withdrawn_on(participant)
+    closed = Visit.objects.filter(participant=participant, not_done_reason__in=closed_by_withdrawal())
+    if withdrawn is not None:
+        closed = closed.filter(latest_on__lt=withdrawn)
+    for visit in closed.order_by("pk"):
+        if participant.ended_on and visit.latest_on and visit.latest_on >= participant.ended_on:
+            _close(visit, str(ENDED_BEFORE))
+        else:
+            _open(visit)
+    if withdrawn is not None:
+        planned = Visit.objects.filter(participant=participant, took_place_on=None, not_done_reason="")
+        for visit in planned.filter(latest_on__gte=withdrawn).order_by("pk"):
+            visit.participant = participant
+            if not goes_on_after_withdrawal(visit):
+                _close(visit, str(WITHDRAWN_BEFORE))
 
 
 def _open_visits(participant: Participant, before: datetime.date | None = None) -> None:
     """Visits that the ending closed: all, or those whose window had closed by the day on which it ended instead."""
     visits = Visit.objects.filter(participant=participant, not_done_reason__in=closed_by_ending())
     for visit in visits.filter(latest_on__lt=before) if before else visits:
-        visit.not_done_reason = ""
-        visit.save()
-        note_visit(visit, action="visit.reopened", item="took_place_on", old="not done")
+        _open(visit)

@@ -1,34 +1,61 @@
 from __future__ import annotations
 
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.actions import action, itself
 from audit.acts import ActionRefused
-from crf.actions.trail import item_reveals, note_entry
-from crf.models import QUERY_TRANSITIONS, FormEntry, Query, QueryMessage, QueryStatus
-from crf.policies import check_query_transition, check_unchanged, lock_casebook
+from crf.actions.trail import item_reveals, note_query
+from crf.models import QUERY_TRANSITIONS, FormEntry, Query, QueryMessage, QueryStatus, Visit
+from crf.policies import check_form_awaited, check_query_transition, check_unchanged, lock_casebook
 from trialmgr.people.models import Site, User
 from trialmgr.protocol.model import Form, Text
+from trialmgr.studies.queries import current_definition
 
 
 def _site(query: Query, **_kwargs: object) -> Site:
-    return query.entry.visit.participant.site
+    return query.of_visit.participant.site
 
 
 @action("query.raised", permission="queries.raise", site=lambda entry, **_k: entry.visit.participant.site, makes=itself)
 def raise_query(*, by: User, entry: FormEntry, item: str, text: str) -> Query:
-    """A question about one item, by a monitor or data manager."""
+    """A question about one item, asked now or not, by a monitor or data manager.
+
+    An item out of sight is refused in the same words as one that does not exist.
+    """
     _check_text(text)
     check_unchanged(entry)
-    if not entry.form.has_item(item):
+    form = entry.form
+    if not form.has_item(item) or not by.sight(current_definition()).item(form.item(item)):
         raise ActionRefused(_("There is no item “%(item)s” on this form.") % {"item": item})
-    last = entry.queries.aggregate(last=Max("number"))["last"] or 0
-    query = opened(entry, entry.form, item, last + 1)
-    query.save()
-    said(query, "query.raised", by, text).save()
-    return query
+    return _raise(opened(entry, form, item, _next_number(entry.queries.all())), by, text)
+
+
+@action(
+    "query.raised_on_form", permission="queries.raise", site=lambda visit, **_k: visit.participant.site, makes=itself
+)
+def raise_query_on_form(*, by: User, visit: Visit, form_key: str, text: str) -> Query:
+    """A question about a form that was not entered, or about rows that a form with rows does not have."""
+    _check_text(text)
+    lock_casebook(visit.participant_id)
+    form = check_form_awaited(visit, form_key)
+    reveals = visit.reveals_allocation or form.reveals_allocation
+    number = _next_number(visit.queries.filter(form_key=form_key))
+    query = Query(visit=visit, form_key=form_key, number=number, reveals_allocation=reveals, raised_at=timezone.now())
+    return _raise(query, by, text)
+
+
+@action(
+    "query.raised_on_visit", permission="queries.raise", site=lambda visit, **_k: visit.participant.site, makes=itself
+)
+def raise_query_on_visit(*, by: User, visit: Visit, text: str) -> Query:
+    """A question about a visit as a whole: its day, or why it did not take place."""
+    _check_text(text)
+    lock_casebook(visit.participant_id)
+    number = _next_number(visit.queries.filter(form_key=""))
+    query = Query(visit=visit, number=number, reveals_allocation=visit.reveals_allocation, raised_at=timezone.now())
+    return _raise(query, by, text)
 
 
 @action("query.answered", permission="queries.answer", site=_site, makes=itself)
@@ -72,16 +99,19 @@ def said(query: Query, transition: str, by: User, text: str | Text, cause: str =
     """
     texts = {} if isinstance(text, str) else {"nl": text.nl, "en": text.en}
     written = text if isinstance(text, str) else f"{text.nl} / {text.en}"
-    note_entry(
-        query.entry,
-        action=transition,
-        item=query.item,
-        new=written,
-        detail={"query": query.number, "check": query.check_key},
-        restricted=query.reveals_allocation,
-        cause=cause,
-    )
+    detail = {"query": query.number, "check": query.check_key}
+    note_query(query, action=transition, new=written, detail=detail, cause=cause)
     return QueryMessage(query=query, at=timezone.now(), by=by.actor_name, text=written, check_texts=texts)
+
+
+def _raise(query: Query, by: User, text: str) -> Query:
+    query.save()
+    said(query, "query.raised", by, text).save()
+    return query
+
+
+def _next_number(beside: QuerySet[Query]) -> int:
+    return (beside.aggregate(last=Max("number"))["last"] or 0) + 1
 
 
 def _move(query: Query, transition: str, by: User, text: str) -> Query:
@@ -100,5 +130,5 @@ def _check_text(text: str) -> None:
 
 def _lock(query: Query) -> None:
     """The query as it stands now; its casebook is held until the act ends."""
-    lock_casebook(query.entry.visit.participant_id)
+    lock_casebook(query.of_visit.participant_id)
     query.refresh_from_db(fields=["status", "closed_at"])

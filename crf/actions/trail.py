@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from audit.acts import record
-from crf.models import FormEntry, Visit
+from crf.models import FormEntry, Query, Visit
 from trialmgr.protocol.evaluation import Unasked
 from trialmgr.protocol.model import Form
 
@@ -37,15 +37,27 @@ class Document:
 
 def note_visit(visit: Visit, **fields: Any) -> None:
     participant = visit.participant
-    record(
-        object_type="visit",
-        object_id=f"{participant.number}/{visit.slug}",
-        site=participant.site.code,
-        participant=participant.number,
-        visit=visit.slug,
-        restricted=visit.reveals_allocation,
-        **fields,
-    )
+    of_visit = {
+        "object_type": "visit",
+        "object_id": f"{participant.number}/{visit.slug}",
+        "site": participant.site.code,
+        "participant": participant.number,
+        "visit": visit.slug,
+        "restricted": visit.reveals_allocation,
+    }
+    record(**of_visit | fields)
+
+
+def note_query(query: Query, **fields: Any) -> None:
+    """A line about what is asked: an item of an entry, a form that was not entered, or a visit."""
+    fields = {"restricted": query.reveals_allocation, **fields}
+    if query.entry is not None:
+        note_entry(query.entry, item=query.item, **fields)
+    elif query.form_key:
+        fields |= {"object_type": "form", "object_id": query.name, "form": query.form_key, "occurrence": "1"}
+        note_visit(query.of_visit, **fields)
+    else:
+        note_visit(query.of_visit, **fields)
 
 
 def note_entry(entry: FormEntry, **fields: Any) -> None:

@@ -15,7 +15,12 @@ from crf.policies import check_unchanged
 from trialmgr.people.models import User
 
 
-@action("items.verified", permission="entries.verify", site=lambda entry, **_k: entry.visit.participant.site)
+@action(
+    "items.verified",
+    permission="entries.verify",
+    site=lambda entry, **_k: entry.visit.participant.site,
+    makes=lambda rows: rows[0],
+)
 def verify_items(*, by: User, entry: FormEntry, items: Sequence[str]) -> list[Verification]:
     """Held against source, value by value; verifying again after a change renews the same row."""
     check_unchanged(entry)

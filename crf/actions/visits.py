@@ -11,7 +11,7 @@ from crf.actions.deviations import account_for, known_departures
 from crf.actions.trail import note_visit
 from crf.deviations import phase_opened_on
 from crf.models import Visit
-from crf.policies import check_visit_reopened, is_frozen, lock_casebook, lock_visit
+from crf.policies import check_site_unfrozen, check_unfrozen, check_visit_reopened, lock_casebook, lock_visit
 from crf.versions import definition_for
 from trialmgr.participants.actions import register
 from trialmgr.participants.models import Participant
@@ -24,6 +24,7 @@ from trialmgr.studies.clock import today
 @action("casebook.opened", permission="participants.register", site=lambda site, **_k: site, makes=itself)
 def register_participant(*, by: User, site: Site, on: datetime.date) -> Participant:
     """A new participant in screening, with the casebook of the first phase. What pages, API and rehearsal call."""
+    check_site_unfrozen(site)
     participant = register(by=by, site=site, on=on)
     open_visits(participant=participant, phase=participant.phase)
     record(object_type="participant", object_id=participant.number, site=site.code, participant=participant.number)
@@ -121,7 +122,7 @@ def set_visit_day(*, by: User, visit: Visit, on: datetime.date, reason: str = ""
     right is refused. See ``protocol.chronology``.
     """
     lock_visit(visit)
-    _check_day(visit.participant, on)
+    _check_day(visit.participant, on, visit)
     _check_reason(visit, reason)
     known = known_departures(visit.participant)
     old = visit.took_place_on.isoformat() if visit.took_place_on else visit.not_done_reason or None
@@ -138,7 +139,7 @@ def set_visit_day(*, by: User, visit: Visit, on: datetime.date, reason: str = ""
 def mark_visit_not_done(*, by: User, visit: Visit, reason: str) -> Visit:
     """Refused once something is entered at the visit."""
     lock_visit(visit)
-    _check_unfrozen(visit.participant)
+    check_unfrozen(visit.participant, visit)
     if not reason.strip():
         raise ActionRefused(_("Give the reason why the visit did not take place."))
     if visit.entries.standing().exists():
@@ -163,16 +164,11 @@ def reopen_visit(*, by: User, visit: Visit, reason: str) -> Visit:
     return visit
 
 
-def _check_day(participant: Participant, on: datetime.date) -> None:
+def _check_day(participant: Participant, on: datetime.date, visit: Visit | None = None) -> None:
     check_not_future(on)
-    _check_unfrozen(participant)
+    check_unfrozen(participant, visit)
     if on < participant.registered_on:
         raise ActionRefused(_("A visit cannot lie before the day of registration: correct the day."))
-
-
-def _check_unfrozen(participant: Participant) -> None:
-    if is_frozen(participant):
-        raise ActionRefused(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
 
 
 def _check_reason(visit: Visit, reason: str) -> None:

@@ -8,8 +8,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from audit.once import DoneBefore
 from crf import actions
 from crf.api.casebooks import CasebookView
+from crf.models import LONGEST_ITEM_KEY
 from crf.serializers import (
     VerificationSerializer,
 )
@@ -17,7 +19,7 @@ from trialmgr.people.api import WRITING, checked, listed, operation, person
 
 
 class VerificationRequest(serializers.Serializer[Any]):
-    items = serializers.ListField(child=serializers.CharField(max_length=40), min_length=1)
+    items = serializers.ListField(child=serializers.CharField(max_length=LONGEST_ITEM_KEY), min_length=1)
 
 
 class EntryVerification(CasebookView):
@@ -32,5 +34,8 @@ class EntryVerification(CasebookView):
     def post(self, request: Request, number: str, slug: str, form: str, row: int) -> Response:
         entry = self.entry(number, slug, form, row)
         sent = checked(VerificationRequest, request)
-        rows = actions.verify_items(by=person(request), entry=entry, **sent)
+        try:
+            rows = actions.verify_items(by=person(request), entry=entry, **sent)
+        except DoneBefore:
+            rows = list(entry.verifications.filter(item__in=sent["items"]))
         return listed(VerificationSerializer, rows)

@@ -18,6 +18,7 @@ from crf.actions import register_participant
 from crf.casebook import DueLine, casebook, due_line, randomise_url
 from crf.forms import ParticipantFilter, RegisterForm, sites_of
 from crf.judgements import judgements_of
+from crf.models import Freeze
 from crf.places import CasebookPlace, casebook_place, spoken
 from crf.queries import due_for, open_query_counts
 from crf.views.frames import frame, show
@@ -209,8 +210,8 @@ def _actions(place: CasebookPlace) -> Iterator[dict[str, str]]:
     if not participant.is_active and place.may("participants.reopen"):
         yield {"label": _("Undo the end of participation"), "url": reverse("crf:undo_ending", args=[number])}
     if place.may("entries.freeze"):
-        frozen = policies.is_frozen(participant)
-        label = _("Unfreeze the casebook") if frozen else _("Freeze the casebook")
+        frozen = Freeze.objects.standing().filter(participant=participant)
+        label = _("Unfreeze the casebook") if frozen.exists() else _("Freeze the casebook")
         yield {"label": label, "url": reverse("crf:freeze", args=[number])}
 
 

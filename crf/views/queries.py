@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from crf.actions import answer_query, close_query, raise_query, reopen_query
+from crf.actions import (
+    answer_query,
+    close_query,
+    raise_query,
+    raise_query_on_form,
+    raise_query_on_visit,
+    reopen_query,
+)
 from crf.forms import MessageForm, QueryFilter, sites_of
 from crf.layout.groups import item_label
-from crf.models import QUERY_TRANSITIONS, Query, QueryMessage, QueryStatus
-from crf.places import FormPlace, form_place, spoken
-from crf.queries import unclosed_queries, with_definitions
+from crf.models import QUERY_TRANSITIONS, Query, QueryMessage, QueryQuerySet, QueryStatus
+from crf.places import VisitPlace, form_place, spoken, visit_place
+from crf.queries import query_url, unclosed_queries, with_definitions
 from crf.views.frames import frame, show
 from trialmgr.people.forms import acted, bound
 from trialmgr.people.guards import permitted, person
+from trialmgr.studies.queries import current_definition
 
 PAGE_SIZE = 50
 KINDS = {QueryStatus.OPEN: "query", QueryStatus.ANSWERED: "progress", QueryStatus.CLOSED: "done"}
@@ -40,12 +47,12 @@ def queries(request: HttpRequest) -> HttpResponse:
     user = person(request)
     filter_form = QueryFilter(request.GET or None, sites=sites_of(user, "queries.view"))
     wanted = filter_form.cleaned_data if filter_form.is_valid() else {}
-    rows: QuerySet[Query] = unclosed_queries(user)
+    rows: QueryQuerySet = unclosed_queries(user)
     if wanted.get("status"):
         rows = Query.objects.for_user(user).filter(status=wanted["status"])
     if wanted.get("site"):
-        rows = rows.filter(entry__visit__participant__site__code=wanted["site"])
-    rows = rows.select_related("entry__visit__participant__site", "entry__study_version")
+        rows = rows.about(participant__site__code=wanted["site"])
+    rows = rows.select_related("entry__visit__participant__site", "entry__study_version", "visit__participant__site")
     rows = rows.defer("entry__study_version__document").prefetch_related("messages").order_by("raised_at", "pk")
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
@@ -63,22 +70,67 @@ def raise_one(request: HttpRequest, number: str, slug: str, form: str, row: int,
     place.check_may("queries.raise")
     if not place.sees_item(item):
         raise PermissionDenied(_("Your role does not give access to this item."))
-    entry = place.entry(row)
+    back = place.row_url("row", row) if place.form.repeating else place.url
+    act = partial(raise_query, by=place.user, entry=place.entry(row), item=item)
+    return _raise(request, place, act, back, item_label(place.form, item, spoken()))
+
+
+@permitted("queries.raise")
+def raise_on_form(request: HttpRequest, number: str, slug: str, form: str) -> HttpResponse:
+    """About a form that was not entered, or about rows that are not there."""
+    place = form_place(person(request), number, slug, form)
+    place.check_may("queries.raise")
+    act = partial(raise_query_on_form, by=place.user, visit=place.visit, form_key=form)
+    return _raise(request, place, act, place.url, _("The form as a whole"))
+
+
+@permitted("queries.raise")
+def raise_on_visit(request: HttpRequest, number: str, slug: str) -> HttpResponse:
+    place = visit_place(person(request), number, slug)
+    place.check_may("queries.raise")
+    act = partial(raise_query_on_visit, by=place.user, visit=place.visit)
+    return _raise(request, place, act, place.url, _("The visit as a whole"))
+
+
+def _raise(request: HttpRequest, place: VisitPlace, act: Callable[..., Query], back: str, about: str) -> HttpResponse:
     text = bound(MessageForm, request)
-    if acted(request, text, raise_query, by=place.user, entry=entry, item=item):
+    if acted(request, text, act):
         messages.success(request, _("The query is raised."))
-        return redirect(place.row_url("row", row) if place.form.repeating else place.url)
-    label = item_label(place.form, item, spoken())
-    return show(request, "queries/raise", frame(place, _("Raise a query"), form=text, item_label=label))
+        return redirect(back)
+    return show(request, "queries/raise", frame(place, _("Raise a query"), form=text, item_label=about))
 
 
 @permitted("queries.view")
 def thread(request: HttpRequest, number: str, slug: str, form: str, row: int, n: int) -> HttpResponse:
-    """One query: what was said, and what this person may say."""
     place = form_place(person(request), number, slug, form)
     entry = place.entry(row)
     query = get_object_or_404(Query.objects.for_user(place.user), entry=entry, number=n)
     query.entry = entry
+    back = place.row_url("row", row) if place.form.repeating else place.url
+    return _thread(request, place, query, back, item_label(place.form, query.item, spoken()))
+
+
+@permitted("queries.view")
+def thread_of_form(request: HttpRequest, number: str, slug: str, form: str, n: int) -> HttpResponse:
+    place = form_place(person(request), number, slug, form)
+    return _thread(request, place, _of_visit(place, form, n), place.url, _("The form as a whole"))
+
+
+@permitted("queries.view")
+def thread_of_visit(request: HttpRequest, number: str, slug: str, n: int) -> HttpResponse:
+    place = visit_place(person(request), number, slug)
+    return _thread(request, place, _of_visit(place, "", n), place.url, _("The visit as a whole"))
+
+
+def _of_visit(place: VisitPlace, form: str, n: int) -> Query:
+    rows = Query.objects.for_user(place.user)
+    query: Query = get_object_or_404(rows, visit=place.visit, form_key=form, number=n)
+    query.visit = place.visit
+    return query
+
+
+def _thread(request: HttpRequest, place: VisitPlace, query: Query, back: str, about: str) -> HttpResponse:
+    """One query: what was said, and what this person may say."""
     chosen = request.POST.get("act", "")  # the button that was pressed
     text = bound(MessageForm, request)
     if request.method == "POST":
@@ -88,16 +140,16 @@ def thread(request: HttpRequest, number: str, slug: str, form: str, row: int, n:
         place.check_may(permission)
         if acted(request, text, act, by=place.user, query=query):
             messages.success(request, _("Your message is saved."))
-            return redirect(place.row_url("query", row, n))
+            return redirect(query_url(query))
     context = frame(
         place,
-        _("Query %(n)s") % {"n": n},
+        _("Query %(n)s") % {"n": query.number},
         form=text,
         query=query,
         kind=KINDS[query.state],
-        item_label=item_label(place.form, query.item, spoken()),
+        item_label=about,
         acts=_acts(place, query),
-        sheet_url=place.row_url("row", row) if place.form.repeating else place.url,
+        sheet_url=back,
         thread=[_said(message) for message in query.messages.all()],
     )
     return show(request, "queries/query", context)
@@ -108,7 +160,7 @@ def _said(message: QueryMessage) -> dict[str, Any]:
     return {"by": by, "at": message.at, "text": message.shown(spoken())}
 
 
-def _acts(place: FormPlace, query: Query) -> list[str]:
+def _acts(place: VisitPlace, query: Query) -> list[str]:
     return [
         name
         for name, (transition, permission, _act) in ACTS.items()
@@ -121,22 +173,33 @@ def _columns() -> tuple[str, ...]:
 
 
 def _rows(queries: list[Query]) -> list[list[dict[str, Any]]]:
-    with_definitions(query.entry.visit for query in queries)
+    with_definitions(query.of_visit for query in queries)
     return [_row(query) for query in queries]
 
 
 def _row(query: Query) -> list[dict[str, Any]]:
-    entry, visit = query.entry, query.entry.visit
-    form = entry.form
+    visit = query.of_visit
     number = visit.participant.number
-    url = reverse("crf:query", args=[number, visit.slug, entry.form_key, entry.occurrence, query.number])
     return [
         {"text": number},
         {"text": visit.label(spoken())},
-        {"text": form.label(spoken())},
-        {"text": _("Query %(n)s") % {"n": query.number}, "url": url, "about": number},
-        {"text": item_label(form, query.item, spoken()) if form.has_item(query.item) else query.item},
+        {"text": _form_of(query)},
+        {"text": _("Query %(n)s") % {"n": query.number}, "url": query_url(query), "about": number},
+        {"text": _item_of(query)},
         {"text": query.get_status_display(), "kind": KINDS[query.state]},
         {"text": _("Edit check") if query.check_key else query.messages.all()[0].by},
         {"text": date_format(localtime(query.raised_at), "SHORT_DATE_FORMAT")},
     ]
+
+
+def _form_of(query: Query) -> str | None:
+    if query.entry is not None:
+        return query.entry.form.label(spoken())
+    return current_definition().form(query.form_key).label(spoken()) if query.form_key else None
+
+
+def _item_of(query: Query) -> str:
+    if query.entry is None:
+        return _("The form as a whole") if query.form_key else _("The visit as a whole")
+    form = query.entry.form
+    return item_label(form, query.item, spoken()) if form.has_item(query.item) else query.item

@@ -10,6 +10,7 @@ from crf.actions import add_unscheduled_visit, mark_visit_not_done, set_visit_da
 from crf.casebook import visit_line
 from crf.forms import AddVisitForm, VisitDayForm
 from crf.places import casebook_place, spoken, visit_place
+from crf.queries import queries_on, query_url
 from crf.views.frames import frame, show
 from trialmgr.people.forms import ReasonForm, acted, bound
 from trialmgr.people.guards import permitted, person
@@ -32,6 +33,9 @@ def visit(request: HttpRequest, number: str, slug: str) -> HttpResponse:
     asked = may_plan and any(one.is_asked for one in line.departures)
     weighed = place.may("participants.judge") and any(one.deviation for one in line.departures)
     context = frame(place, place.label, form=form, may_plan=may_plan, line=line, asked=asked, weighed=weighed)
+    context["may_freeze"] = place.may("entries.freeze")
+    context["may_raise"] = place.may("queries.raise")
+    context["queries"] = [(query, query_url(query)) for query in queries_on(place.user, place.visit)]
     return show(request, "visits/visit", context)
 
 

@@ -284,6 +284,34 @@ _PLAIN_TABLES = (
         ),
     ),
     Table(
+        "deviations.csv",
+        Text(nl="Afwijkingen van het protocol", en="Protocol deviations"),
+        (
+            _SITE,
+            _PARTICIPANT,
+            _VISIT,
+            _column("rule", "text", "Regel van de tijdsvolgorde", "Rule of the order of days"),
+            _column("text_nl", "text", "Wat niet samengaat, Nederlands", "What does not go together, in Dutch"),
+            _column("text_en", "text", "Wat niet samengaat, Engels", "What does not go together, in English"),
+            _column(
+                "stands",
+                "yes_no",
+                "Geldt nog; nee als een dag sindsdien is verbeterd",
+                "Still so; no where a day was corrected since",
+            ),
+            _column("reason", "long_text", "Reden", "Reason"),
+            _column(
+                "weight",
+                "text",
+                "Gewicht: major, minor of none (geen afwijking); leeg: niet gewogen",
+                "Weight: major, minor or none (no deviation); empty: not weighed",
+            ),
+            _column("judged_at", "datetime", "Gewogen om", "Weighed at"),
+            _column("judged_by", "text", "Gewogen door", "Weighed by"),
+            _column("judgement", "long_text", "Reden van het oordeel", "Reason of the judgement"),
+        ),
+    ),
+    Table(
         "queries.csv",
         Text(nl="Query’s", en="Queries"),
         (

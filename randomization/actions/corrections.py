@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from audit.actions import action
+from audit.actions import action, itself
 from randomization.actions.allocations import lock_participant, note
 from randomization.models import Allocation, StratumCorrection
 from randomization.policies.corrections import check_correction, form_of, levels_corrected
@@ -16,7 +16,12 @@ from randomization.policies.frames import check_reason
 from trialmgr.people.models import User
 
 
-@action("stratum.corrected", permission="allocation.correct", site=lambda allocation, **_k: allocation.participant.site)
+@action(
+    "stratum.corrected",
+    permission="allocation.correct",
+    site=lambda allocation, **_k: allocation.participant.site,
+    makes=itself,
+)
 def correct_stratum(*, by: User, allocation: Allocation, factor: str, corrected: str, reason: str) -> StratumCorrection:
     """Keep the true level of a factor beside the one as randomised; the newest correction counts."""
     check_reason(reason)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.actions import action
+from audit.actions import action, itself
 from audit.acts import ActionRefused, record
 from randomization.actions.allocations import enter_trial, lock_participant, opened, place_of
 from randomization.actions.lists import sealing_key
@@ -76,7 +76,12 @@ def _envelopes(listed: RandomizationList, stratum: Stratum) -> list[Envelope]:
     ]
 
 
-@action("envelope.entered", permission="participants.randomise", site=lambda participant, **_k: participant.site)
+@action(
+    "envelope.entered",
+    permission="participants.randomise",
+    site=lambda participant, **_k: participant.site,
+    makes=itself,
+)
 def enter_envelope(
     *, by: User, participant: Participant, envelope: str, opened_at: datetime.datetime, opened_by: str, reason: str
 ) -> Allocation:

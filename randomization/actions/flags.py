@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from audit.actions import action
+from audit.actions import action, itself
 from randomization.actions.allocations import lock_participant, note
 from randomization.models import Allocation, RandomisedInError
 from randomization.policies.flags import check_countersignable, check_not_flagged
@@ -12,7 +12,12 @@ from randomization.policies.frames import check_reason
 from trialmgr.people.models import User
 
 
-@action("allocation.flagged", permission="allocation.flag", site=lambda allocation, **_k: allocation.participant.site)
+@action(
+    "allocation.flagged",
+    permission="allocation.flag",
+    site=lambda allocation, **_k: allocation.participant.site,
+    makes=itself,
+)
 def flag_in_error(*, by: User, allocation: Allocation, reason: str) -> RandomisedInError:
     """This participant should not have been randomised. They stay in the list and in the intention-to-treat set."""
     check_reason(reason)

@@ -159,6 +159,6 @@ def _consented_and_not_frozen(people: Collection[Participant]) -> set[int]:
     return set(
         Participant.objects.filter(pk__in=[person.pk for person in people])
         .filter(Exists(Consent.objects.filter(**of_them, withdrawn_on=None)))
-        .exclude(Exists(Freeze.objects.filter(**of_them, unfrozen_at=None)))
+        .exclude(Exists(Freeze.objects.over_casebook()))
         .values_list("pk", flat=True)
     )

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from crf import actions as crf
 from crf.deviations import Departure, open_departures
-from crf.models import FormEntry, ProtocolDeviation, Query, Visit
+from crf.models import FormEntry, Freeze, ProtocolDeviation, Query, Visit
 from exports import actions as exports
 from randomization import actions as randomization
 from randomization.actions.supply import tell_used_up
@@ -103,6 +103,43 @@ def _unfrozen(cast: Cast) -> Act:
     participant = walk.registered(cast)
     crf.freeze(by=the(cast, Role.DATA_MANAGER), participant=participant)
     return lambda: crf.unfreeze(by=the(cast, Role.DATA_MANAGER), participant=again(participant), reason="late page")
+
+
+def _visit_frozen(cast: Cast) -> Act:
+    visit = walk.visit_of(walk.registered(cast), "screening")
+    return lambda: crf.freeze_visit(by=the(cast, Role.DATA_MANAGER), visit=again(visit), form_key="madrs")
+
+
+def _visit_unfrozen(cast: Cast) -> Act:
+    visit = walk.visit_of(walk.registered(cast), "screening")
+    crf.freeze_visit(by=the(cast, Role.DATA_MANAGER), visit=visit)
+    return lambda: crf.unfreeze_visit(by=the(cast, Role.DATA_MANAGER), visit=again(visit), reason="late page")
+
+
+def _site_frozen(cast: Cast) -> Act:
+    walk.registered(cast)
+    return lambda: crf.freeze_site(by=the(cast, Role.DATA_MANAGER), site=Site.objects.get(code=SITE))
+
+
+def _site_unfrozen(cast: Cast) -> Act:
+    walk.registered(cast)
+    site = Site.objects.get(code=SITE)
+    crf.freeze_site(by=the(cast, Role.DATA_MANAGER), site=site)
+    return lambda: crf.unfreeze_site(by=the(cast, Role.DATA_MANAGER), site=again(site), reason="late page")
+
+
+def frozen_and_followed(cast: Cast) -> Freeze:
+    """The outcome of week 8 is frozen, and then the score that it reads is corrected."""
+    week_8 = walk.visit_of(walk.at_week_8(cast), "week_8")
+    walk.fill(cast, week_8, "outcome")
+    frozen = crf.freeze_visit(by=the(cast, Role.DATA_MANAGER), visit=week_8, form_key="outcome")
+    walk.fill(cast, week_8, "madrs", madrs=40, reason="read wrongly from the paper")
+    return frozen
+
+
+def _noticed_in_frozen(cast: Cast) -> Act:
+    frozen = frozen_and_followed(cast)
+    return lambda: crf.notice_followed(by=the(cast, Role.DATA_MANAGER), freeze=again(frozen))
 
 
 def _consented(cast: Cast) -> Act:
@@ -292,6 +329,18 @@ def _closed(cast: Cast) -> Act:
 def _raised(cast: Cast) -> Act:
     entry = vital_signs(cast)
     return lambda: query_on(again(entry), cast)
+
+
+def _raised_on_form(cast: Cast) -> Act:
+    visit = walk.visit_of(walk.registered(cast), "screening")
+    return lambda: crf.raise_query_on_form(
+        by=the(cast, Role.MONITOR), visit=again(visit), form_key="madrs", text="Where is it?"
+    )
+
+
+def _raised_on_visit(cast: Cast) -> Act:
+    visit = walk.visit_of(walk.registered(cast), "screening")
+    return lambda: crf.raise_query_on_visit(by=the(cast, Role.MONITOR), visit=again(visit), text="When was it?")
 
 
 def _reopened(cast: Cast) -> Act:
@@ -635,6 +684,7 @@ RECIPES: dict[str, Recipe] = {
     "entry.saved": _saved,
     "file.stored": letter,
     "entry.signed": _signed,
+    "freeze.noticed": _noticed_in_frozen,
     "gate.decided": _gated,
     "judgement.confirmed": _confirmed,
     "casebook.settled": _settled,
@@ -654,6 +704,8 @@ RECIPES: dict[str, Recipe] = {
     "query.answered": _answered,
     "query.closed": _closed,
     "query.raised": _raised,
+    "query.raised_on_form": _raised_on_form,
+    "query.raised_on_visit": _raised_on_visit,
     "query.reopened": _reopened,
     "release.downloaded": _release_downloaded,
     "release.made": _release_made,
@@ -661,6 +713,8 @@ RECIPES: dict[str, Recipe] = {
     "role.granted": _role_granted,
     "site.activated": _site_activated,
     "site.closed": _site_closed,
+    "site.frozen": _site_frozen,
+    "site.unfrozen": _site_unfrozen,
     "site.created": _site_created,
     "study.locked": _locked,
     "study.approved": _study_approved,
@@ -682,6 +736,8 @@ RECIPES: dict[str, Recipe] = {
     "deviation.judged": _deviation_judged,
     "visit.added": _visit_added,
     "visit.day_set": _visit_day_set,
+    "visit.frozen": _visit_frozen,
+    "visit.unfrozen": _visit_unfrozen,
     "visit.not_done": _visit_not_done,
     "visit.reopened": _visit_reopened,
     "visits.replanned": _replanned,

@@ -65,6 +65,7 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "entry.saved": frozenset({C, INV, R, T}),
     "file.stored": frozenset({C, INV, R, T}),
     "entry.signed": frozenset({INV}),
+    "freeze.noticed": frozenset({D}),
     "gate.decided": frozenset({INV}),
     "items.verified": frozenset({M}),
     "judgement.confirmed": frozenset({INV}),
@@ -84,6 +85,8 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "query.answered": frozenset({C, INV, R, T}),
     "query.closed": frozenset({M, D}),
     "query.raised": frozenset({M, D}),
+    "query.raised_on_form": frozenset({M, D}),
+    "query.raised_on_visit": frozenset({M, D}),
     "query.reopened": frozenset({M, D}),
     "release.downloaded": frozenset({D, U, INS}),
     "release.made": frozenset({D}),
@@ -92,6 +95,8 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "site.activated": frozenset({A}),
     "site.closed": frozenset({A}),
     "site.created": frozenset({A}),
+    "site.frozen": frozenset({D}),
+    "site.unfrozen": frozenset({D}),
     "study.locked": frozenset({D}),
     "study.approved": frozenset({D, U}),
     "study.proposed": frozenset({D}),
@@ -112,6 +117,8 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "user.unblinded": EVERYBODY,
     "visit.added": frozenset({C, INV, R, T}),
     "visit.day_set": frozenset({C, INV, R, T}),
+    "visit.frozen": frozenset({D}),
+    "visit.unfrozen": frozenset({D}),
     "visit.not_done": frozenset({C, INV, R, T}),
     "visit.reopened": frozenset({C, INV, R, T}),
     "visits.replanned": frozenset({D}),
@@ -175,7 +182,19 @@ def test_an_action_asks_for_its_permission_before_anything_else(name: str) -> No
             raise PermissionDenied
 
     anything = dict.fromkeys(
-        ("site", "participant", "visit", "entry", "query", "consent", "membership", "allocation", "flag", "deviation"),
+        (
+            "site",
+            "participant",
+            "visit",
+            "entry",
+            "query",
+            "consent",
+            "membership",
+            "allocation",
+            "flag",
+            "deviation",
+            "freeze",
+        ),
         MagicMock(),
     )
     with pytest.raises(PermissionDenied):

@@ -12,12 +12,15 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from audit.models import OnceKey
-from crf.models import FormEntry, Query, Visit
+from audit.models import LedgerEntry, OnceKey
+from crf.models import FormEntry, Freeze, Query, Visit
+from randomization.models import RandomisedInError, StratumCorrection
+from randomization.policies.corrections import levels_known
 from tests import walk
 from tests.api_caller import Caller
 from tests.installation import installation
 from trialmgr.overview.rehearsal.cast import Cast
+from trialmgr.participants.actions import correct_consent
 from trialmgr.participants.models import Consent, Participant
 from trialmgr.people.models import Membership, User
 from trialmgr.people.permissions import Role
@@ -154,7 +157,64 @@ def test_a_row_a_first_save_and_a_query_are_made_once(cast: Cast) -> None:
     assert Query.objects.filter(item="ae_term").count() == 1
 
 
+def test_what_is_asked_frozen_and_verified_is_so_once(cast: Cast) -> None:
+    participant = walk.screened(cast)
+    screening = f"/participants/{participant.number}/visits/screening/"
+    monitor, manager = Browser(cast.at("", Role.MONITOR)), Browser(cast.at("", Role.DATA_MANAGER))
+    log = f"/participants/{participant.number}/visits/log/forms/adverse_event/"
+    for asked in (screening, log):
+        assert len(set(monitor.press(f"{asked}queries/raise/", {"text": "Which?"}))) == 1
+    assert Query.objects.count() == 2
+    frozen = (f"{screening}forms/madrs/", screening, f"/participants/{participant.number}/")
+    for thing in frozen:
+        assert manager.press(f"{thing}freeze/", {}) == [thing] * 2
+    assert len(set(manager.press("/freezes/sites/UMCG/", {}))) == 1
+    assert Freeze.objects.count() == len(frozen) + 1
+    assert len(set(monitor.press(f"{screening}forms/madrs/rows/1/verify/", {"items": "madrs_1"}))) == 1
+    assert LedgerEntry.objects.filter(action="items.verified").count() == 1
+
+
+def test_what_is_noted_of_an_allocation_is_noted_once(cast: Cast) -> None:
+    participant = walk.randomised(cast)
+    coordinator = Browser(cast.at(walk.SITE, Role.COORDINATOR))
+    url = f"/participants/{participant.number}/allocation/"
+    assert len(set(coordinator.press(f"{url}in-error/", {"reason": "was not eligible"}))) == 1
+    assert RandomisedInError.objects.count() == 1
+    factor, level = next(iter(participant.allocation.levels.items()))
+    other = next(one for one in levels_known(participant.allocation)[factor] if one != level)
+    sent = {"level": f"{factor}={other}", "reason": "misread"}
+    assert len(set(coordinator.press(f"{url}correct/", sent))) == 1
+    assert StratumCorrection.objects.count() == 1
+
+
 class TestApi:
+    def test_what_was_verified_is_answered_as_the_first_time(self, cast: Cast) -> None:
+        participant = walk.screened(cast)
+        caller = Caller(cast.at("", Role.MONITOR))
+        url = f"participants/{participant.number}/visits/screening/forms/madrs/rows/1/verify/"
+        first, second = (caller.post(url, {"items": ["madrs_1"]}, **{"Idempotency-Key": "v"}) for _time in range(2))
+        assert first == second
+        assert LedgerEntry.objects.filter(action="items.verified").count() == 1
+
+    def test_a_deviation_is_explained_and_weighed_once(self, cast: Cast) -> None:
+        participant = walk.screened(cast)
+        coordinator, later = (
+            cast.at(walk.SITE, Role.COORDINATOR),
+            participant.registered_on + datetime.timedelta(days=1),
+        )
+        consent = participant.consents.get()
+        correct_consent(by=coordinator, consent=consent, version=consent.version, given_on=later, reason="misread")
+        url = f"participants/{participant.number}/visits/screening/deviations/"
+        caller, investigator = Caller(coordinator), Caller(cast.at(walk.SITE, Role.INVESTIGATOR))
+        [found] = caller.get(url)[1]
+        sent = {"rule": found["rule"], "about": found["about"], "reason": "care as usual"}
+        explained = [caller.post(f"{url}explain/", sent, **{"Idempotency-Key": "e"}) for _time in range(2)]
+        assert [status for status, _document in explained] == [201, 201]
+        weighing = sent | {"weight": "minor"}
+        weighed = [investigator.post(f"{url}weigh/", weighing, **{"Idempotency-Key": "w"}) for _time in range(2)]
+        assert weighed[0] == weighed[1]
+        assert LedgerEntry.objects.filter(action__in=["deviation.proposed", "deviation.judged"]).count() == 2
+
     def test_the_same_key_registers_one_participant(self, cast: Cast) -> None:
         caller = Caller(cast.at(walk.SITE, Role.COORDINATOR))
         sent = {"site": walk.SITE, "registered_on": timezone.localdate().isoformat()}

@@ -12,7 +12,15 @@ from unittest import mock
 import time_machine
 from django.utils import timezone
 
-from crf.actions import raise_query, set_visit_day, sign_entry, verify_items
+from crf.actions import (
+    freeze_visit,
+    raise_query,
+    raise_query_on_form,
+    raise_query_on_visit,
+    set_visit_day,
+    sign_entry,
+    verify_items,
+)
 from crf.models import Visit
 from randomization.actions import activate_list, make_list
 from randomization.methods.definition import design_of
@@ -56,9 +64,13 @@ def _treat(cast: Cast, participant: Participant, arm: str) -> None:
             item = next(iter(entry.data))
             raise_query(by=cast.at("", Role.MONITOR), entry=entry, item=item, text=f"about {arm}")
             verify_items(by=cast.at("", Role.MONITOR), entry=entry, items=[item])
+            raise_query_on_visit(by=cast.at("", Role.MONITOR), visit=visit, text=f"when was {arm}")
+            log = visit_of(participant, "log")
+            raise_query_on_form(by=cast.at("", Role.MONITOR), visit=log, form_key="adverse_event", text=f"after {arm}")
             sign_entry(by=cast.at(site, Role.INVESTIGATOR), entry=entry, meaning=arm)
             for _event in range(SESSIONS[arm]):
                 fill(cast, visit_of(participant, "log"), "adverse_event", given={"ae_term": arm}, occurrence=None)
+            freeze_visit(by=cast.at("", Role.DATA_MANAGER), visit=visit)
 
 
 def _list_that_gives(cast: Cast, arms: tuple[str, ...]) -> None:

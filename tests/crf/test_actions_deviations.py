@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Callable
 
 import pytest
+import time_machine
 from django.test import Client
 
 from audit.acts import ActionRefused
@@ -28,7 +29,7 @@ from tests.api_caller import Caller
 from tests.audit.recipes import again, the
 from tests.crf.pages import Reader, casebook_url, day_boxes, visit_url
 from trialmgr.overview.rehearsal.cast import Cast
-from trialmgr.participants.actions import record_consent, withdraw_consent
+from trialmgr.participants.actions import correct_consent, record_consent, withdraw_consent
 from trialmgr.participants.models import Participant
 from trialmgr.people.permissions import Role
 from trialmgr.protocol.chronology import Rule
@@ -301,3 +302,60 @@ class TestMissedGate:
         reader = Reader(signed_in, cast, Role.INVESTIGATOR)
         page = reader.get(f"{casebook_url(participant)}phases/follow_up/")
         assert "with a reason it is recorded that the phase does not open" in page
+
+
+class TestOverTheApi:
+    def test_what_does_not_go_together_is_listed_explained_and_weighed(self, cast: Cast) -> None:
+        participant = walk.randomised(cast)
+        week_1 = walk.visited(cast, participant, "week_1")
+        consent = participant.consents.get()
+        correct_consent(
+            by=the(cast, Role.COORDINATOR),
+            consent=consent,
+            version=consent.version,
+            given_on=participant.registered_on + DAY,
+            reason="misread the form",
+        )
+        coordinator, investigator = Caller(the(cast, Role.COORDINATOR)), Caller(the(cast, Role.INVESTIGATOR))
+        there = f"participants/{participant.number}/visits/screening/deviations/"
+        [found] = coordinator.get(there)[1]
+        assert (found["rule"], found["severity"], found["reason"], found["weight"]) == (
+            "before_consent",
+            "asked",
+            "",
+            "",
+        )
+        assert found in coordinator.get("deviations/")[1]
+        assert coordinator.get(f"participants/{participant.number}/visits/{week_1.slug}/deviations/")[1] == []
+        named = {"rule": found["rule"], "about": found["about"]}
+        assert investigator.post(f"{there}weigh/", {**named, "weight": "minor", "reason": "no harm"})[0] == 404
+        assert coordinator.post(f"{there}explain/", {**named, "about": "other", "reason": "x"})[0] == 404
+        assert coordinator.post(f"{there}explain/", {**named, "reason": " "})[0] == 400
+        status, explained = coordinator.post(f"{there}explain/", {**named, "reason": "care as usual"})
+        assert (status, explained["reason"]) == (201, "care as usual")
+        assert coordinator.post(f"{there}explain/", {**named, "reason": "again"})[0] == 409
+        weighing = {**named, "weight": "minor", "reason": "no harm"}
+        assert coordinator.post(f"{there}weigh/", weighing)[0] == 403
+        status, weighed = investigator.post(f"{there}weigh/", weighing)
+        assert (status, weighed["weight"], weighed["judgement"]) == (200, "minor", "no harm")
+        assert Caller(cast.at("LUMC", Role.COORDINATOR)).get("deviations/")[1] == []
+
+    def test_who_works_blinded_neither_reads_nor_explains_what_reveals(self, cast: Cast) -> None:
+        participant = walk.randomised(cast)
+        session = participant.visits.filter(reveals_allocation=True).order_by("pk")[0]
+        session.participant = participant
+        on = entered_on(participant) + 60 * DAY
+        with time_machine.travel(on + DAY):
+            set_visit_day(by=the(cast, Role.TREATING_TEAM), visit=session, on=on, reason="the machine was broken")
+            rater, team = Caller(the(cast, Role.RATER)), Caller(the(cast, Role.TREATING_TEAM))
+            assert session.slug in {one["visit"] for one in team.get("deviations/")[1]}
+            assert session.slug not in {one["visit"] for one in rater.get("deviations/")[1]}
+            one = next(one for one in departures([participant]) if one.visit.pk == session.pk)
+            with pytest.raises(ActionRefused, match="not open any more"):
+                explain_deviation(
+                    by=the(cast, Role.RATER),
+                    visit=session,
+                    rule=one.finding.rule.value,
+                    about=one.finding.about,
+                    reason="no",
+                )

@@ -8,6 +8,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 
 from audit.acts import ActionRefused
+from audit.models import LedgerEntry
 from crf.actions import (
     EntryRefused,
     Saved,
@@ -15,6 +16,7 @@ from crf.actions import (
     mark_not_done,
     mark_visit_not_done,
     remove_entry,
+    reopen_visit,
     save_entry,
     set_visit_day,
     sign_entry,
@@ -26,12 +28,15 @@ from crf.models import EntryStatus, FormEntry, Visit
 from crf.policies import can_role_enter, entry_closed_reasons
 from crf.replay import entry_faults
 from tests import walk
+from tests.amendments import put_in_force
 from tests.audit.recipes import medicine, the, vital_signs
 from tests.audit.staging import ledger_length, newest_entries
 from trialmgr.overview.rehearsal.cast import Cast
-from trialmgr.participants.actions import withdraw_consent
-from trialmgr.participants.models import Consent
+from trialmgr.participants.actions import record_consent, withdraw_consent
+from trialmgr.participants.models import Consent, Participant
 from trialmgr.people.permissions import Role
+from trialmgr.protocol.model import Exemption, StudyDefinition, Text
+from trialmgr.studies.clock import today
 
 pytestmark = pytest.mark.on_both  # values are stored as JSON, and rows locked otherwise
 
@@ -347,6 +352,101 @@ class TestForbidden:
         moved = after + datetime.timedelta(days=1)
         with pytest.raises(ActionRefused, match="lies after the withdrawal of consent"):
             set_visit_day(by=coordinator, visit=later, on=moved, reason="misread")
+
+    def test_what_the_definition_exempts_goes_on_after_a_withdrawal(
+        self, cast: Cast, reset_trd: StudyDefinition
+    ) -> None:
+        why = Text(nl="Veiligheid", en="Safety")
+        exempt = Exemption(rule="after_withdrawal", visits=("baseline",), reason=why)
+        put_in_force(
+            reset_trd.model_copy(update={"exemptions": (exempt,), "version": "9.9.8"}), days_ago=walk.DAYS_AGO + 1
+        )
+        participant = walk.screened(cast)
+        coordinator, on = the(cast, Role.COORDINATOR), participant.registered_on + datetime.timedelta(days=1)
+        withdraw_consent(by=coordinator, consent=participant.consents.get(), on=on, reason="moves away")
+        baseline = walk.visit_of(participant, "baseline")
+        assert not baseline.is_not_done
+        after = on + datetime.timedelta(days=1)
+        set_visit_day(by=coordinator, visit=baseline, on=after, reason="checked for safety")
+        assert save(cast, baseline, values={"pulse": "66"}).changed == ("pulse",)
+
+
+def closed(participant: Participant) -> dict[str, str]:
+    """Visits that will not take place, and why."""
+    rows = participant.visits.exclude(not_done_reason="").exclude(not_done_reason="ill")
+    return dict(rows.values_list("slug", "not_done_reason"))
+
+
+class TestVisitsAfterAWithdrawal:
+    """Open visits close with the last consent, and open again with one that stands."""
+
+    def test_those_still_to_come_are_closed_and_the_others_are_not(self, cast: Cast) -> None:
+        participant = walk.randomised(cast)
+        coordinator, on = the(cast, Role.COORDINATOR), _in_week_2(participant)
+        week_1 = walk.visit_of(participant, "week_1")
+        mark_visit_not_done(by=coordinator, visit=week_1, reason="ill")
+        withdraw_consent(by=coordinator, consent=participant.consents.get(), on=on, reason="moves away")
+        planned = participant.visits.filter(target_on__isnull=False, took_place_on=None).exclude(pk=week_1.pk)
+        coming = {visit.slug for visit in planned if visit.latest_on and visit.latest_on >= on}
+        assert coming
+        assert set(closed(participant)) == coming
+        assert set(closed(participant).values()) == {"Consent was withdrawn before this visit."}
+        line = LedgerEntry.objects.filter(action="visit.not_done", visit=min(coming)).latest("seq")
+        assert (line.new, line.reason) == ("not done", "moves away")
+        week_2 = walk.visit_of(participant, min(slug for slug in coming if slug.startswith("week_")))
+        with pytest.raises(ActionRefused, match="withdrawn before this visit"):
+            reopen_visit(by=coordinator, visit=week_2, reason="misread")
+
+    def test_a_consent_that_stands_opens_them_again(self, cast: Cast) -> None:
+        participant = walk.randomised(cast)
+        coordinator = the(cast, Role.COORDINATOR)
+        before = closed(participant)
+        withdraw_consent(
+            by=coordinator, consent=participant.consents.get(), on=_in_week_2(participant), reason="moves away"
+        )
+        assert closed(participant) != before
+        _consent_anew(cast, participant)
+        assert closed(participant) == before
+
+    def test_an_end_and_a_withdrawal_close_them_in_either_order(self, cast: Cast) -> None:
+        participant = walk.randomised(cast)
+        log, coordinator = walk.visit_of(participant, "log"), the(cast, Role.COORDINATOR)
+        given = {"eop_status": "withdrew_consent", "eop_date": _in_week_2(participant).isoformat()}
+        entry = walk.fill(cast, log, "end_of_participation", given=given)
+        ended = closed(participant)
+        participant.refresh_from_db()
+        consent = participant.consents.get()
+        withdraw_consent(by=coordinator, consent=consent, on=_in_week_2(participant), reason="moves away")
+        assert closed(participant) == ended
+        remove_entry(by=coordinator, entry=entry, reason="did not end")
+        assert set(closed(participant)) == set(ended)
+        assert set(closed(participant).values()) == {"Consent was withdrawn before this visit."}
+        walk.fill(cast, log, "end_of_participation", given=given)
+        participant.refresh_from_db()
+        _consent_anew(cast, participant)
+        assert closed(participant) == ended
+
+    def test_nothing_closes_while_another_consent_stands(self, cast: Cast) -> None:
+        participant = walk.randomised(cast)
+        first = participant.consents.get()
+        _consent_anew(cast, participant)
+        withdraw_consent(
+            by=the(cast, Role.COORDINATOR), consent=first, on=_in_week_2(participant), reason="signed the new one"
+        )
+        assert closed(participant) == {}
+
+
+def _in_week_2(participant: Participant) -> datetime.date:
+    assert participant.enrolled_on is not None
+    return participant.enrolled_on + datetime.timedelta(days=10)
+
+
+def _consent_anew(cast: Cast, participant: Participant) -> None:
+    definition = participant.study_version.definition
+    newer = definition.consents[-1].model_copy(update={"key": "consent_v2"})
+    consents = (*definition.consents, newer)
+    put_in_force(definition.model_copy(update={"consents": consents, "version": "9.9.9"}))
+    record_consent(by=the(cast, Role.COORDINATOR), participant=participant, version="consent_v2", given_on=today())
 
 
 def test_stored_values_remember_what_was_asked(cast: Cast) -> None:

@@ -326,3 +326,48 @@ def test_slips_are_taken_back_by_those_who_could_make_them(cast: Cast) -> None:
     walk.fill(cast, walk.visit_of(entry.participant, "log"), "end_of_participation")
     status, document = Caller(cast.at("", Role.DATA_MANAGER)).post(f"participants/{number}/ending/undo/", why)
     assert (status, document["status"], document["ended_on"]) == (200, "screening", None)
+
+
+def test_a_missing_form_and_a_visit_are_asked_about(cast: Cast, met: Participant) -> None:
+    monitor, rater, coordinator = caller(cast, Role.MONITOR), caller(cast, Role.RATER), caller(cast, Role.COORDINATOR)
+    form = place(met, "visits/screening/forms/madrs/queries/")
+    visit = place(met, "visits/screening/queries/")
+    status, asked = monitor.post(form, {"text": "Where is it?"})
+    assert (status, asked["form"], asked["row"], asked["item"], asked["number"]) == (201, "madrs", None, "", 1)
+    assert rater.post(f"{form}1/answer/", {"text": "On paper."})[1]["status"] == "answered"
+    assert monitor.post(f"{form}1/close/", {"text": "Thank you."})[1]["status"] == "closed"
+    assert monitor.post(f"{form}1/reopen/", {"text": "And now?"})[1]["status"] == "open"
+    assert monitor.get(form)[1] == [monitor.get(f"{form}1/")[1]]
+    status, asked = monitor.post(visit, {"text": "When was it?"})
+    assert (status, asked["visit"], asked["form"], asked["row"]) == (201, "screening", "", None)
+    assert coordinator.post(f"{visit}1/answer/", {"text": "On Monday."})[1]["status"] == "answered"
+    assert coordinator.get(visit)[1] == [coordinator.get(f"{visit}1/")[1]]
+    assert monitor.get("queries/", form="madrs")[1]["count"] == 1
+    assert monitor.get("queries/", participant=met.number)[1]["count"] == 2
+    assert monitor.get(f"{visit}2/")[0] == 404
+    assert rater.post(visit, {"text": "When?"})[0] == 403
+    assert monitor.post(form, {"text": "Where?", "item": "madrs_1"})[0] == 400
+
+
+def test_a_query_on_a_form_that_was_entered_is_refused(cast: Cast) -> None:
+    participant = screened(cast)
+    status, refused = caller(cast, Role.MONITOR).post(
+        place(participant, "visits/screening/forms/madrs/queries/"), {"text": "Where is it?"}
+    )
+    assert status == 409
+    assert "has been entered" in str(refused)
+
+
+def test_a_value_for_a_calculated_item_is_refused_by_name(cast: Cast, met: Participant) -> None:
+    rater = caller(cast, Role.RATER)
+    answered = madrs_answers(met)
+    for sent in (
+        {"values": answered | {"madrs_total": "3"}},
+        {"values": answered, "missing": {"madrs_total": "refused"}},
+    ):
+        status, refused = rater.put(place(met, MADRS), {**sent, "revision": 0})
+        assert (status, [problem["item"] for problem in refused["items"]]) == (422, ["madrs_total"])
+    assert not FormEntry.objects.filter(form_key="madrs").exists()
+    status, saved = rater.put(place(met, MADRS), {"values": answered | {"madrs_total": ""}, "revision": 0})
+    assert (status, "madrs_total" in saved["entry"]["values"]) == (200, True)
+    assert rater.patch(place(met, MADRS), {"values": {"madrs_total": "3"}, "revision": 1})[0] == 422

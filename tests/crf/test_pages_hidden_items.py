@@ -50,6 +50,11 @@ def test_its_history_and_its_queries_are_refused(signed_in: SignedIn, cast: Cast
     rater.get(f"{row}files/{HIDDEN}/", 403)
     assert "Pessimistic" not in rater.get(f"{row}history/")
     monitor.get(f"{row}queries/raise/{HIDDEN}/", 403)
+    there = f"participants/{visit.participant.number}/visits/screening/forms/madrs/rows/1/queries/"
+    caller = Caller(cast.at("", Role.MONITOR))
+    answers = [caller.post(there, {"item": item, "text": "Why?"}) for item in (HIDDEN, "madrs_99")]
+    assert answers[0][0] == answers[1][0] == 409
+    assert str(answers[0][1]).replace(HIDDEN, "X") == str(answers[1][1]).replace("madrs_99", "X")
     assert "Pessimistic" not in monitor.get(f"{row}verify/")
 
 

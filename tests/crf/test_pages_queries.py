@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from django.test import Client
 
-from crf.actions import raise_query, save_entry
+from crf.actions import raise_query, raise_query_on_form, raise_query_on_visit, save_entry
 from crf.models import Query
 from tests import walk
 from tests.audit.recipes import vital_signs
@@ -25,7 +26,7 @@ def raised(cast: Cast, site: str = "UMCG", form: str = "madrs") -> Query:
 
 
 def thread_url(query: Query) -> str:
-    return f"{form_url(query.entry.visit, query.entry.form_key)}rows/1/queries/{query.number}/"
+    return f"{form_url(query.of_visit, query.of_form)}rows/1/queries/{query.number}/"
 
 
 def test_a_query_goes_from_raised_to_answered_to_closed_and_may_open_again(signed_in: SignedIn, cast: Cast) -> None:
@@ -95,7 +96,7 @@ def test_who_may_not_raise_is_refused_and_an_unknown_item_is_not_found(signed_in
 
 def test_the_casebook_counts_open_queries(signed_in: SignedIn, cast: Cast) -> None:
     query = raised(cast)
-    number = query.entry.visit.participant.number
+    number = query.of_visit.participant.number
     coordinator = Reader(signed_in, cast, Role.COORDINATOR)
     assert "1 query" in coordinator.get(f"/participants/{number}/")
     assert "1 query" in coordinator.get(f"/participants/{number}/visits/screening/")
@@ -143,3 +144,84 @@ def test_the_list_of_queries_tells_an_edit_check_from_a_person(signed_in: Signed
     page = Reader(signed_in, cast, Role.DATA_MANAGER).get("/queries/")
     assert "Edit check" in page
     assert asked.messages.get().by in page
+
+
+def test_a_form_that_is_missing_is_asked_about_on_its_page(signed_in: SignedIn, cast: Cast) -> None:
+    visit = walk.visit_of(walk.consented(cast), "screening")
+    monitor, rater = Reader(signed_in, cast, Role.MONITOR), Reader(signed_in, cast, Role.RATER)
+    form = form_url(visit, "madrs")
+    raise_url = f"{form}queries/raise/"
+    assert raise_url in monitor.get(form)
+    assert "The form as a whole" in monitor.get(raise_url)
+    monitor.post(raise_url, {"text": ""}, 422)
+    page = monitor.send(raise_url, {"text": "Where is it?"})
+    assert "The query is raised." in page
+    thread = f"{form}queries/1/"
+    assert thread in page
+    assert thread in rater.get(form)
+    assert raise_url not in rater.get(form)
+    assert "The form as a whole" in rater.get("/queries/")
+    assert "Answered" in rater.send(thread, {"act": "answer", "text": "On paper."})
+    assert thread in monitor.get("/queries/")
+    assert "1 query" in monitor.get(f"/participants/{visit.participant.number}/")
+    page = monitor.send(thread, {"act": "close", "text": "Thank you."})
+    assert form in page
+    assert thread not in rater.get(form)
+    rater.get(f"{form}queries/2/", 404)
+    rater.get(raise_url, 403)
+
+
+def test_a_form_with_rows_is_asked_about_on_its_list_and_an_entered_one_at_its_items(
+    signed_in: SignedIn, cast: Cast
+) -> None:
+    visit = walk.visit_of(walk.screened(cast), "screening")
+    monitor = Reader(signed_in, cast, Role.MONITOR)
+    assert f"{form_url(visit, 'madrs')}queries/raise/" not in monitor.get(form_url(visit, "madrs"))
+    refused = monitor.post(f"{form_url(visit, 'madrs')}queries/raise/", {"text": "Where is it?"}, 422)
+    assert "raise the query on one of its items" in refused
+    rows = f"{form_url(walk.visit_of(visit.participant, 'log'), 'adverse_event')}"
+    assert f"{rows}queries/raise/" in monitor.get(f"{rows}rows/")
+    assert f"{rows}queries/1/" in monitor.send(f"{rows}queries/raise/", {"text": "No fall in May?"})
+
+
+def test_a_visit_is_asked_about_on_its_page(signed_in: SignedIn, cast: Cast) -> None:
+    visit = walk.visit_of(walk.consented(cast), "screening")
+    monitor, coordinator = Reader(signed_in, cast, Role.MONITOR), Reader(signed_in, cast, Role.COORDINATOR)
+    url = f"/participants/{visit.participant.number}/visits/screening/"
+    assert f"{url}queries/raise/" in monitor.get(url)
+    assert "The visit as a whole" in monitor.get(f"{url}queries/raise/")
+    assert f"{url}queries/1/" in monitor.send(f"{url}queries/raise/", {"text": "When was it?"})
+    page = coordinator.get(url)
+    assert f"{url}queries/1/" in page
+    assert f"{url}queries/raise/" not in page
+    assert "The visit as a whole" in coordinator.get("/queries/")
+    assert "Answered" in coordinator.send(f"{url}queries/1/", {"act": "answer", "text": "On Monday."})
+    assert "1 query" in monitor.get(f"/participants/{visit.participant.number}/")
+    assert "Closed" in monitor.send(f"{url}queries/1/", {"act": "close", "text": "Thank you."})
+    assert f"{url}queries/1/" not in monitor.get(url)
+    coordinator.get(f"{url}queries/2/", 404)
+    coordinator.get(f"{url}queries/raise/", 403)
+
+
+def test_what_reveals_the_arm_has_no_query_for_who_is_blinded(signed_in: SignedIn, cast: Cast) -> None:
+    """Of the visit, of the form, and of both in the list and the counts."""
+    participant = walk.randomised(cast)
+    session = participant.visits.filter(reveals_allocation=True)[0]
+    session.participant = participant
+    log, monitor = walk.visit_of(participant, "log"), cast.at("", Role.MONITOR)
+    rater, team = Reader(signed_in, cast, Role.RATER), Reader(signed_in, cast, Role.TREATING_TEAM)
+    pages = ("/queries/", "/", f"/participants/{participant.number}/")
+    before = [_without_token(rater.get(page)) for page in pages]
+    raise_query_on_visit(by=monitor, visit=session, text="When was it?")
+    raise_query_on_form(by=monitor, visit=session, form_key=session.definition.forms[0], text="Where is it?")
+    raise_query_on_form(by=monitor, visit=log, form_key="adverse_event", text="Where is it?")
+    assert [_without_token(rater.get(page)) for page in pages] == before
+    url = f"/participants/{participant.number}/visits/{session.slug}/queries/1/"
+    rater.get(url, 403)
+    rater.get(f"{form_url(log, 'adverse_event')}queries/1/", 403)
+    assert url in team.get("/queries/")
+
+
+def _without_token(page: str) -> str:
+    """Without what differs from one answer to the next."""
+    return re.sub('name="csrfmiddlewaretoken" value="[^"]*"|"X-CSRFToken": "[^"]*"', "", page)

@@ -15,17 +15,20 @@ from crf.actions import (
     freeze,
     mark_not_done,
     plan_added_visits,
+    plan_migration,
     remove_entry,
     save_entry,
     set_visit_day,
     visits_to_plan,
 )
+from crf.faults import casebook_faults, unread_paths
 from crf.models import FormEntry, Visit
 from crf.policies import open_forms_before_allocation
 from crf.versions import stretches, version_for
 from tests import walk
 from tests.amendments import amended, items, new_item, put_in_force
 from tests.audit.recipes import the
+from tests.commands.calling import called
 from tests.crf.pages import form_url
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.people.models import User
@@ -308,3 +311,64 @@ class TestAddedVisits:
         version = put_in_force(reset_trd.model_copy(update={"version": "2", "visits": (*reset_trd.visits, late)}))
         (visit,) = visits_to_plan(by=the(cast, Role.DATA_MANAGER), version=version)
         assert visit.target_on == participant.registered_on + datetime.timedelta(days=900)
+
+
+def _heart_rate(replaces: list[str]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """The pulse is asked under another key, and its change since screening is worked out."""
+
+    def changed(form: dict[str, Any]) -> dict[str, Any]:
+        place = next(n for n, item in enumerate(items(form)) if item["key"] == "pulse")
+        items(form)[place] |= {"key": "heart_rate", "replaces": replaces}
+        slower = "screening.vital_signs.heart_rate - heart_rate"
+        items(form).append(new_item("slower", derive=slower, required=False, range=None))
+        return form
+
+    return changed
+
+
+class TestAPathIntoAnEntryOfAnotherVersion:
+    def test_it_follows_the_key_that_the_item_had(
+        self, signed_in: SignedIn, cast: Cast, begun: Visit, reset_trd: StudyDefinition
+    ) -> None:
+        baseline = self._baseline(cast, begun, amended(reset_trd, vital_signs=_heart_rate(["pulse"])))
+        screening = FormEntry.objects.get(visit=begun, form_key="vital_signs")
+        at_first = int(screening.data["pulse"])
+        assert self._slower(baseline) == str(at_first - 60)
+        by = the(cast, Role.COORDINATOR)
+        save_entry(by=by, visit=begun, form_key="vital_signs", values={"pulse": "70"}, reason="misread")
+        assert self._slower(baseline) == "10"
+        assert list(unread_paths()) == []
+        assert list(casebook_faults()) == []
+        url = form_url(baseline.visit, "vital_signs")
+        assert "counts as missing" not in signed_in(by).get(url).content.decode()
+        moves = plan_migration(by=the(cast, Role.DATA_MANAGER), version=of_version(2), forms=["vital_signs"])
+        assert [dict(move.outcome.moved) for move in moves if move.entry.pk == screening.pk] == [
+            {"pulse": "heart_rate"}
+        ]
+
+    def test_without_one_it_is_missing_and_page_and_command_say_so(
+        self, signed_in: SignedIn, cast: Cast, begun: Visit, reset_trd: StudyDefinition
+    ) -> None:
+        baseline = self._baseline(cast, begun, amended(reset_trd, vital_signs=_heart_rate([])))
+        assert self._slower(baseline) is None
+        by = the(cast, Role.COORDINATOR)
+        client = signed_in(by)
+        client.cookies["django_language"] = "en"
+        page = client.get(form_url(baseline.visit, "vital_signs")).content.decode()
+        assert "was entered under version 0.1.0, which has no “heart_rate”: it counts as missing here." in page
+        assert "counts as missing" not in client.get(form_url(begun, "vital_signs")).content.decode()
+        told = called("casebook", "verify").out
+        assert "UMCG-001/screening/vital_signs/1 is of version 0.1.0, which has no such item: missing" in told
+
+    @staticmethod
+    def _baseline(cast: Cast, begun: Visit, newer: StudyDefinition) -> FormEntry:
+        put_in_force(newer)
+        visit = walk.visit_of(begun.participant, "baseline")
+        by = the(cast, Role.COORDINATOR)
+        set_visit_day(by=by, visit=visit, on=today(), reason="later than planned")
+        return save_entry(by=by, visit=visit, form_key="vital_signs", values={"heart_rate": "60"}).entry
+
+    @staticmethod
+    def _slower(entry: FormEntry) -> str | None:
+        value: str | None = FormEntry.objects.get(pk=entry.pk).data.get("slower")
+        return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import re
@@ -18,7 +19,13 @@ from audit.acts import ActionRefused
 from audit.acts.cells import restore
 from audit.ledger import entry_hash
 from audit.models import LedgerEntry
-from crf.actions import judge_eligibility, remove_entry
+from crf.actions import (
+    judge_eligibility,
+    raise_query_on_form,
+    raise_query_on_visit,
+    remove_entry,
+    set_visit_day,
+)
 from crf.models import FormEntry, Query, QueryMessage, Signature, Visit
 from exports import actions
 from exports.actions import hand_out, lock_study, make_release, unlock_study
@@ -29,7 +36,7 @@ from exports.tables.verification import verify_release
 from randomization.actions import correct_stratum, countersign_in_error, flag_in_error
 from randomization.models import Allocation
 from tests import walk
-from tests.exports.closed_trial import FORMULA, close_all, close_queries, data_manager, ended, locked
+from tests.exports.closed_trial import FORMULA, close_all, close_queries, data_manager, ended, first_session, locked
 from tests.walk import SITE
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.models import Consent, Participant
@@ -213,6 +220,55 @@ def test_lines_of_a_blinded_audit_trail_are_numbered_without_gaps(cast: Cast, lo
     assert list(trail.line) == [str(number) for number in range(1, len(trail) + 1)]
     open_part = LedgerEntry.objects.filter(seq__lte=lock.ledger_seq, restricted=False)
     assert len(trail) == open_part.count() < lock.ledger_seq
+
+
+def test_deviations_have_a_file_that_says_whether_they_still_stand(cast: Cast, tmp_path: Path) -> None:
+    treated, _failed = close_all(cast)
+    week_8, session = walk.visit_of(treated, "week_8"), walk.visit_of(treated, first_session(treated))
+    coordinator, team = cast.at(SITE, Role.COORDINATOR), cast.at(SITE, Role.TREATING_TEAM)
+    assert week_8.earliest_on is not None
+    assert session.latest_on is not None
+    for days in (1, 2):
+        on = week_8.earliest_on - datetime.timedelta(days=days)
+        set_visit_day(by=coordinator, visit=week_8, on=on, reason="on holiday")
+    set_visit_day(by=team, visit=session, on=session.latest_on + datetime.timedelta(days=1), reason="on holiday")
+    close_queries(cast)
+    lock_study(by=data_manager(cast), reason="all data are in")
+    make_release(by=data_manager(cast), out=tmp_path / "whole")
+    make_release(by=data_manager(cast), out=tmp_path / "blind", with_allocation=False)
+    whole, blind = (read(tmp_path / name, "deviations.csv") for name in ("whole", "blind"))
+    outside = whole[whole["rule"] == "outside_window"]
+    assert outside[["visit", "stands", "reason"]].values.tolist() == [
+        [session.slug, "yes", "on holiday"],
+        ["week_8", "yes", "on holiday"],
+        ["week_8", "no", "on holiday"],
+    ]
+    assert all("lies outside its window" in text for text in outside["text_en"])
+    assert set(blind["visit"]) == {"week_8"}
+    assert {"deviations.csv"} <= {file["name"] for file in manifest(tmp_path / "blind")["files"]}
+
+
+def test_queries_on_forms_and_visits_stand_beside_the_others_as_far_as_they_may(cast: Cast, tmp_path: Path) -> None:
+    treated, _failed = close_all(cast)
+    monitor, session = cast.at("", Role.MONITOR), walk.visit_of(treated, first_session(treated))
+    log, screening = walk.visit_of(treated, "log"), walk.visit_of(treated, "screening")
+    raise_query_on_visit(by=monitor, visit=screening, text="When was it?")
+    raise_query_on_visit(by=monitor, visit=session, text="When was it?")
+    raise_query_on_form(by=monitor, visit=log, form_key="adverse_event", text="No fall in May?")
+    close_queries(cast)
+    lock_study(by=data_manager(cast), reason="all data are in")
+    make_release(by=data_manager(cast), out=tmp_path / "whole")
+    make_release(by=data_manager(cast), out=tmp_path / "blind", with_allocation=False)
+    on_visits = read(tmp_path / "whole", "queries.csv").query("item == ''")
+    assert on_visits[["visit", "form", "row"]].values.tolist() == [
+        ["screening", "", ""],
+        [session.slug, "", ""],
+        ["log", "adverse_event", ""],
+    ]
+    blind = read(tmp_path / "blind", "queries.csv").query("item == ''")
+    assert blind[["visit", "form", "row"]].values.tolist() == [["screening", "", ""]]
+    said = read(tmp_path / "blind", "query_messages.csv").query("form == ''")
+    assert said["text"].tolist() == ["When was it?", "checked"]
 
 
 def test_a_removed_row_is_there_and_says_so(cast: Cast, tmp_path: Path) -> None:

@@ -11,7 +11,14 @@ from django.db import connection, models
 
 from audit.acts import ActionRefused
 from audit.verification import verify
-from crf.actions import close_query, confirm_judgement, raise_query, sign_entry, verify_items
+from crf.actions import (
+    close_query,
+    confirm_judgement,
+    raise_query,
+    raise_query_on_visit,
+    sign_entry,
+    verify_items,
+)
 from crf.faults import casebook_faults
 from crf.judgements import judgements_of
 from crf.models import EntryStatus, FormEntry, Query, QueryStatus, Visit
@@ -191,11 +198,15 @@ def test_a_corrected_score_reaches_the_release_with_the_outcome_that_follows_fro
 def test_what_stands_in_the_trail_and_not_in_the_casebook_any_more_is_named(cast: Cast) -> None:
     treated = with_a_query(cast)
     query = Query.objects.filter(entry__visit__participant=treated).latest("pk")
+    screening = treated.visits.get(slug="screening")
+    asked = raise_query_on_visit(by=cast.at("", Role.MONITOR), visit=screening, text="When was it?")
     lock_triggers.remove(connection)
     with without_triggers():
         sql("DELETE FROM crf_querymessage WHERE query_id = %s", query.pk)
         sql("DELETE FROM crf_query WHERE id = %s", query.pk)
+        sql("UPDATE crf_query SET status = 'answered' WHERE id = %s", asked.pk)
         models.QuerySet(Visit).filter(participant=treated, slug="week_8").update(slug="week_9")
     points = [point for point in open_points() if point.kind is Kind.STORED_OTHERWISE]
     assert any(point.visit == "week_8" and point.reveals_allocation for point in points)
+    assert any((point.visit, point.form) == ("screening", "") for point in points)
     assert any("demographics" in fault for faults in verify().faults.values() for fault in faults)

@@ -18,5 +18,5 @@ def named() -> Iterator[tuple[str, str]]:
 def test_every_template_that_is_named_is_there() -> None:
     folders = [folder for room in ROOMS for folder in (ROOT / room).glob("**/templates")]
     found = set(named())
-    assert ("crf/templates/crf/freezes/unfreeze.html", "crf/frames/page.html") in found
+    assert ("crf/templates/crf/visits/reopen.html", "crf/frames/page.html") in found
     assert [pair for pair in sorted(found) if not any((folder / pair[1]).is_file() for folder in folders)] == []

@@ -215,6 +215,7 @@ def test_a_visit_goes_otherwise_than_planned(one_day: Trial, hire: Hire, reset_t
     rater.sign_in()
     rater.open(f"{screening}forms/madrs/rows/1/history/")
     rater.look()
+    _asks_about_what_is_not_there(hire(one_day, Role.MONITOR), casebook)
 
     manager = hire(one_day, Role.DATA_MANAGER)
     manager.sign_in()
@@ -222,6 +223,27 @@ def test_a_visit_goes_otherwise_than_planned(one_day: Trial, hire: Hire, reset_t
     manager.press("Freeze the casebook")
     manager.open(f"{casebook}freeze/")
     manager.look("unfreeze")
+    for page in (f"{screening}freeze/", f"{screening}forms/madrs/freeze/", "/freezes/sites/LUMC/"):
+        manager.open(page)
+        manager.look()
+        manager.page.locator("main button[type=submit]").click()
+        manager.open(page)
+        manager.reads("Unfreeze")
+        manager.look()
+    manager.open("/freezes/")
+    manager.look()
+
+
+def _asks_about_what_is_not_there(monitor: Member, casebook: str) -> None:
+    monitor.sign_in()
+    for missing in ("visits/screening/", "visits/log/forms/adverse_event/"):
+        monitor.open(f"{casebook}{missing}queries/raise/")
+        monitor.look()
+        monitor.page.get_by_label("Message").fill("Is something missing?")
+        monitor.press("Raise the query")
+        monitor.reads("The query is raised.")
+        monitor.open(f"{casebook}{missing}queries/1/")
+        monitor.look()
 
 
 def _removes_a_row(coordinator: Member, rows: str, study: StudyDefinition) -> None:

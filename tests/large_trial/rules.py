@@ -12,7 +12,11 @@ _DIGEST = f'(SELECT d."new" FROM {DIGESTS} d WHERE d."rank" = c."rank" AND d."ol
 
 DIGESTED = frozenset({"crf.Signature.digest", "crf.EligibilityDecision.digest", "crf.Verification.digest"})
 
+# References that are empty in what a rehearsal makes: no row is reached by them.
+EMPTY = frozenset({"crf.Query.visit"})
+
 RULES = {
+    "crf.Freeze.site": KEPT,
     "participants.Participant.number": 'c."number"',
     "participants.ContactDetails.sealed": 'c."sealed"',
     "participants.IdentityMark.mark": (

@@ -13,7 +13,7 @@ from functools import cached_property
 from django.apps import apps
 from django.db import connection, models
 
-from tests.large_trial.rules import COPIES, RULES
+from tests.large_trial.rules import COPIES, EMPTY, RULES
 from trialmgr.participants.models import Participant
 
 Model = type[models.Model]
@@ -77,7 +77,7 @@ def references(model: Model) -> dict[str, Model]:
     found = {
         column_of(field): field.related_model
         for field in model._meta.concrete_fields
-        if isinstance(field.related_model, type)
+        if isinstance(field.related_model, type) and label(model, field) not in EMPTY
     }
     if (kept := kept_model(model)) is not None:
         found[column_of(kept._meta.pk)] = kept

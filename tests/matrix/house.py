@@ -8,7 +8,7 @@ from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
-from crf.actions import raise_query
+from crf.actions import raise_query, raise_query_on_form, raise_query_on_visit
 from crf.models import FormEntry
 from exports.actions import lock_study, make_release, unlock_study
 from randomization.actions import break_code, extend_list, flag_in_error
@@ -65,6 +65,9 @@ def build(cast: Cast) -> House:
     fill(cast, visit_of(participant, "log"), "adverse_event")
     entry = FormEntry.objects.get(visit__participant=participant, visit__key="baseline", form_key="madrs")
     raise_query(by=cast.at("", Role.MONITOR), entry=entry, item="madrs_total", text="Is this right?")
+    monitor, log = cast.at("", Role.MONITOR), visit_of(participant, "log")
+    raise_query_on_form(by=monitor, visit=log, form_key="adverse_event", text="And the fall of May?")
+    raise_query_on_visit(by=monitor, visit=visit_of(participant, "baseline"), text="Was it on this day?")
     note_what_can_happen(cast, participant)
     wait_for_extension(cast)
     house = House(participant)

@@ -18,19 +18,26 @@ from crf.actions import (
     answer_query,
     decide_gate,
     freeze,
+    freeze_site,
+    freeze_visit,
     judge_eligibility,
     mark_visit_not_done,
+    notice_followed,
     raise_query,
+    raise_query_on_form,
+    raise_query_on_visit,
     register_participant,
     save_entry,
     set_visit_day,
     sign_entry,
+    unfreeze_visit,
 )
 from crf.models import FormEntry
 from randomization.actions import activate_list, make_list
 from randomization.policies.allocations import can_allocate
 from randomization.queries.allocations import in_screening, ready_to_randomise
 from tests import walk
+from tests.audit.recipes import frozen_and_followed
 from trialmgr.overview.duties import Duty, duty, work_list
 from trialmgr.overview.duties.casebooks import window_of
 from trialmgr.overview.rehearsal.cast import Cast
@@ -123,6 +130,50 @@ def test_nothing_waits_in_a_frozen_casebook(cast: Cast) -> None:
     assert duty(cast.at(SITE, Role.COORDINATOR), "forms").count == 0
 
 
+def test_nothing_waits_at_a_frozen_site_or_visit_nor_on_a_frozen_form(cast: Cast) -> None:
+    participant = walk.consented(cast)
+    visit = walk.visit_of(participant, "screening")
+    rater, manager = cast.at(SITE, Role.RATER), cast.at("", Role.DATA_MANAGER)
+    set_visit_day(by=cast.at(SITE, Role.COORDINATOR), visit=visit, on=participant.registered_on)
+    form = next(key for key in visit.definition.must_complete if key == "madrs")
+
+    def waiting() -> bool:
+        return any(task.link.url.endswith("/visits/screening/") for task in duty(rater, "forms").tasks)
+
+    assert waiting()
+    others = set(visit.definition.must_complete) - {form}
+    for key in others:
+        freeze_visit(by=manager, visit=visit, form_key=key)
+    assert waiting()
+    [task] = [one for one in duty(rater, "forms").tasks if one.link.url.endswith("/visits/screening/")]
+    assert [link.url.rpartition("/forms/")[2] for link in task.more] == [f"{form}/"]
+    freeze_visit(by=manager, visit=visit, form_key=form)
+    assert not waiting()
+    unfreeze_visit(by=manager, visit=visit, form_key=form, reason="a page came late")
+    walk.fill(cast, visit, form)
+    freeze_visit(by=manager, visit=visit, form_key=form)
+    assert not waiting(), "what is complete and frozen is counted once"
+    for key in (*others, form):
+        unfreeze_visit(by=manager, visit=visit, form_key=key, reason="a page came late")
+    baseline = walk.visit_of(participant, "baseline")
+    assert duty(rater, "forms").count == 1
+    freeze_visit(by=manager, visit=baseline)
+    assert duty(rater, "forms").count == 0
+    unfreeze_visit(by=manager, visit=baseline, reason="a page came late")
+    freeze_site(by=manager, site=participant.site)
+    assert duty(rater, "forms").count == 0
+
+
+def test_what_followed_in_something_frozen_waits_for_who_froze(cast: Cast) -> None:
+    frozen = frozen_and_followed(cast)
+    manager = cast.at("", Role.DATA_MANAGER)
+    [task] = duty(manager, "frozen").tasks
+    assert task.link.url.endswith("/visits/week_8/forms/outcome/freeze/")
+    assert duty(cast.at("", Role.MONITOR), "frozen").count == 0
+    notice_followed(by=manager, freeze=frozen)
+    assert duty(manager, "frozen").count == 0
+
+
 def test_from_screening_to_allocation_each_step_waits_for_the_right_person(cast: Cast) -> None:
     participant = walk.screened(cast)
     investigator, coordinator = cast.at(SITE, Role.INVESTIGATOR), cast.at(SITE, Role.COORDINATOR)
@@ -186,6 +237,22 @@ def test_queries_wait_for_who_enters_the_form_and_answers_for_who_closes(cast: C
     answer_query(by=rater, query=query, text="Yes.")
     assert (duty(rater, "answer").count, duty(monitor, "close").count) == (0, 1)
     assert duty(rater, "close").count == 0
+
+
+def test_queries_on_missing_forms_and_on_visits_wait_for_whoever_enters_or_plans_them(cast: Cast) -> None:
+    visit = walk.visit_of(walk.registered(cast), "screening")
+    monitor, rater = cast.at("", Role.MONITOR), cast.at(SITE, Role.RATER)
+    on_form = raise_query_on_form(by=monitor, visit=visit, form_key="madrs", text="Where is it?")
+    on_visit = raise_query_on_visit(by=monitor, visit=visit, text="When was it?")
+    coordinator = cast.at(SITE, Role.COORDINATOR)
+    assert [task.link.url for task in duty(coordinator, "answer").tasks] == [
+        f"/participants/{visit.participant.number}/visits/screening/queries/1/"
+    ]
+    assert duty(rater, "answer").count == 2
+    assert duty(cast.at("LUMC", Role.COORDINATOR), "answer").count == 0
+    answer_query(by=rater, query=on_form, text="On paper.")
+    answer_query(by=coordinator, query=on_visit, text="On Monday.")
+    assert (duty(rater, "answer").count, duty(monitor, "close").count) == (0, 2)
 
 
 def test_a_signature_that_lapsed_is_wanting_again(cast: Cast) -> None:

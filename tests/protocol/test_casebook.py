@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,8 +14,9 @@ from hypothesis import strategies as st
 
 from tests.protocol import small_study
 from tests.protocol.small_study import BODY, STUDY, shipped
-from trialmgr.protocol.casebook import Casebook, Entered, Place, assess, followers, sources
+from trialmgr.protocol.casebook import Casebook, Entered, Place, assess, followers, sources, unread
 from trialmgr.protocol.expressions import parse
+from trialmgr.protocol.key_names import called, key_names
 from trialmgr.protocol.model import StudyDefinition
 
 # ``body`` and ``mood`` read each other, their items do not; each visit reads the one before it.
@@ -224,3 +227,84 @@ def test_items_that_wait_for_each_other_over_forms_are_refused(tmp_path: Path, r
     assert len(told) == 1
     assert f"the item waits for itself: {way}" in told[0]
     assert "forms/" in told[0]
+
+
+def renamed(study: StudyDefinition, old: str, new: str, version: str) -> StudyDefinition:
+    """The study with an item of the mood asked under another key, in its rules too."""
+    document = json.loads(study.canonical_json().replace(f"mood.{old}", f"mood.{new}"))
+    document["version"] = version
+    mood = next(form for form in document["forms"] if form["key"] == "mood")
+    for item in mood["sections"][0]["items"]:
+        if item["key"] == old:
+            item |= {"key": new, "replaces": [old]}
+        item |= {"derive": re.sub(rf"\b{old}\b", new, item["derive"])} if item.get("derive") else {}
+    for check in mood["checks"]:
+        check["fires_if"] = re.sub(rf"\b{old}\b", new, check["fires_if"])
+        check["items"] = [new if key == old else key for key in check["items"]]
+    return StudyDefinition.from_json(document)
+
+
+def test_an_item_of_another_version_is_found_by_the_key_it_has_there(study: StudyDefinition) -> None:
+    newer = renamed(study, "points", "marks", "2.0")
+    newest = renamed(newer, "marks", "grades", "3.0")
+    names = key_names([study, newer, newest])
+    keys = {study.version: "points", newer.version: "marks", newest.version: "grades"}
+    for before in (study, newer, newest):
+        for after in (study, newer, newest):
+            first = entered(before, "start", "mood", **{keys[before.version]: "9"})
+            second = entered(after, "end", "mood", **{keys[after.version]: "4"})
+            book = casebook(first, second)
+            assessed = assess(book, names=names)
+            assert assessed.entries[second.place].values["fall"] == "5", (before.version, after.version)
+            assert list(unread(book, names)) == []
+
+
+def test_what_the_version_of_an_entry_does_not_have_counts_as_missing_and_is_named(study: StudyDefinition) -> None:
+    newer = renamed(study, "points", "marks", "2.0")
+    first, second = entered(study, "start", "mood", points="9"), entered(newer, "end", "mood", marks="4")
+    book = casebook(first, second)
+    assert "fall" not in assess(book).entries[second.place].values
+    told = [(one.reader, one.path, one.entry, one.version) for one in unread(book, {})]
+    assert told == [(second.place, ("previous", "mood", "marks"), first.place, study.version)]
+
+
+def test_every_key_of_an_item_leads_to_the_others_also_in_a_row(study: StudyDefinition) -> None:
+    newer = renamed(study, "points", "marks", "2.0")
+    names = key_names([study, newer])
+    assert called(names, "mood", "points") == ("points", "marks")
+    assert called(names, "mood", "marks") == ("marks", "points")
+    assert called(names, "mood", "main.2.marks") == ("main.2.marks", "main.2.points")
+    assert called(names, "body", "points") == ("points",)
+    assert called({}, "mood", "marks") == ("marks",)
+    assessed = assess(casebook(entered(study, "start", "mood", points="2")), names=names)
+    assert assessed.keys("start", "mood") == ("points", "marks", "double")
+
+
+def test_rows_that_are_read_as_a_whole_are_not_missed(tmp_path: Path) -> None:
+    line = "      - {key: often, type: yes_no, label: {nl: Vaak, en: Often}, derive: count(start.mood.bouts) > 1}\n"
+    bouts = (
+        "  - key: bouts\n    label: {nl: Buien, en: Bouts}\n    repeats: {max: 3, row: {nl: Bui, en: Bout}}\n"
+        "    items:\n      - {key: days, type: integer, label: {nl: Dagen, en: Days}}\nchecks:"
+    )
+    files: dict[str, str | bytes | None] = {
+        "study.yaml": STUDY.replace("[body, judgement]", "[body, mood, judgement]"),
+        "forms/body.yaml": BODY.replace("      - {key: heavy,", f"{line}      - {{key: heavy,"),
+        "forms/mood.yaml": re.sub("previous.mood.[a-z]+", "points", MOOD).replace("checks:", bouts),
+    }
+    study = small_study.definition(tmp_path, files)
+    book = casebook(entered(study, "start", "body", weight="50"), entered(study, "start", "mood", points="3"))
+    assert list(unread(book, {})) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("replaces: [height]", "`height` is an item of this form"),
+        ("replaces: [mass, mass]", "`mass` is replaced by another item already"),
+    ],
+)
+def test_the_check_names_a_former_key_that_cannot_be(tmp_path: Path, line: str, told: str) -> None:
+    files: dict[str, str | bytes | None] = {
+        "forms/body.yaml": BODY.replace("key: weight\n", f"key: weight\n        {line}\n")
+    }
+    assert any(told in fault for fault in small_study.faults(tmp_path, files))

@@ -6,7 +6,7 @@ from csp.decorators import csp_update
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from crf.api import decisions, entries, files, participation, queries, signatures, verifications, visits
+from crf.api import decisions, deviations, entries, files, participation, queries, signatures, verifications, visits
 from exports import api as exports
 from randomization import api as randomization
 from trialmgr.overview import api as overview
@@ -20,11 +20,7 @@ _row: Patterns = [
     path("files/<name:item>/", files.EntryFile.as_view(), name="entry_file"),
     path("verify/", verifications.EntryVerification.as_view(), name="entry_verify"),
     path("sign/", signatures.EntrySigning.as_view(), name="entry_sign"),
-    path("queries/", queries.EntryQueries.as_view(), name="entry_queries"),
-    path("queries/<int:query>/", queries.QueryDetail.as_view(), name="query"),
-    path("queries/<int:query>/answer/", queries.QueryAnswer.as_view(), name="query_answer"),
-    path("queries/<int:query>/close/", queries.QueryClosing.as_view(), name="query_close"),
-    path("queries/<int:query>/reopen/", queries.QueryReopening.as_view(), name="query_reopen"),
+    *queries.OF_ROW,
 ]
 _visit: Patterns = [
     path("", visits.VisitDetail.as_view(), name="visit"),
@@ -32,6 +28,11 @@ _visit: Patterns = [
     path("not-done/", visits.VisitNotDone.as_view(), name="visit_not_done"),
     path("reopen/", visits.VisitReopening.as_view(), name="visit_reopen"),
     path("entries/", visits.VisitEntries.as_view(), name="visit_entries"),
+    *queries.OF_VISIT,
+    path("deviations/", deviations.VisitDeviations.as_view(), name="visit_deviations"),
+    path("deviations/explain/", deviations.DeviationExplanation.as_view(), name="deviation_explain"),
+    path("deviations/weigh/", deviations.DeviationWeighing.as_view(), name="deviation_weigh"),
+    path("forms/<slug:form>/", include(queries.OF_FORM)),
     path("forms/<slug:form>/rows/", entries.EntryRows.as_view(), name="rows"),
     path("forms/<slug:form>/not-done/", entries.FormNotDone.as_view(), name="form_not_done"),
     path("forms/<slug:form>/rows/<int:row>/", include(_row)),
@@ -55,6 +56,7 @@ _version_1: Patterns = [
     path("participants/", visits.Participants.as_view(), name="participants"),
     path("participants/<slug:number>/", include(_participant)),
     path("queries/", queries.QueryList.as_view(), name="queries"),
+    path("deviations/", deviations.Deviations.as_view(), name="deviations"),
     path("open-points/", exports.OpenPoints.as_view(), name="open_points"),
     path("releases/", exports.Releases.as_view(), name="releases"),
     path("releases/<int:number>/", exports.ReleaseDetail.as_view(), name="release"),

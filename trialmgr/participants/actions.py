@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -12,6 +13,19 @@ from trialmgr.participants.models import Consent, ContactDetails, DifferentPerso
 from trialmgr.participants.states import TRANSITIONS, undoing
 from trialmgr.people.models import Site, User
 from trialmgr.studies.queries import open_lock
+
+_followers: list[Callable[[Participant], None]] = []
+
+
+def follow_consents_with(follower: Callable[[Participant], None]) -> None:
+    """Register what a later room does, in the same act, when another consent stands than before."""
+    if follower not in _followers:
+        _followers.append(follower)
+
+
+def _follow(participant: Participant) -> None:
+    for follower in _followers:
+        follower(participant)
 
 
 @action("participant.registered", permission="participants.register", site=lambda site, **_k: site)
@@ -45,6 +59,7 @@ def record_consent(*, by: User, participant: Participant, version: str, given_on
     consent = Consent(participant=participant, version=version, given_on=given_on, taken_by=by.actor_name)
     consent.save()
     _note(participant, item="consent", new=given_on.isoformat(), detail={"version": version})
+    _follow(participant)
     return consent
 
 
@@ -74,6 +89,7 @@ def withdraw_consent(*, by: User, consent: Consent, on: datetime.date, reason: s
     consent.withdrawn_on = on
     consent.save()
     _note(consent.participant, item="consent", old=consent.given_on.isoformat(), new=f"withdrawn {on.isoformat()}")
+    _follow(consent.participant)
     return consent
 
 

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
+from trialmgr.protocol import expressions
 from trialmgr.protocol.evaluation import Evaluation, evaluate_entry, evaluate_not_done
 from trialmgr.protocol.expressions import parse
+from trialmgr.protocol.key_names import KeyNames, called
 from trialmgr.protocol.model import Form, StudyDefinition
 from trialmgr.protocol.previous import PREVIOUS, previous_visit
 
@@ -66,22 +68,38 @@ class Assessed:
 
     entries: dict[Place, Evaluation] = field(default_factory=dict)
     asked: dict[str, str | None] = field(default_factory=dict)
+    names: KeyNames = field(default_factory=dict)
 
     def __call__(self, visit: str, form: str, item: str) -> str | None:
         found = self.entries.get(Place(visit, form))
-        value = None if found is None else found.values.get(item)
+        value = None if found is None else value_called(found.values, self.names, form, item)
         self.asked[f"{visit}.{form}.{item}"] = value
         return value
 
     def keys(self, visit: str, form: str) -> tuple[str, ...] | None:
         """The items that have a value on a form; None when it was never entered."""
         found = self.entries.get(Place(visit, form))
-        return None if found is None else tuple(found.values)
+        return None if found is None else keys_called(found.values, self.names, form)
 
 
-def assess(casebook: Casebook, stored: Mapping[Place, Evaluation] | None = None) -> Assessed:
-    """Every entry of the casebook, from nothing. ``stored``: what others came to, read and left alone."""
-    assessed = Assessed(dict(stored or {}))
+def value_called(values: Mapping[str, str], names: KeyNames, form: str, item: str) -> str | None:
+    """The value of an item, by whichever key the version of the entry has for it."""
+    return next((values[key] for key in called(names, form, item) if key in values), None)
+
+
+def keys_called(values: Mapping[str, str], names: KeyNames, form: str) -> tuple[str, ...]:
+    """The items that have a value, by every key that a version has for them."""
+    return tuple(dict.fromkeys(name for key in values for name in called(names, form, key))) if names else tuple(values)
+
+
+def assess(
+    casebook: Casebook, stored: Mapping[Place, Evaluation] | None = None, names: KeyNames | None = None
+) -> Assessed:
+    """Every entry of the casebook, from nothing. ``stored``: what others came to, read and left alone.
+
+    ``names``: what the versions call items otherwise.
+    """
+    assessed = Assessed(dict(stored or {}), names=names or {})
     order = list(_in_order(casebook))
     _assess_once(casebook, order, assessed)
     # Items never read in a circle, forms may: then what was read too early is read again, until nothing changes.
@@ -147,6 +165,31 @@ def read_place(definition: StudyDefinition, place: Place, path: Sequence[str]) -
     visit, form = path[:2]
     slug = previous_visit(definition, place.visit, form) if visit == PREVIOUS else visit
     return None if slug is None else Place(slug, form)
+
+
+class Unread(NamedTuple):
+    """A path of a rule into an entry whose version has nothing to read there: it counts as missing."""
+
+    reader: Place
+    path: expressions.Path
+    entry: Place
+    version: str
+
+
+def unread(casebook: Casebook, names: KeyNames) -> Iterator[Unread]:
+    """Each such path once, reader by reader."""
+    for place in sorted(casebook):
+        entry = casebook[place]
+        paths = {path for rule in entry.form.rules for path in parse(rule).reads if len(path) > MOST_OF_OWN_FORM}
+        for path in sorted(paths):
+            there = read_place(entry.definition, place, path)
+            other = casebook.get(there) if there else None
+            if there and other and not _has(other.form, path[2], names):
+                yield Unread(place, path, there, other.definition.version)
+
+
+def _has(form: Form, key: str, names: KeyNames) -> bool:
+    return key in form.groups or any(form.has_item(name) for name in called(names, form.key, key))
 
 
 def sources(form: Form) -> frozenset[Source]:

@@ -78,7 +78,7 @@ def eligibility_now(
     definition: StudyDefinition, version: EligibilityVersion, answers: Mapping[str, str], stored: Assessed
 ) -> Judgement:
     """``answers``: those on the eligibility form; what the rules read elsewhere comes from ``stored``."""
-    read = Assessed(stored.entries)
+    read = Assessed(stored.entries, names=stored.names)
     eligible, not_met = judge(definition, version, answers, read)
     form = eligibility_form(definition, version).key
     visit = next(visit.key for visit in definition.visits if form in visit.forms)
@@ -88,7 +88,7 @@ def eligibility_now(
 
 def phase_now(definition: StudyDefinition, phase: str, rule: str, stored: Assessed) -> Judgement:
     """``rule``: that by which it was decided."""
-    read = Assessed(stored.entries)
+    read = Assessed(stored.entries, names=stored.names)
     return Judgement(about_phase(phase), truth_of(rule, Scope(definition, None, read)), (), read.asked)
 
 

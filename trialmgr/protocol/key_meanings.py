@@ -113,6 +113,7 @@ MEANINGS: dict[str, str] = {
     "accepts": "Endings of the files that may be uploaded, as pdf.",
     "max_megabytes": "Largest file.",
     "observed": "true: a day on which something was seen, so not after the day of saving.",
+    "replaces": "Keys under which earlier versions asked the same, newest first.",
     "ask_if": "Expression: the question is asked only when it is true; otherwise it is skipped, not missing.",
     "derive": "Expression that gives the value; nobody enters it.",
     "score": "Scoring function that gives the value; nobody enters it.",

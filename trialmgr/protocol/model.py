@@ -284,7 +284,8 @@ class Item(Part):
     ``range`` refuses, ``soft_range`` asks (a query opens). ``ask_if``: the item applies only when true; an item
     that does not apply is skipped, not missing. ``missing_allowed``: a reason may stand in place of a value.
     ``anchors``: of a scale. ``accepts`` (endings such as pdf) and ``max_megabytes``: of a file. ``observed``: a date
-    on which something was seen, so it lies not after the day of saving, nor after death.
+    on which something was seen, so it lies not after the day of saving, nor after death. ``replaces``: keys under which
+    earlier versions asked the same, newest first; a rule that reads an entry of such a version finds its answer there.
     """
 
     key: Key
@@ -303,6 +304,7 @@ class Item(Part):
     accepts: tuple[Annotated[str, Field(pattern=r"^[a-z0-9]{1,8}$")], ...] = later(())
     max_megabytes: int | None = later(ge=1, le=100)
     observed: bool = later(False)
+    replaces: tuple[Key, ...] = later(())
     ask_if: str | None = None
     derive: str | None = None
     score: Score | None = None
@@ -563,6 +565,11 @@ class StudyDefinition(Part):
     @cached_property
     def _codelists(self) -> dict[str, CodeList]:
         return {codelist.key: codelist for codelist in self.codelists}
+
+    @cached_property
+    def moved(self) -> Mapping[tuple[str, str], str]:
+        """(form, key of an item in an earlier version) -> its key here, of every item that replaces another."""
+        return {(form.key, old): item.key for form in self.forms for item in form.items for old in item.replaces}
 
     def form(self, key: str) -> Form:
         return self._forms[key]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.actions import action
+from audit.actions import action, itself
 from audit.acts import ActionRefused, Actor, record
 from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies import policies
@@ -39,7 +39,7 @@ def propose_version(*, by: Actor, definition: StudyDefinition, reason: str = "")
     return version
 
 
-@action("study.approved", permission="study.approve")
+@action("study.approved", permission="study.approve", makes=itself)
 def approve_version(
     *,
     by: Actor,

@@ -37,6 +37,7 @@ DUTIES: dict[str, Callable[[Desk], Duty]] = {
     "answer": casebooks.queries_to_answer,
     "close": casebooks.queries_to_close,
     "signatures": casebooks.signatures,
+    "frozen": casebooks.frozen,
     "ending": participants.ending,
 }
 

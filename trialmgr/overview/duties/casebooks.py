@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import product
+from typing import Any
 
 from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, Value, When
 from django.db.models.functions import Coalesce
@@ -12,17 +13,20 @@ from django.urls import reverse
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
+from crf.freezes import freeze_label, freeze_url, to_look_at
 from crf.models import (
+    EntryQuerySet,
     EntryStatus,
     FormEntry,
     Freeze,
-    PartOfEntryQuerySet,
     Query,
+    QueryQuerySet,
     QueryStatus,
     Signature,
     Visit,
     VisitQuerySet,
 )
+from crf.queries import query_url
 from crf.versions import stretches
 from trialmgr.overview.duties.tasks import Desk, Duty, Link, Task, said_of, within
 from trialmgr.participants.models import Consent, by_number
@@ -43,21 +47,25 @@ def forms(desk: Desk) -> Duty:
 
 
 def visits_with_open_forms(desk: Desk) -> VisitQuerySet:
-    cases, done = [], Q(pk__in=[])
+    cases, done, frozen = [], Q(pk__in=[]), Q(pk__in=[])
     for place, wanted in _wanted_forms(desk):
         cases.append(When(place, then=Value(len(wanted))))
         done |= place & Q(entries__form_key__in=wanted)
+        frozen |= place & Q(freezes__form_key__in=wanted)
     rows: VisitQuerySet = Visit.objects.for_user(desk.user).filter(not_done_reason="")
     rows = rows.filter(
         Q(took_place_on__isnull=False) | Q(earliest_on__lte=desk.today, participant__status__in=_ACTIVE),
         Exists(Consent.objects.filter(**_FROM_VISIT)),
-        ~Exists(Freeze.objects.filter(**_FROM_VISIT, unfrozen_at=None)),
+        ~Exists(Freeze.objects.over_casebook("participant", "participant__site")),
+        ~Exists(Freeze.objects.standing().filter(visit=OuterRef("pk"), form_key="")),
     )
     complete = Q(entries__status=EntryStatus.COMPLETE.value, entries__occurrence=1)
+    still = Exists(_complete_of(OuterRef("freezes__visit")).filter(form_key=OuterRef("freezes__form_key")))
     lacking: VisitQuerySet = rows.annotate(
         wanted=Case(*cases, default=Value(0), output_field=IntegerField()),
-        done=Count("entries", filter=done & complete),
-    ).filter(done__lt=F("wanted"))
+        done=Count("entries", filter=done & complete, distinct=True),
+        frozen=Count("freezes", filter=frozen & Q(~still, freezes__unfrozen_at=None), distinct=True),
+    ).filter(done__lt=F("wanted") - F("frozen"))
     return lacking.order_by(Coalesce("latest_on", "took_place_on"), *by_number("participant__"), "pk")
 
 
@@ -74,11 +82,19 @@ def _wanted_forms(desk: Desk) -> Iterator[tuple[Q, list[str]]]:
 
 
 def _complete_forms(visits: Iterable[Visit]) -> dict[int, set[str]]:
-    rows = FormEntry.objects.filter(visit__in=list(visits), occurrence=1, status=EntryStatus.COMPLETE.value)
+    """With those that are frozen as they are."""
+    shown = list(visits)
+    rows = _complete_of(shown).order_by().values_list("visit_id", "form_key")
+    frozen = Freeze.objects.standing().filter(visit__in=shown).order_by().values_list("visit_id", "form_key")
     found: dict[int, set[str]] = defaultdict(set)
-    for visit, form in rows.values_list("visit_id", "form_key"):
+    for visit, form in rows.union(frozen):
         found[visit].add(form)
     return found
+
+
+def _complete_of(visits: Any) -> EntryQuerySet:
+    rows: EntryQuerySet = FormEntry.objects.filter(occurrence=1, status=EntryStatus.COMPLETE.value)
+    return rows.filter(visit__in=visits) if isinstance(visits, list) else rows.filter(visit=visits)
 
 
 def _visit_task(desk: Desk, visit: Visit, complete: set[str]) -> Task:
@@ -119,29 +135,30 @@ def _visit_status(desk: Desk, visit: Visit) -> tuple[str, str]:
 
 
 def queries_to_answer(desk: Desk) -> Duty:
-    """Open queries on forms that this person enters."""
+    """Open queries on forms that this person enters, and on visits that this person plans."""
     rows = Query.objects.for_user(desk.user).filter(status=QueryStatus.OPEN.value)
-    mine = Q(pk__in=[])
+    mine = within(desk.sites_with("visits.plan"), "visit__participant__site") & Q(visit__isnull=False, form_key="")
     for sites, entered in desk.entered:
         mine |= within(sites, "entry__visit__participant__site") & Q(entry__form_key__in=entered)
+        mine |= within(sites, "visit__participant__site") & Q(form_key__in=entered)
     return _queries(desk, "answer", _("Queries to answer"), rows.filter(mine), _("Answer the query"))
 
 
 def queries_to_close(desk: Desk) -> Duty:
     """Answered queries, for whoever judges the answers."""
-    rows = Query.objects.for_user(desk.user).filter(
-        within(desk.sites_with("queries.close"), "entry__visit__participant__site"),
-        status=QueryStatus.ANSWERED.value,
-    )
+    sites = desk.sites_with("queries.close")
+    mine = within(sites, "entry__visit__participant__site") | within(sites, "visit__participant__site")
+    rows = Query.objects.for_user(desk.user).filter(mine, status=QueryStatus.ANSWERED.value)
     return _queries(desk, "close", _("Answered queries to close"), rows, _("Read the answer"))
 
 
-def _queries(desk: Desk, key: str, heading: str, rows: PartOfEntryQuerySet, act: str) -> Duty:
-    found = rows.select_related("entry__visit__participant").order_by("raised_at", "pk")[: desk.limit]
+def _queries(desk: Desk, key: str, heading: str, rows: QueryQuerySet, act: str) -> Duty:
+    related = ("entry__visit__participant", "visit__participant")
+    found = rows.select_related(*related).order_by("raised_at", "pk")[: desk.limit]
     tasks = [
         Task(
-            about=f"{desk.at(query.entry.visit)} · {desk.form_label(query.entry.form_key)}",
-            link=Link(act, _query_url(query)),
+            about=_about(desk, query),
+            link=Link(act, query_url(query)),
             status=query.get_status_display(),
             kind="query",
             when=said_of(localdate(query.raised_at), _("raised on %(day)s")),
@@ -151,10 +168,25 @@ def _queries(desk: Desk, key: str, heading: str, rows: PartOfEntryQuerySet, act:
     return Duty(key, heading, rows.count(), tasks)
 
 
-def _query_url(query: Query) -> str:
-    entry = query.entry
-    place = [entry.visit.participant.number, entry.visit.slug, entry.form_key, entry.occurrence, query.number]
-    return reverse("crf:query", args=place)
+def _about(desk: Desk, query: Query) -> str:
+    form = desk.form_label(query.of_form) if query.of_form else _("The visit as a whole")
+    return f"{desk.at(query.of_visit)} · {form}"
+
+
+def frozen(desk: Desk) -> Duty:
+    """What this person froze and in which something followed from elsewhere since; gone once it was seen."""
+    rows = to_look_at(desk.user) if desk.user.may("entries.freeze") else Freeze.objects.none()
+    tasks = [
+        Task(
+            about=freeze_label(one, desk.language),
+            link=Link(_("Look at what followed"), freeze_url(one)),
+            status=_("Values followed"),
+            kind="due",
+            when=said_of(localdate(one.frozen_at), _("frozen on %(day)s")),
+        )
+        for one in rows[: desk.limit]
+    ]
+    return Duty("frozen", _("Frozen, and yet changed by what follows"), rows.count(), tasks)
 
 
 def signatures(desk: Desk) -> Duty:

@@ -217,7 +217,7 @@ def _at_the_end(desk: Desk) -> ParticipantQuerySet:
         for phase in desk.definition.phases
         if phase.gate is not None
     ]
-    rows = rows.filter(_any(places)).exclude(Exists(Freeze.objects.filter(**_OF_PARTICIPANT, unfrozen_at=None)))
+    rows = rows.filter(_any(places)).exclude(Exists(Freeze.objects.over_casebook()))
     done = Q(pk__in=refused) | Q(~Exists(planned), status=Status.ON_STUDY.value)
     for waiting in undecided:
         done &= ~Q(pk__in=waiting)

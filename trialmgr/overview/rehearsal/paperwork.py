@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import cast
 
 from crf.actions import (
     EntryRefused,
@@ -209,30 +210,30 @@ class Paperwork:
     def _follow(self, query: Query) -> None:
         if query.pk not in self._followed:
             self._followed.add(query.pk)
-            days = self.persona.stream(f"answered/{query.entry.name}/{query.number}").randint(1, 12)
+            days = self.persona.stream(f"answered/{query.name}/{query.number}").randint(1, 12)
             self.diary.later(days, partial(self._answer, query.pk))
 
     def _answer(self, pk: int) -> None:
         """Some doubted values are corrected, and the query closes itself; the others are explained."""
         query = self._query(pk)
-        drawn = self.persona.stream(f"answer/{query.entry.name}/{query.number}")
+        drawn = self.persona.stream(f"answer/{query.name}/{query.number}")
         if self._may_correct(query) and drawn.random() < 0.5:
-            self._correct_item(query.entry, query.item)
+            self._correct_item(_entry_of(query), query.item)
             query = self._query(pk)
         if query.state is QueryStatus.OPEN:
-            text = self._says("answer", query.entry.name)
-            answer_query(by=self._enterer(query.entry.form), query=query, text=text)
+            text = self._says("answer", query.name)
+            answer_query(by=self._enterer(_entry_of(query).form), query=query, text=text)
         self.diary.later(drawn.randint(1, 14), partial(self._close, pk))
 
     def _may_correct(self, query: Query) -> bool:
-        entry = query.entry
+        entry = _entry_of(query)
         decisive = (entry.visit.key, entry.form_key) in self.stage.decisive
         return query.check_key == SOFT_RANGE and entry.status != EntryStatus.REMOVED and not decisive
 
     def _close(self, pk: int) -> None:
         query = self._query(pk)
         if query.state is not QueryStatus.CLOSED:
-            text = self._says("close", query.entry.name)
+            text = self._says("close", query.name)
             close_query(by=self.who_may("queries.close"), query=query, text=text)
 
     def _verify(self, pk: int) -> None:
@@ -249,3 +250,8 @@ class Paperwork:
         if signer and complete and not entry.signatures.filter(lapsed_at=None).exists():
             meaning = self._says("signature", entry.form_key)
             sign_entry(by=self.stage.cast.at(self.site, Role(signer)), entry=entry, meaning=meaning)
+
+
+def _entry_of(query: Query) -> FormEntry:
+    """A rehearsal asks about what was entered."""
+    return cast(FormEntry, query.entry)

@@ -144,8 +144,22 @@ def _gives_answers_between(item: Item, lowest: int, highest: int) -> bool:
     return lowest <= bounds.min and bounds.max <= highest
 
 
+def _former_keys(study: StudyDefinition) -> Findings:
+    replaced: set[tuple[str, str]] = set()
+    for path, form, item in all_items(study):
+        for place, old in enumerate(item.replaces):
+            if form.has_item(old):
+                mend = "name a key that an earlier version had and this one has not"
+                yield Finding((*path, "replaces", place), f"`{old}` is an item of this form", mend)
+            elif (form.key, old) in replaced:
+                mend = "let one item replace it"
+                yield Finding((*path, "replaces", place), f"`{old}` is replaced by another item already", mend)
+            replaced.add((form.key, old))
+
+
 RULES: Rules = (
     _groups,
     _item_rules,
+    _former_keys,
     _scores,
 )
