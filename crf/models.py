@@ -48,10 +48,21 @@ class VisitQuerySet(CasebookQuerySet):
     revealing_path = "reveals_allocation"
 
 
+class StandingManager(models.Manager[Any]):
+    """Rows that were not taken back; the others stand in the history and for those who ask ``_base_manager``."""
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().filter(taken_back_at=None)
+
+
+VisitManager = StandingManager.from_queryset(VisitQuerySet)
+
+
 class Visit(TrackedModel):
     """One visit (study event) of one participant: planned day and window, and the day it took place.
 
     ``slug``: how pages, API and exports name the visit: its key, with the ordinal where it returns.
+    ``taken_back_at``: when the decision that had planned it was taken back; decided again, it is planned anew.
     """
 
     participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="visits")
@@ -65,8 +76,9 @@ class Visit(TrackedModel):
     latest_on = models.DateField(_("latest"), null=True)
     took_place_on = models.DateField(_("took place on"), null=True)
     not_done_reason = models.TextField(_("reason it did not take place"), blank=True)
+    taken_back_at = models.DateTimeField(null=True)
 
-    objects = VisitQuerySet.as_manager()
+    objects = VisitManager()
 
     class Meta:
         ordering = ["participant", "target_on", "pk"]
@@ -76,6 +88,10 @@ class Visit(TrackedModel):
             models.UniqueConstraint(fields=["participant", "slug"], name="one_visit_a_slug"),
             models.CheckConstraint(
                 condition=models.Q(took_place_on=None) | models.Q(not_done_reason=""), name="visit_done_or_not_done"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(taken_back_at=None) | models.Q(took_place_on=None, not_done_reason=""),
+                name="visit_taken_back_untouched",
             ),
         ]
 
@@ -535,8 +551,14 @@ class EligibilityDecision(TrackedModel):
         return f"{self.participant} {self.eligible}"
 
 
+GateDecisionManager = StandingManager.from_queryset(TrackedQuerySet)
+
+
 class GateDecision(TrackedModel):
-    """The decision whether a phase opens, by the definition's own rule on the data as they stood."""
+    """The decision whether a phase opens, by the definition's own rule on the data as they stood.
+
+    Taken back, it counts nowhere and the phase can be decided again; the row stays.
+    """
 
     participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="gate_decisions")
     phase = models.CharField(_("phase"), max_length=40)
@@ -545,14 +567,24 @@ class GateDecision(TrackedModel):
     inputs = models.JSONField(_("values the rule read"), default=dict)
     decided_at = models.DateTimeField(_("decided at"))
     decided_by = models.CharField(_("decided by"), max_length=150)
+    taken_back_at = models.DateTimeField(_("taken back at"), null=True)
+    taken_back_by = models.CharField(_("taken back by"), max_length=150, blank=True)
 
-    append_only = True
-    objects = TrackedQuerySet["GateDecision"].as_manager()
+    objects = GateDecisionManager()
 
     class Meta:
         ordering = ["decided_at", "pk"]
         verbose_name = _("phase decision")
-        constraints = [models.UniqueConstraint(fields=["participant", "phase"], name="one_decision_a_phase")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["participant", "phase"], condition=models.Q(taken_back_at=None), name="one_decision_a_phase"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(taken_back_at=None, taken_back_by="")
+                | models.Q(taken_back_at__isnull=False) & ~models.Q(taken_back_by=""),
+                name="decision_taken_back_by_somebody",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.participant} {self.phase} {self.opened}"

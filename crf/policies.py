@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import connection
+from django.db.models import Exists, OuterRef, Q
 from django.utils import translation
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
@@ -35,7 +36,7 @@ from trialmgr.people.policies import is_blinded_no_more
 from trialmgr.protocol.judgements import ELIGIBILITY, Contradiction
 from trialmgr.protocol.model import Form, Gate, StudyDefinition
 from trialmgr.studies.clock import today
-from trialmgr.studies.queries import version_of_row
+from trialmgr.studies.queries import current_definition, version_of_row
 
 
 def check_role_enters(user: User, visit: Visit, form: Form) -> None:
@@ -260,6 +261,35 @@ def check_gate_open(participant: Participant, phase: str) -> None:
         raise ActionRefused(*reasons)
 
 
+def check_decision_taken_back(by: User, decision: GateDecision, reason: str) -> None:
+    """The visits that it opened go with it, so nothing may stand at them, nor a later phase rest on it."""
+    check_reason(reason)
+    participant = decision.participant
+    check_transition(participant, "participant.phase_closed")
+    reasons = []
+    if is_frozen(participant):
+        reasons.append(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
+    if decision.opened and participant.phase != decision.phase:
+        reasons.append(_("A later phase has opened since: take that decision back first."))
+    if decision.opened:
+        reasons += _standing_at_visits(by, participant, decision.phase)
+    if reasons:
+        raise ActionRefused(*reasons)
+
+
+def _standing_at_visits(by: User, participant: Participant, phase: str) -> Iterator[str]:
+    """Visits out of sight are not named, nor counted."""
+    entered = Exists(FormEntry.objects.standing().filter(visit=OuterRef("pk")))
+    touched = Q(took_place_on__isnull=False) | ~Q(not_done_reason="") | entered
+    rows = participant.visits.filter(touched, phase=phase).order_by("target_on", "pk")
+    seen = rows.in_sight(by.sight(current_definition()))
+    if seen:
+        names = ", ".join(visit.label(get_language() or "nl") for visit in seen)
+        yield _("Something is recorded at visits of this phase, take that back first: %(visits)s.") % {"visits": names}
+    if len(seen) < len(rows):
+        yield _("Something is recorded at a visit of this phase that you do not see: it is taken back first.")
+
+
 def is_gate_missed(participant: Participant, gate: Gate) -> bool:
     """The visit at which the decision is taken was not done, so its rule never gets its values."""
     rows = participant.visits.filter(key=gate.visit)
@@ -284,7 +314,21 @@ def lock_casebooks(participants: Iterable[int]) -> None:
 def lock_visit(visit: Visit) -> None:
     """Hold the casebook of a visit, and read the visit as it stands then."""
     lock_casebook(visit.participant_id)
-    visit.refresh_from_db(fields=["took_place_on", "not_done_reason"])
+    visit.refresh_from_db(fields=["took_place_on", "not_done_reason", "taken_back_at"])
+    _check_planned(visit)
+
+
+def held_visit(visit: Visit) -> Visit:
+    """As ``lock_visit``: the visit, with its participant, as they stand then."""
+    lock_casebook(visit.participant_id)
+    held: Visit = Visit._base_manager.select_related("participant__site").get(pk=visit.pk)
+    _check_planned(held)
+    return held
+
+
+def _check_planned(visit: Visit) -> None:
+    if visit.taken_back_at is not None:
+        raise ActionRefused(_("This visit is not planned any more: the decision that opened its phase was taken back."))
 
 
 def check_unchanged(entry: FormEntry) -> None:

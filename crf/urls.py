@@ -64,6 +64,7 @@ _casebook: list[URLPattern | URLResolver] = [
     path("eligibility/judge/", decisions.judge, name="judge"),
     path("eligibility/confirm/", decisions.confirm_eligibility, name="confirm_eligibility"),
     path("phases/<slug:phase>/", decisions.phase, name="phase"),
+    path("phases/<slug:phase>/undo/", decisions.undo_phase, name="undo_phase"),
     path("phases/<slug:phase>/confirm/", decisions.confirm_phase, name="confirm_phase"),
     path("ending/undo/", participation.undo_ending, name="undo_ending"),
     path("freeze/", freezes.freeze, name="freeze"),

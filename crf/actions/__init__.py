@@ -2,7 +2,7 @@
 
 from crf.actions.amendments import migrate_entries, plan_added_visits, plan_migration, visits_to_plan
 from crf.actions.consequences import settle_casebook
-from crf.actions.decisions import confirm_judgement, decide_gate, judge_eligibility
+from crf.actions.decisions import confirm_judgement, decide_gate, judge_eligibility, undo_gate
 from crf.actions.deviations import DeviationAsked, explain_deviation, judge_deviation
 from crf.actions.entries import EntryRefused, Saved, mark_not_done, remove_entry, save_entry, undo_ending
 from crf.actions.files import store_file
@@ -49,6 +49,7 @@ __all__ = [
     "sign_entry",
     "store_file",
     "undo_ending",
+    "undo_gate",
     "unfreeze",
     "verify_items",
     "visits_to_plan",

@@ -181,8 +181,7 @@ def _check_form(definition: StudyDefinition, form_key: str) -> None:
 
 def _entry_to_write(by: User, visit: Visit, form_key: str, occurrence: int | None, revision: int | None) -> FormEntry:
     """The row to write, its casebook held; every rule that forbids writing has been asked."""
-    policies.lock_casebook(visit.participant_id)
-    visit = Visit.objects.select_related("participant__site").get(pk=visit.pk)
+    visit = policies.held_visit(visit)
     numbers = _row_numbers(visit, form_key)
     begun = _rows(visit, form_key).get(occurrence=occurrence) if occurrence in numbers else None
     stands = begun is not None and not begun.is_vacant

@@ -1,19 +1,12 @@
 from __future__ import annotations
 
-from typing import Any
-
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crf import actions
-from crf.api.casebooks import CasebookView
+from crf.api.casebooks import CasebookView, ReasonRequest
 from trialmgr.participants.api import ParticipantSerializer
 from trialmgr.people.api import WRITING, checked, operation, person
-
-
-class EndingUndoneRequest(serializers.Serializer[Any]):
-    reason = serializers.CharField(max_length=1000)
 
 
 class EndingUndone(CasebookView):
@@ -21,12 +14,12 @@ class EndingUndone(CasebookView):
         "participation_undo_ending",
         "Undo an end of participation that was recorded in error",
         may=("participants.reopen",),
-        request=EndingUndoneRequest,
+        request=ReasonRequest,
         answer=ParticipantSerializer,
         refusals=WRITING,
     )
     def post(self, request: Request, number: str) -> Response:
         participant = self.casebook(number).participant
-        sent = checked(EndingUndoneRequest, request)
+        sent = checked(ReasonRequest, request)
         participant = actions.undo_ending(by=person(request), participant=participant, **sent)
         return Response(ParticipantSerializer(participant).data)

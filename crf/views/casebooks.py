@@ -198,10 +198,7 @@ def _actions(place: CasebookPlace) -> Iterator[dict[str, str]]:
         yield {"label": _("Contact details"), "url": reverse("participants:contact", args=[number])}
     if screening and place.may("participants.judge"):
         yield {"label": _("Judge eligibility"), "url": reverse("crf:eligibility", args=[number])}
-    if place.definition.is_randomised:
-        yield from _allocation_actions(place)
-    elif screening and place.may("participants.gate"):
-        yield {"label": _("Enrol"), "url": reverse("crf:phase", args=[number, place.definition.entry_phase.key])}
+    yield from _allocation_actions(place) if place.definition.is_randomised else _enrolment_actions(place)
     if participant.is_active and place.may("visits.plan"):
         yield {"label": _("Add an unscheduled visit"), "url": reverse("crf:add_visit", args=[number])}
     if on_study and place.may("participants.gate"):
@@ -212,6 +209,17 @@ def _actions(place: CasebookPlace) -> Iterator[dict[str, str]]:
         frozen = policies.is_frozen(participant)
         label = _("Unfreeze the casebook") if frozen else _("Freeze the casebook")
         yield {"label": label, "url": reverse("crf:freeze", args=[number])}
+
+
+def _enrolment_actions(place: CasebookPlace) -> Iterator[dict[str, str]]:
+    participant, phase = place.participant, place.definition.entry_phase.key
+    if participant.state is Status.SCREENING and place.may("participants.gate"):
+        yield {"label": _("Enrol"), "url": reverse("crf:phase", args=[participant.number, phase])}
+    if participant.state is Status.ON_STUDY and place.may("participants.gate"):
+        yield {
+            "label": _("Take the enrolment back"),
+            "url": reverse("crf:undo_phase", args=[participant.number, phase]),
+        }
 
 
 def _allocation_actions(place: CasebookPlace) -> Iterator[dict[str, str]]:

@@ -205,6 +205,13 @@ def _gated(cast: Cast) -> Act:
     return lambda: crf.decide_gate(by=the(cast, Role.INVESTIGATOR), participant=again(participant), phase="follow_up")
 
 
+def _gate_undone(cast: Cast) -> Act:
+    participant = walk.in_follow_up(cast)
+    return lambda: crf.undo_gate(
+        by=the(cast, Role.INVESTIGATOR), participant=again(participant), phase="follow_up", reason="of somebody else"
+    )
+
+
 def _confirmed(cast: Cast) -> Act:
     participant = walk.in_follow_up(cast)
     walk.fill(cast, walk.visit_of(participant, "week_8"), "madrs", madrs=40, reason="read wrongly")
@@ -636,6 +643,7 @@ RECIPES: dict[str, Recipe] = {
     "file.stored": letter,
     "entry.signed": _signed,
     "gate.decided": _gated,
+    "gate.undone": _gate_undone,
     "judgement.confirmed": _confirmed,
     "casebook.settled": _settled,
     "items.verified": _verified,

@@ -65,6 +65,7 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "entry.saved": frozenset({C, INV, R, T}),
     "file.stored": frozenset({C, INV, R, T}),
     "entry.signed": frozenset({INV}),
+    "gate.undone": frozenset({INV}),
     "gate.decided": frozenset({INV}),
     "items.verified": frozenset({M}),
     "judgement.confirmed": frozenset({INV}),

@@ -37,6 +37,7 @@ LOCKS: dict[str, tuple[str, ...]] = {
     "envelope.entered": ("participants_participant", "randomization_stratum"),
     "file.stored": ("participants_participant",),
     "gate.decided": ("participants_participant",),
+    "gate.undone": ("participants_participant",),
     "hold.lifted": ("randomization_allocationhold",),
     "items.verified": ("participants_participant",),
     "list.extended": ("randomization_randomizationlist",),

@@ -145,6 +145,7 @@ def test_slips_are_taken_back_and_judgements_looked_at_again(one_day: Trial, hir
         Role.INVESTIGATOR: (
             f"{casebook}eligibility/confirm/",
             f"{casebook}phases/follow_up/confirm/",
+            f"{casebook}phases/follow_up/undo/",
             f"{casebook}visits/week_1/deviations/weigh/",
             "/deviations/",
         ),

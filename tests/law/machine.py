@@ -268,6 +268,16 @@ class Acts(RuleBasedStateMachine):
 
     @precondition(lambda self: self.begun is not None)
     @rule(seed=seeds)
+    def undo_decision(self, seed: int) -> None:
+        who = self.participant
+        decision = self.one(draws(seed), list(who.gate_decisions.order_by("pk")))
+        if decision is not None:
+            phase, by = decision.phase, self.may("participants.gate")
+            act = lambda: crf.undo_gate(by=by, participant=who, phase=phase, reason=WHY)  # noqa: E731
+            self.do("decision undone", act)
+
+    @precondition(lambda self: self.begun is not None)
+    @rule(seed=seeds)
     def sign(self, seed: int) -> None:
         entry = self.one(draws(seed), [each for each in self.entries() if each.status == EntryStatus.COMPLETE])
         if entry is not None:

@@ -30,6 +30,7 @@ KINDS = {
     "withdrawal",
     "judged",
     "decided",
+    "decision undone",
     "signed",
     "verified",
     "query",

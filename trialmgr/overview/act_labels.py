@@ -31,6 +31,7 @@ ACT_LABELS: dict[str, str | Promise] = {
     "envelopes.exported": _("Envelopes printed"),
     "file.stored": _("File stored"),
     "gate.decided": _("Decision on a phase taken"),
+    "gate.undone": _("Decision on a phase taken back"),
     "hold.lifted": _("Hold ended"),
     "hold.placed": _("Randomisation put on hold"),
     "items.verified": _("Source data verified"),
@@ -47,7 +48,9 @@ ACT_LABELS: dict[str, str | Promise] = {
     "participant.ended_early": _("Participation ended early"),
     "participant.ending_undone": _("End of participation undone"),
     "participant.enrolled": _("Participant enrolled"),
+    "participant.enrolment_undone": _("Enrolment taken back"),
     "participant.failed_screening": _("Screening failed"),
+    "participant.phase_closed": _("Phase closed again"),
     "participant.phase_opened": _("Phase opened"),
     "participant.randomised": _("Participant randomised"),
     "participant.registered": _("Participant registered"),
@@ -93,6 +96,7 @@ ACT_LABELS: dict[str, str | Promise] = {
     "visit.not_done": _("Visit recorded as not done"),
     "visit.reopened": _("Visit open again"),
     "visits.opened": _("Visits planned"),
+    "visits.taken_back": _("Planned visits taken back"),
     "visits.replanned": _("Visits of a new study version planned"),
 }
 

@@ -152,6 +152,16 @@ def open_phase(*, by: User, participant: Participant, phase: str) -> Participant
     return _move(participant, "participant.phase_opened", phase=phase)
 
 
+def close_phase(participant: Participant, phase: str) -> Participant:
+    """Within an act: the newest phase never opened, so ``phase`` is where the participant still is."""
+    return _move(participant, "participant.phase_closed", phase=phase)
+
+
+def undo_enrolment(participant: Participant, phase: str) -> Participant:
+    """Within an act: the participant was let in in error, where nothing is drawn by lot."""
+    return _move(participant, "participant.enrolment_undone", phase=phase, enrolled_on=None)
+
+
 @action("participant.ended", permission="participants.end", site=lambda participant, **_k: participant.site)
 def end_participation(*, by: User, participant: Participant, transition: str, on: datetime.date) -> Participant:
     """``transition``: the name from ``states.TRANSITIONS`` that the end form's code stands for."""

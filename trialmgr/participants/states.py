@@ -32,6 +32,9 @@ TRANSITIONS: dict[str, tuple[frozenset[Status | None], Status]] = {
     "participant.failed_screening": (frozenset({Status.SCREENING, Status.SCREEN_FAILURE}), Status.SCREEN_FAILURE),
     "participant.completed": (frozenset({Status.ON_STUDY, Status.COMPLETED, Status.ENDED_EARLY}), Status.COMPLETED),
     "participant.ended_early": (frozenset({Status.ON_STUDY, Status.COMPLETED, Status.ENDED_EARLY}), Status.ENDED_EARLY),
+    # A decision that should not have been taken is taken back.
+    "participant.phase_closed": (frozenset({Status.ON_STUDY}), Status.ON_STUDY),
+    "participant.enrolment_undone": (frozenset({Status.ON_STUDY}), Status.SCREENING),
     # An ending that never was is undone.
     "participant.screening_reopened": (frozenset({Status.SCREEN_FAILURE}), Status.SCREENING),
     "participant.ending_undone": (frozenset({Status.COMPLETED, Status.ENDED_EARLY}), Status.ON_STUDY),
