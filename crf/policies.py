@@ -27,7 +27,7 @@ from crf.models import (
     Visit,
 )
 from crf.versions import definition_for, planned_as
-from trialmgr.participants.models import Participant
+from trialmgr.participants.models import Participant, check_not_voided
 from trialmgr.participants.policies import check_reason, check_transition, ends_of_consents, valid_consent
 from trialmgr.participants.states import STATUS_LABELS, Status, undoing
 from trialmgr.people.models import User
@@ -67,6 +67,8 @@ def entry_closed_reasons(visit: Visit, form: Form, *, begun: bool | None = None)
     reasons = []
     if form.key not in visit.definition.forms and not _is_begun(visit, form, begun):
         reasons.append(_("This form does not belong to this visit: open a visit that has it."))
+    if participant.state is Status.VOIDED:
+        reasons.append(_("This registration was voided: nothing is recorded of this number any more."))
     reasons += _consent_reasons(visit)
     if is_frozen(participant):
         reasons.append(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
@@ -111,6 +113,17 @@ def closed_by_ending() -> list[str]:
 def check_ending_undone(participant: Participant, reason: str) -> None:
     check_reason(reason)
     check_transition(participant, undoing(participant.state))
+    check_unfrozen(participant)
+
+
+def check_voidable(participant: Participant, reason: str) -> None:
+    """Not for who entered the trial: an allocation stands, and so does what was decided on it."""
+    check_reason(reason)
+    check_transition(participant, "participant.voided")
+    check_unfrozen(participant)
+
+
+def check_unfrozen(participant: Participant) -> None:
     if is_frozen(participant):
         raise ActionRefused(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
 
@@ -296,13 +309,17 @@ def is_gate_missed(participant: Participant, gate: Gate) -> bool:
     return rows.exists() and not rows.filter(not_done_reason="").exists()
 
 
+_STATUS = "SELECT status FROM participants_participant WHERE id = %s"
+_STATUS_HELD = f"{_STATUS} FOR UPDATE"
+
+
 def lock_casebook(participant: int) -> None:
     """Every act on a casebook holds its participant first, then reads, so that two of them never mix.
 
     The order of all locks: participant, visit, stratum, head of the ledger.
     """
-    if connection.features.has_select_for_update:  # SQLite lets one writer in at a time
-        found("SELECT 1 FROM participants_participant WHERE id = %s FOR UPDATE", participant)
+    held = _STATUS_HELD if connection.features.has_select_for_update else _STATUS  # SQLite lets one writer in at a time
+    check_not_voided(found(held, participant)[0][0])
 
 
 def lock_casebooks(participants: Iterable[int]) -> None:

@@ -62,7 +62,7 @@ def due_for(user: User, participants: Sequence[Participant]) -> dict[int, Due | 
 
 
 def unclosed_queries(user: User) -> QuerySet[Query]:
-    rows: QuerySet[Query] = Query.objects.for_user(user).exclude(status=QueryStatus.CLOSED.value)
+    rows: QuerySet[Query] = Query.objects.for_user(user).counted().exclude(status=QueryStatus.CLOSED.value)
     return rows
 
 

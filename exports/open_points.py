@@ -194,22 +194,28 @@ class _Casebooks:
 
     @cached_property
     def visits(self) -> dict[int, Visit]:
-        rows = Visit.objects.select_related("participant__site").order_by(
-            *by_number("participant__"), "target_on", "pk"
+        rows = (
+            Visit.objects.counted()
+            .select_related("participant__site")
+            .order_by(*by_number("participant__"), "target_on", "pk")
         )
         with_definitions(rows)
         return {visit.pk: visit for visit in rows}
 
     @cached_property
     def entries(self) -> list[_Met]:
-        rows = FormEntry.objects.standing().order_by(
-            *by_number("visit__participant__"), "visit", "form_key", "occurrence"
+        rows = (
+            FormEntry.objects.counted()
+            .standing()
+            .order_by(*by_number("visit__participant__"), "visit", "form_key", "occurrence")
         )
         return [_Met(*row) for row in rows.values_list("pk", "visit_id", "form_key", "occurrence", "status")]
 
     def _queries(self) -> Iterator[OpenPoint]:
-        rows = Query.objects.exclude(status=QueryStatus.CLOSED.value).order_by(
-            *by_number("entry__visit__participant__"), "entry", "number"
+        rows = (
+            Query.objects.counted()
+            .exclude(status=QueryStatus.CLOSED.value)
+            .order_by(*by_number("entry__visit__participant__"), "entry", "number")
         )
         for visit, form, row, number in rows.values_list(
             "entry__visit_id", "entry__form_key", "entry__occurrence", "number"

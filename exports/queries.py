@@ -19,6 +19,7 @@ from exports.tables.plans import AUDIT_TRAIL, Table
 from randomization.models import Allocation, RandomisedInError, StratumCorrection
 from trialmgr.participants.contact import unseal_bytes
 from trialmgr.participants.models import Consent, Participant, by_number
+from trialmgr.participants.states import Status
 from trialmgr.protocol.model import ItemType, RowKey, StudyDefinition
 from trialmgr.studies.models import StudyLock
 from trialmgr.studies.queries import approved_versions
@@ -123,7 +124,8 @@ def _parts(row: Any, *names: str) -> list[Any]:
 
 
 def _consents(table: Table, cut: Cut) -> Iterator[Row]:
-    rows = Consent.objects.order_by(*by_number("participant__"), "given_on", "pk")
+    counted = Consent.objects.exclude(participant__status=Status.VOIDED.value)
+    rows = counted.order_by(*by_number("participant__"), "given_on", "pk")
     own = ("version", "given_on", "taken_by", "withdrawn_on")
     return _lines(rows.values_list("participant__number", "participant__site__code", *own))
 
@@ -148,7 +150,7 @@ def _corrected_levels() -> dict[int, dict[str, str]]:
 
 
 def _visits(table: Table, cut: Cut) -> Iterator[Row]:
-    rows = _shown(Visit.objects.all(), cut, "reveals_allocation")
+    rows = _shown(Visit.objects.counted(), cut, "reveals_allocation")
     return _lines(
         rows.order_by(*by_number("participant__"), visit_rank(cut.definitions, "key"), "ordinal").values_list(
             "participant__site__code",
@@ -167,7 +169,7 @@ def _visits(table: Table, cut: Cut) -> Iterator[Row]:
 
 
 def _form_rows(table: Table, form: str, cut: Cut) -> Iterator[Row]:
-    rows = _shown(FormEntry.objects.filter(form_key=form), cut, "reveals_allocation")
+    rows = _shown(FormEntry.objects.counted().filter(form_key=form), cut, "reveals_allocation")
     rank = visit_rank(cut.definitions, "visit__key")
     read = rows.order_by(*by_number("visit__participant__"), rank, "visit__ordinal", "occurrence").values_list(
         "visit__participant__site__code",
@@ -223,7 +225,7 @@ def _digest(mark: str) -> str:
 
 
 def _queries(table: Table, cut: Cut) -> Iterator[Row]:
-    rows = _shown(Query.objects.all(), cut, "reveals_allocation", "entry__reveals_allocation")
+    rows = _shown(Query.objects.counted(), cut, "reveals_allocation", "entry__reveals_allocation")
     place = _place("entry", cut)
     return _lines(
         rows.order_by(*place.order, "number").values_list(
@@ -233,7 +235,8 @@ def _queries(table: Table, cut: Cut) -> Iterator[Row]:
 
 
 def _query_messages(table: Table, cut: Cut) -> Iterator[Row]:
-    rows = _shown(QueryMessage.objects.all(), cut, "query__reveals_allocation", "query__entry__reveals_allocation")
+    counted = QueryMessage.objects.exclude(query__entry__visit__participant__status=Status.VOIDED.value)
+    rows = _shown(counted, cut, "query__reveals_allocation", "query__entry__reveals_allocation")
     place = _place("query__entry", cut)
     return _lines(
         rows.order_by(*place.order, "query__number", "at", "pk").values_list(
@@ -243,7 +246,7 @@ def _query_messages(table: Table, cut: Cut) -> Iterator[Row]:
 
 
 def _signatures(table: Table, cut: Cut) -> Iterator[Row]:
-    rows = _shown(Signature.objects.all(), cut, "entry__reveals_allocation")
+    rows = _shown(Signature.objects.counted(), cut, "entry__reveals_allocation")
     place = _place("entry", cut)
     return _lines(
         rows.order_by(*place.order, "signed_at", "pk").values_list(

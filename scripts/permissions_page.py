@@ -38,6 +38,7 @@ MEANINGS = {
     "participants.judge": "judge eligibility, weigh deviations, confirm a judgement that the values contradict",
     "participants.randomise": "randomise",
     "participants.register": "register a participant",
+    "participants.void": "void a registration that should never have been made",
     "participants.reopen": "undo an end of participation that was recorded in error",
     "participants.view": "see the participants",
     "people.manage": "make accounts, give and end roles",

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import datetime
 
+from audit.actions import action
 from crf.actions.trail import note_visit
 from crf.models import EntryStatus, FormEntry, Visit
-from crf.policies import ENDED_BEFORE, closed_by_ending
-from trialmgr.participants.actions import end_participation, reopen
+from crf.policies import ENDED_BEFORE, check_voidable, closed_by_ending, lock_casebook
+from trialmgr.participants.actions import end_participation, reopen, void
 from trialmgr.participants.models import Participant
 from trialmgr.participants.states import TRANSITIONS, ending
 from trialmgr.people.models import User
@@ -43,6 +44,17 @@ def end_with(entry: FormEntry, form: Form, by: User, *, ended: bool) -> None:
         visit.not_done_reason = str(ENDED_BEFORE)
         visit.save()
         note_visit(visit, action="visit.not_done", item="took_place_on", new="not done")
+
+
+@action("participant.voided", permission="participants.void", site=lambda participant, **_k: participant.site)
+def void_registration(*, by: User, participant: Participant, reason: str) -> Participant:
+    """Registered in error: the number is never used again and counts nowhere; the casebook can be read.
+
+    Source: ICH E6(R3) 4.2.2 (nothing that was recorded is erased).
+    """
+    lock_casebook(participant.pk)
+    check_voidable(participant, reason)
+    return void(participant)
 
 
 def reopen_participation(participant: Participant) -> None:

@@ -13,7 +13,7 @@ from crf.actions.deviations import account_for, known_departures
 from crf.actions.trail import note_visit
 from crf.deviations import phase_opened_on
 from crf.models import Visit
-from crf.policies import check_visit_reopened, is_frozen, lock_casebook, lock_visit
+from crf.policies import check_unfrozen, check_visit_reopened, lock_casebook, lock_visit
 from crf.versions import definition_for
 from trialmgr.participants.actions import register
 from trialmgr.participants.models import Participant
@@ -163,7 +163,7 @@ def set_visit_day(*, by: User, visit: Visit, on: datetime.date, reason: str = ""
 def mark_visit_not_done(*, by: User, visit: Visit, reason: str) -> Visit:
     """Refused once something is entered at the visit."""
     lock_visit(visit)
-    _check_unfrozen(visit.participant)
+    check_unfrozen(visit.participant)
     if not reason.strip():
         raise ActionRefused(_("Give the reason why the visit did not take place."))
     if visit.entries.standing().exists():
@@ -190,14 +190,9 @@ def reopen_visit(*, by: User, visit: Visit, reason: str) -> Visit:
 
 def _check_day(participant: Participant, on: datetime.date) -> None:
     check_not_future(on)
-    _check_unfrozen(participant)
+    check_unfrozen(participant)
     if on < participant.registered_on:
         raise ActionRefused(_("A visit cannot lie before the day of registration: correct the day."))
-
-
-def _check_unfrozen(participant: Participant) -> None:
-    if is_frozen(participant):
-        raise ActionRefused(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
 
 
 def _check_reason(visit: Visit, reason: str) -> None:

@@ -38,7 +38,7 @@ class QueryFilter(filters.FilterSet):
 
 
 def queries_of(user: User) -> QuerySet[Query]:
-    rows: QuerySet[Query] = Query.objects.for_user(user).order_by("raised_at", "entry", "number")
+    rows: QuerySet[Query] = Query.objects.for_user(user).counted().order_by("raised_at", "entry", "number")
     return rows.select_related("entry__visit__participant__site").prefetch_related("messages")
 
 

@@ -282,6 +282,13 @@ def _randomised(cast: Cast) -> Act:
     )
 
 
+def _voided(cast: Cast) -> Act:
+    participant = walk.registered(cast)
+    return lambda: crf.void_registration(
+        by=the(cast, Role.COORDINATOR), participant=again(participant), reason="registered twice"
+    )
+
+
 def _registered(cast: Cast) -> Act:
     return lambda: participants.register(by=the(cast, Role.COORDINATOR), site=Site.objects.get(code=SITE), on=today())
 
@@ -659,6 +666,7 @@ RECIPES: dict[str, Recipe] = {
     "participant.phase_opened": _phase_opened,
     "participant.randomised": _randomised,
     "participant.registered": _registered,
+    "participant.voided": _voided,
     "query.answered": _answered,
     "query.closed": _closed,
     "query.raised": _raised,

@@ -78,6 +78,7 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "list.revealed": frozenset({U}),
     "participant.ended": frozenset({C, INV}),
     "participant.ending_undone": frozenset({C, INV, D}),
+    "participant.voided": frozenset({C, INV, D}),
     "participant.enrolled": frozenset({C, INV}),
     "participant.phase_opened": frozenset({INV}),
     "participant.randomised": frozenset({C, INV}),

@@ -50,6 +50,7 @@ LOCKS: dict[str, tuple[str, ...]] = {
         "randomization_allocationcap",
         "randomization_stratum",
     ),
+    "participant.voided": ("participants_participant",),
     "query.answered": ("participants_participant",),
     "query.closed": ("participants_participant",),
     "query.raised": ("participants_participant",),

@@ -21,7 +21,7 @@ from tests.law import naive
 from tests.law.stage import Stage
 from trialmgr.participants.actions import record_consent, withdraw_consent
 from trialmgr.participants.models import Consent, Participant
-from trialmgr.people.models import User
+from trialmgr.people.models import Site, User
 from trialmgr.people.permissions import Role
 from trialmgr.protocol.model import Form, Item, ItemType, StudyDefinition
 from trialmgr.studies.clock import today
@@ -275,6 +275,17 @@ class Acts(RuleBasedStateMachine):
             phase, by = decision.phase, self.may("participants.gate")
             act = lambda: crf.undo_gate(by=by, participant=who, phase=phase, reason=WHY)  # noqa: E731
             self.do("decision undone", act)
+
+    @precondition(lambda self: self.begun is not None)
+    @rule(seed=seeds)
+    def void(self, seed: int) -> None:
+        """Of somebody registered beside; the one of this example is still to be used."""
+        by, site, on = self.may("participants.void"), self.participant.site, self.participant.registered_on
+        self.do("voided", lambda: crf.void_registration(by=by, participant=self.beside(site, on), reason=WHY))
+
+    def beside(self, site: Site, on: datetime.date) -> Participant:
+        made: Participant = crf.register_participant(by=self.by(Role.COORDINATOR), site=site, on=on)
+        return made
 
     @precondition(lambda self: self.begun is not None)
     @rule(seed=seeds)

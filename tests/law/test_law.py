@@ -31,6 +31,7 @@ KINDS = {
     "judged",
     "decided",
     "decision undone",
+    "voided",
     "signed",
     "verified",
     "query",

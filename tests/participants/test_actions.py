@@ -39,7 +39,11 @@ from trialmgr.people.permissions import Role
 from trialmgr.studies.clock import today
 
 DAY = datetime.timedelta(days=1)
-UNDOING = {undoing(status) for status in Status} | {"participant.phase_closed", "participant.enrolment_undone"}
+UNDOING = {undoing(status) for status in Status} | {
+    "participant.phase_closed",
+    "participant.enrolment_undone",
+    "participant.voided",
+}
 DIAGRAM = Path(settings.BASE_DIR) / "docs" / "participant-states.md"
 
 

@@ -55,6 +55,7 @@ ACT_LABELS: dict[str, str | Promise] = {
     "participant.randomised": _("Participant randomised"),
     "participant.registered": _("Participant registered"),
     "participant.screening_reopened": _("Screening open again"),
+    "participant.voided": _("Registration voided"),
     "query.answered": _("Query answered"),
     "query.closed": _("Query closed"),
     "query.raised": _("Query raised"),

@@ -48,6 +48,7 @@ _participant: Patterns = [
     path("phases/<slug:phase>/", decisions.GateDecisionView.as_view(), name="gate"),
     path("phases/<slug:phase>/confirm/", decisions.GateConfirmation.as_view(), name="gate_confirm"),
     path("phases/<slug:phase>/undo/", decisions.GateUndone.as_view(), name="gate_undo"),
+    path("void/", participation.RegistrationVoided.as_view(), name="void"),
     path("ending/undo/", participation.EndingUndone.as_view(), name="ending_undo"),
     path("allocation/", randomization.AllocationDetail.as_view(), name="allocation"),
 ]

@@ -8,7 +8,14 @@ from django.utils.translation import gettext as _
 from audit.actions import action, itself
 from audit.acts import ActionRefused, record
 from trialmgr.participants import contact, policies
-from trialmgr.participants.models import Consent, ContactDetails, DifferentPerson, IdentityMark, Participant
+from trialmgr.participants.models import (
+    Consent,
+    ContactDetails,
+    DifferentPerson,
+    IdentityMark,
+    Participant,
+    check_not_voided,
+)
 from trialmgr.participants.states import TRANSITIONS, undoing
 from trialmgr.people.models import Site, User
 from trialmgr.studies.queries import open_lock
@@ -86,6 +93,7 @@ def save_contact(
     Refused with SamePerson when another participant has the same, unless ``other_person`` says how it is known that
     they are two people.
     """
+    check_not_voided(participant.status)
     marks = contact.identity_marks(details)
     alike = policies.same_person(participant, marks.values())
     if alike and not other_person.strip():
@@ -150,6 +158,11 @@ def enrol(*, by: User, participant: Participant, phase: str, on: datetime.date) 
 @action("participant.phase_opened", permission="participants.gate", site=lambda participant, **_k: participant.site)
 def open_phase(*, by: User, participant: Participant, phase: str) -> Participant:
     return _move(participant, "participant.phase_opened", phase=phase)
+
+
+def void(participant: Participant) -> Participant:
+    """Within an act: nobody should have been registered under this number."""
+    return _move(participant, "participant.voided")
 
 
 def close_phase(participant: Participant, phase: str) -> Participant:

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from audit.once import once
 from trialmgr.participants import actions
 from trialmgr.participants.models import Consent, Participant
-from trialmgr.participants.queries import participant_for
+from trialmgr.participants.queries import participant_for, participants_for
 from trialmgr.participants.states import STATUS_LABELS
 from trialmgr.people.api import WRITING, ApiView, checked, listed, operation, person
 
@@ -73,7 +73,8 @@ class ParticipantList(ApiView, ListAPIView[Participant]):
     filterset_class = ParticipantFilter
 
     def get_queryset(self) -> Any:
-        rows = Participant.objects.for_user(person(self.request)).select_related("site", "study_version")
+        rows = participants_for(person(self.request), self.request.GET.get("status"))
+        rows = rows.select_related("site", "study_version")
         return rows.defer("study_version__document")
 
     @operation(

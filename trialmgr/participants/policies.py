@@ -98,7 +98,7 @@ class SamePerson(ActionRefused):
 def same_person(participant: Participant, marks: Collection[str] | None = None) -> list[Participant]:
     """Other participants with one of these identity marks (those kept, when None), unless they were told apart.
 
-    Who failed screening may be screened again under a new number, so they do not count.
+    Who failed screening may be screened again under a new number, so they do not count; nor do voided registrations.
     """
     own = participant.identity_marks.values_list("mark", flat=True) if marks is None else marks
     told = DifferentPerson.objects.filter(Q(participant=participant) | Q(other=participant))
