@@ -274,6 +274,23 @@ def check_gate_open(participant: Participant, phase: str) -> None:
         raise ActionRefused(*reasons)
 
 
+def check_movable(by: User, entry: FormEntry, to: Visit) -> None:
+    """Within one site, and only by who sees the whole form: nobody carries over what they cannot check."""
+    reasons = []
+    if to.pk == entry.visit_id:
+        reasons.append(_("It stands at this visit: choose the visit at which it belongs."))
+    if to.participant.site_id != entry.visit.participant.site_id:
+        reasons.append(_("A form is moved within one site: enter it anew at the other one."))
+    sight = by.sight(current_definition())
+    if not all(sight.item(item) for item in entry.form.items):
+        reasons.append(_("Part of this form is out of your sight: somebody who sees all of it moves it."))
+    there = FormEntry.objects.standing().filter(visit=to, form_key=entry.form_key)
+    if there.exists() and not entry.form.repeating:
+        reasons.append(_("Something is entered on this form at that visit already: take it out there first."))
+    if reasons:
+        raise ActionRefused(*reasons)
+
+
 def check_decision_taken_back(by: User, decision: GateDecision, reason: str) -> None:
     """The visits that it opened go with it, so nothing may stand at them, nor a later phase rest on it."""
     check_reason(reason)

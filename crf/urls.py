@@ -38,6 +38,7 @@ _row: list[URLPattern] = [
     path("files/<name:item>/", entries.file, name="file"),
     path("sign/", signatures.sign, name="sign"),
     path("verify/", verifications.verify, name="verify"),
+    path("move/", entries.move_entry, name="move"),
     path("remove/", entries.remove_entry, name="remove"),
     path("queries/raise/<name:item>/", queries.raise_one, name="raise_query"),
     path("queries/<int:n>/", queries.thread, name="query"),

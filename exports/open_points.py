@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from django.db.models import Q
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
@@ -143,8 +144,11 @@ def _of_judgements() -> Iterator[OpenPoint]:
 
 def _of_allocations() -> Iterator[OpenPoint]:
     """Flags without their second signature, and strata that the casebook has otherwise. Neither tells an arm."""
-    for flag in RandomisedInError.objects.filter(countersigned_at=None).select_related("allocation__participant"):
+    waiting = RandomisedInError.objects.filter(Q(countersigned_at=None) | Q(withdrawal_asked_at__isnull=False))
+    for flag in waiting.select_related("allocation__participant"):
         said = _("Flagged as randomised in error; not countersigned.")
+        if flag.withdrawal_asked_at:
+            said = _("Flagged as randomised in error; the withdrawal of the flag is not countersigned.")
         yield OpenPoint(Kind.ALLOCATION_UNSETTLED, flag.allocation.participant.number, said)
     for one in strata_that_differ(Allocation.objects.all()):
         said = _("%(factor)s: %(held)s at the allocation, in the casebook %(now)s.") % {

@@ -113,9 +113,6 @@ _OF_ALLOCATION = (
     "allocated_at",
     "allocated_by",
     "envelope__opened_at",
-    "in_error__reason",
-    "in_error__flagged_at",
-    "in_error__countersigned_at",
 )
 
 
@@ -133,11 +130,12 @@ def _consents(table: Table, cut: Cut) -> Iterator[Row]:
 def _allocation(table: Table, cut: Cut) -> Iterator[Row]:
     factors = [name.removeprefix("stratum_") for name in table.header if name.startswith("stratum_")]
     corrected = _corrected_levels()
+    flags = {flag.allocation_id: flag for flag in RandomisedInError.objects.all()}
     rows = Allocation.objects.order_by(*by_number("participant__")).values_list("pk", *_OF_ALLOCATION, "levels")
-    for pk, *plain, flagged_at, signed_at, levels in rows.iterator(chunk_size=CHUNK):
+    for pk, *own, levels in rows.iterator(chunk_size=CHUNK):
         strata = [value for key in factors for value in (levels.get(key), corrected[pk].get(key))]
-        *own, reason = plain
-        values = [*own, flagged_at is not None, reason, flagged_at, signed_at, *strata]
+        flag = _parts(flags.get(pk), "reason", "flagged_at", "countersigned_at")
+        values = [*own, pk in flags, *flag, *strata]
         yield tuple(as_text(value) for value in values)
 
 

@@ -14,8 +14,8 @@ PAGE = ROOT / "docs/permissions.md"
 MEANINGS = {
     "allocation.break": "break the code of one participant in an emergency, in a blinded role too",
     "allocation.correct": "correct a stratum that was wrong at the allocation",
-    "allocation.countersign": "countersign that somebody was randomised in error",
-    "allocation.flag": "flag a participant as randomised in error",
+    "allocation.countersign": "countersign that somebody was randomised in error, or that the flag is withdrawn",
+    "allocation.flag": "flag a participant as randomised in error; ask to withdraw the flag",
     "allocation.view": "see the arm of a participant (never a role that the study definition blinds)",
     "audit.view": "read and export the audit trail",
     "breaks.notice": "acknowledge a code break: the sponsor knows",

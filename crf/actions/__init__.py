@@ -4,7 +4,7 @@ from crf.actions.amendments import migrate_entries, plan_added_visits, plan_migr
 from crf.actions.consequences import settle_casebook
 from crf.actions.decisions import confirm_judgement, decide_gate, judge_eligibility, undo_gate
 from crf.actions.deviations import DeviationAsked, explain_deviation, judge_deviation
-from crf.actions.entries import EntryRefused, Saved, mark_not_done, remove_entry, save_entry, undo_ending
+from crf.actions.entries import EntryRefused, Saved, mark_not_done, move_entry, remove_entry, save_entry, undo_ending
 from crf.actions.files import store_file
 from crf.actions.freezes import freeze, unfreeze
 from crf.actions.participation import void_registration
@@ -36,6 +36,7 @@ __all__ = [
     "mark_not_done",
     "mark_visit_not_done",
     "migrate_entries",
+    "move_entry",
     "open_visits",
     "plan_added_visits",
     "plan_migration",

@@ -22,7 +22,7 @@ from crf.models import FormEntry, ProtocolDeviation, Query, Visit
 from exports import actions as exports
 from randomization import actions as randomization
 from randomization.actions.supply import tell_used_up
-from randomization.models import Allocation, CodeBreak, ListExtension, RandomizationList, Stratum
+from randomization.models import Allocation, CodeBreak, ListExtension, RandomisedInError, RandomizationList, Stratum
 from randomization.policies.allocations import Aim
 from randomization.policies.envelopes import envelope_name
 from tests import walk
@@ -193,6 +193,13 @@ def _saved(cast: Cast) -> Act:
 def _removed(cast: Cast) -> Act:
     row = medicine(cast)
     return lambda: crf.remove_entry(by=the(cast, Role.COORDINATOR), entry=again(row), reason="of somebody else")
+
+
+def _moved(cast: Cast) -> Act:
+    row, other = medicine(cast), walk.visit_of(walk.consented(cast), "log")
+    return lambda: crf.move_entry(
+        by=the(cast, Role.COORDINATOR), entry=again(row), to=again(other), reason="of somebody else"
+    )
 
 
 def _signed(cast: Cast) -> Act:
@@ -544,10 +551,27 @@ def _flagged(cast: Cast) -> Act:
 
 
 def _countersigned(cast: Cast) -> Act:
-    flag = randomization.flag_in_error(
+    flag = _flag(cast)
+    return lambda: randomization.countersign_in_error(by=the(cast, Role.INVESTIGATOR), flag=again(flag))
+
+
+def _flag(cast: Cast) -> RandomisedInError:
+    return randomization.flag_in_error(
         by=the(cast, Role.COORDINATOR), allocation=allocation_of(cast), reason="was not eligible"
     )
-    return lambda: randomization.countersign_in_error(by=the(cast, Role.INVESTIGATOR), flag=again(flag))
+
+
+def _flag_withdrawal_asked(cast: Cast) -> Act:
+    flag = _flag(cast)
+    return lambda: randomization.ask_flag_withdrawal(
+        by=the(cast, Role.COORDINATOR), flag=again(flag), reason="was eligible"
+    )
+
+
+def _flag_withdrawn(cast: Cast) -> Act:
+    asked = _flag(cast)
+    randomization.ask_flag_withdrawal(by=the(cast, Role.COORDINATOR), flag=asked, reason="was eligible")
+    return lambda: randomization.withdraw_flag(by=the(cast, Role.INVESTIGATOR), flag=again(asked))
 
 
 def _code_broken(cast: Cast) -> Act:
@@ -622,6 +646,8 @@ def _used_up(cast: Cast) -> Act:
 
 RECIPES: dict[str, Recipe] = {
     "allocation.countersigned": _countersigned,
+    "allocation.flag_withdrawal_asked": _flag_withdrawal_asked,
+    "allocation.flag_withdrawn": _flag_withdrawn,
     "allocation.flagged": _flagged,
     "cap.set": _cap_set,
     "code.broken": _code_broken,
@@ -644,6 +670,7 @@ RECIPES: dict[str, Recipe] = {
     "contact.saved": _contact_saved,
     "eligibility.judged": _judged,
     "entry.migrated": _migrated,
+    "entry.moved": _moved,
     "entry.not_done": _not_done,
     "entry.removed": _removed,
     "entry.saved": _saved,

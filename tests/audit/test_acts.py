@@ -37,6 +37,8 @@ EVERYBODY = frozenset(Role)
 # Which roles each action lets in. A new action has to be entered here.
 WHO_MAY: dict[str, frozenset[Role]] = {
     "allocation.countersigned": frozenset({INV, D}),
+    "allocation.flag_withdrawal_asked": frozenset({C, INV}),
+    "allocation.flag_withdrawn": frozenset({INV, D}),
     "allocation.flagged": frozenset({C, INV}),
     "cap.set": frozenset({D}),
     "code.broken": frozenset({INV, T}),
@@ -60,6 +62,7 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "deviation.judged": frozenset({INV}),
     "eligibility.judged": frozenset({INV}),
     "entry.migrated": frozenset({D}),
+    "entry.moved": frozenset({C, INV, R, T}),
     "entry.not_done": frozenset({C, INV, R, T}),
     "entry.removed": frozenset({C, INV, R, T}),
     "entry.saved": frozenset({C, INV, R, T}),

@@ -19,6 +19,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.only_on("postgresql")]
 # Every act that locks more than the head of the ledger, with the tables whose rows it locks, in order.
 LOCKS: dict[str, tuple[str, ...]] = {
     "allocation.countersigned": ("randomization_randomisedinerror",),
+    "allocation.flag_withdrawal_asked": ("randomization_randomisedinerror",),
+    "allocation.flag_withdrawn": ("randomization_randomisedinerror",),
     "allocation.flagged": ("participants_participant",),
     "cap.set": ("randomization_allocationcap",),
     "casebook.frozen": ("participants_participant",),
@@ -30,6 +32,7 @@ LOCKS: dict[str, tuple[str, ...]] = {
     "consent.withdrawn": ("participants_participant",),
     "eligibility.judged": ("participants_participant",),
     "entry.migrated": ("participants_participant",),
+    "entry.moved": ("participants_participant",),
     "entry.not_done": ("participants_participant",),
     "entry.removed": ("participants_participant",),
     "entry.saved": ("participants_participant",),

@@ -142,11 +142,13 @@ def test_slips_are_taken_back_and_judgements_looked_at_again(one_day: Trial, hir
             f"{casebook}visits/screening/deviations/explain/",
             f"/participants/{ended}/ending/undo/",
             f"{casebook}void/",
+            f"{casebook}allocation/in-error/withdraw/",
         ),
         Role.INVESTIGATOR: (
             f"{casebook}eligibility/confirm/",
             f"{casebook}phases/follow_up/confirm/",
             f"{casebook}phases/follow_up/undo/",
+            f"{casebook}allocation/in-error/withdraw/sign/",
             f"{casebook}visits/week_1/deviations/weigh/",
             "/deviations/",
         ),
@@ -231,6 +233,8 @@ def _removes_a_row(coordinator: Member, rows: str, study: StudyDefinition) -> No
     coordinator.open(f"{rows}rows/new/")
     coordinator.answer(medicine, first_codes(study, medicine) | {"cm_name": "paracetamol", "cm_unit": "mg"})
     coordinator.save_complete()
+    coordinator.open(f"{rows}rows/1/move/")
+    coordinator.look()
     coordinator.open(f"{rows}rows/1/remove/")
     coordinator.page.get_by_label("Reason").fill("Entered twice.")
     coordinator.look("row-remove", answered=True)

@@ -15,7 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from audit.acts import ActionRefused
 from crf import actions as crf
 from crf.models import EntryStatus, FormEntry, Freeze, Query, QueryStatus, Visit
-from randomization.actions import allocate
+from randomization.actions import allocate, ask_flag_withdrawal, flag_in_error, withdraw_flag
+from randomization.models import Allocation
 from tests.amendments import put_in_force
 from tests.law import naive
 from tests.law.stage import Stage
@@ -213,6 +214,19 @@ class Acts(RuleBasedStateMachine):
 
     @precondition(lambda self: self.begun is not None)
     @rule(seed=seeds)
+    def move_entry(self, seed: int) -> None:
+        """To another visit that has the form."""
+        drawn = draws(seed)
+        entry = self.begun_entry(drawn)
+        if entry is not None:
+            others = [each for each in self.visits() if entry.form_key in each.definition.forms and each != entry.visit]
+            done = [each for each in others if each.took_place_on or each.definition.kind == "log"]
+            to, by = self.one(drawn, done or others), self.stage.cast.enterer(entry.form, self.participant.site.code)
+            if to is not None:
+                self.do("moved", lambda: crf.move_entry(by=by, entry=entry, to=to, reason=WHY))
+
+    @precondition(lambda self: self.begun is not None)
+    @rule(seed=seeds)
     def visit_takes_place(self, seed: int) -> None:
         drawn = draws(seed)
         planned = [visit for visit in self.visits() if visit.definition.kind != "log"]
@@ -282,6 +296,20 @@ class Acts(RuleBasedStateMachine):
         """Of somebody registered beside; the one of this example is still to be used."""
         by, site, on = self.may("participants.void"), self.participant.site, self.participant.registered_on
         self.do("voided", lambda: crf.void_registration(by=by, participant=self.beside(site, on), reason=WHY))
+
+    @precondition(lambda self: self.begun is not None and self.begun.enrolled_on is not None)
+    @rule(seed=seeds)
+    def flag(self, seed: int) -> None:
+        """Flagged as randomised in error, and that taken back."""
+        allocation = Allocation.objects.filter(participant=self.participant).first()
+        if allocation is not None:
+            self.do("flag withdrawn", lambda: self.flagged_and_withdrawn(allocation))
+
+    def flagged_and_withdrawn(self, allocation: Allocation) -> None:
+        by = self.by(Role.COORDINATOR)
+        flag = flag_in_error(by=by, allocation=allocation, reason=WHY)
+        flag = ask_flag_withdrawal(by=by, flag=flag, reason=WHY)
+        withdraw_flag(by=self.by(Role.INVESTIGATOR), flag=flag)
 
     def beside(self, site: Site, on: datetime.date) -> Participant:
         made: Participant = crf.register_participant(by=self.by(Role.COORDINATOR), site=site, on=on)

@@ -32,6 +32,8 @@ KINDS = {
     "decided",
     "decision undone",
     "voided",
+    "moved",
+    "flag withdrawn",
     "signed",
     "verified",
     "query",

@@ -7,6 +7,8 @@ from django.utils.translation import gettext_lazy as _
 
 ACT_LABELS: dict[str, str | Promise] = {
     "allocation.countersigned": _("Randomised in error: countersigned"),
+    "allocation.flag_withdrawal_asked": _("Randomised in error: withdrawal of the flag asked"),
+    "allocation.flag_withdrawn": _("Randomised in error: flag withdrawn"),
     "allocation.flagged": _("Flagged as randomised in error"),
     "cap.set": _("Cap set"),
     "casebook.frozen": _("Casebook frozen"),
@@ -23,6 +25,7 @@ ACT_LABELS: dict[str, str | Promise] = {
     "contact.saved": _("Contact details saved"),
     "eligibility.judged": _("Eligibility judged"),
     "entry.migrated": _("Form moved to another study version"),
+    "entry.moved": _("Form moved to where it belongs"),
     "entry.not_done": _("Form recorded as not done"),
     "entry.removed": _("What was entered removed"),
     "entry.saved": _("Form saved"),

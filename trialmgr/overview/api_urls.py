@@ -16,6 +16,7 @@ Patterns = list[URLPattern | URLResolver]
 
 _row: Patterns = [
     path("", entries.EntryDetail.as_view(), name="entry"),
+    path("move/", entries.EntryMove.as_view(), name="entry_move"),
     path("remove/", entries.EntryRemoval.as_view(), name="entry_remove"),
     path("files/<name:item>/", files.EntryFile.as_view(), name="entry_file"),
     path("verify/", verifications.EntryVerification.as_view(), name="entry_verify"),
