@@ -101,6 +101,15 @@ class MoveForm(ReasonForm):
         _offer(self, "visit", visits)
 
 
+class SiteForm(ReasonForm):
+    site = forms.ChoiceField(label=_("Site"))
+    field_order = ["site", "reason"]
+
+    def __init__(self, *args: Any, sites: Sequence[Site], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer(self, "site", [(site.code, site.name) for site in sites])
+
+
 class RegisterForm(ActForm):
     site = forms.ChoiceField(label=_("Site"))
     on = DayField(label=_("Day of registration"))

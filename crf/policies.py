@@ -28,15 +28,21 @@ from crf.models import (
 )
 from crf.versions import definition_for, planned_as
 from trialmgr.participants.models import Participant, check_not_voided
-from trialmgr.participants.policies import check_reason, check_transition, ends_of_consents, valid_consent
+from trialmgr.participants.policies import (
+    check_reason,
+    check_site_active,
+    check_transition,
+    ends_of_consents,
+    valid_consent,
+)
 from trialmgr.participants.states import STATUS_LABELS, Status, undoing
-from trialmgr.people.models import User
+from trialmgr.people.models import Site, User
 from trialmgr.people.permissions import ROLE_LABELS, Role
 from trialmgr.people.policies import is_blinded_no_more
 from trialmgr.protocol.judgements import ELIGIBILITY, Contradiction
 from trialmgr.protocol.model import Form, Gate, StudyDefinition
 from trialmgr.studies.clock import today
-from trialmgr.studies.queries import current_definition, version_of_row
+from trialmgr.studies.queries import current_definition, timeline, version_of_row
 
 
 def check_role_enters(user: User, visit: Visit, form: Form) -> None:
@@ -121,6 +127,25 @@ def check_voidable(participant: Participant, reason: str) -> None:
     check_reason(reason)
     check_transition(participant, "participant.voided")
     check_unfrozen(participant)
+
+
+def check_site_changes(participant: Participant, site: Site, reason: str) -> None:
+    """To an active site that follows the same version, so that the visits to come stay as they are."""
+    check_reason(reason)
+    check_unfrozen(participant)
+    if site == participant.site:
+        raise ActionRefused(_("The participant is at this site already: choose another one."))
+    check_site_active(site)
+    if not _follow_one_version(participant.site, site):
+        raise ActionRefused(
+            _("The sites follow different versions of the study: put the same version in force at both first.")
+        )
+
+
+def _follow_one_version(*sites: Site) -> bool:
+    known, now = timeline(), today()
+    begun = all(known.has_begun(site.code, now) for site in sites)
+    return begun and len({known.at(site.code, now).pk for site in sites}) == 1
 
 
 def check_unfrozen(participant: Participant) -> None:

@@ -68,6 +68,7 @@ _casebook: list[URLPattern | URLResolver] = [
     path("phases/<slug:phase>/undo/", decisions.undo_phase, name="undo_phase"),
     path("phases/<slug:phase>/confirm/", decisions.confirm_phase, name="confirm_phase"),
     path("ending/undo/", participation.undo_ending, name="undo_ending"),
+    path("site/", participation.change_site, name="change_site"),
     path("void/", casebooks.void, name="void"),
     path("freeze/", freezes.freeze, name="freeze"),
 ]

@@ -39,6 +39,7 @@ MEANINGS = {
     "participants.randomise": "randomise",
     "participants.register": "register a participant",
     "participants.void": "void a registration that should never have been made",
+    "participants.move": "move a participant to another site",
     "participants.reopen": "undo an end of participation that was recorded in error",
     "participants.view": "see the participants",
     "people.manage": "make accounts, give and end roles",

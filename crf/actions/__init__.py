@@ -7,7 +7,7 @@ from crf.actions.deviations import DeviationAsked, explain_deviation, judge_devi
 from crf.actions.entries import EntryRefused, Saved, mark_not_done, move_entry, remove_entry, save_entry, undo_ending
 from crf.actions.files import store_file
 from crf.actions.freezes import freeze, unfreeze
-from crf.actions.participation import void_registration
+from crf.actions.participation import move_participant, void_registration
 from crf.actions.queries import answer_query, close_query, raise_query, reopen_query
 from crf.actions.signatures import sign_entry
 from crf.actions.verifications import verify_items
@@ -37,6 +37,7 @@ __all__ = [
     "mark_visit_not_done",
     "migrate_entries",
     "move_entry",
+    "move_participant",
     "open_visits",
     "plan_added_visits",
     "plan_migration",

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import QuerySet
-from rest_framework import serializers
 
 from crf.models import FormEntry, Visit
 from crf.places import CasebookPlace, FormPlace, VisitPlace, casebook_place, form_place, visit_place
 from trialmgr.people.api import ApiView, person
-
-
-class ReasonRequest(serializers.Serializer[Any]):
-    """What is taken back owes a reason and nothing else."""
-
-    reason = serializers.CharField(max_length=1000)
 
 
 class CasebookView(ApiView):

@@ -12,13 +12,13 @@ from rest_framework.response import Response
 
 from audit.once import once
 from crf import actions
-from crf.api.casebooks import CasebookView, ReasonRequest
+from crf.api.casebooks import CasebookView
 from crf.contradictions import seen_changes
 from crf.models import EligibilityDecision, GateDecision
 from crf.places import CasebookPlace
 from crf.policies import contradiction_of
 from crf.serializers import ConfirmationSerializer, EligibilitySerializer, GateSerializer
-from trialmgr.participants.api import ParticipantSerializer
+from trialmgr.participants.api import ParticipantSerializer, ReasonRequest
 from trialmgr.people.api import WRITING, check_signed_in_again, checked, operation, person
 from trialmgr.people.visibility import Sight
 from trialmgr.protocol.judgements import ELIGIBILITY, about_phase

@@ -230,6 +230,8 @@ def _actions_on_all(place: CasebookPlace) -> Iterator[dict[str, str]]:
         yield {"label": _("Undo the end of participation"), "url": reverse("crf:undo_ending", args=[number])}
     if participant.enrolled_on is None and place.may("participants.void"):
         yield {"label": _("Void this registration"), "url": reverse("crf:void", args=[number])}
+    if place.may("participants.move"):
+        yield {"label": _("Move to another site"), "url": reverse("crf:change_site", args=[number])}
     if place.may("entries.freeze"):
         frozen = policies.is_frozen(participant)
         label = _("Unfreeze the casebook") if frozen else _("Freeze the casebook")

@@ -130,6 +130,24 @@ def _withdrawn(cast: Cast) -> Act:
     )
 
 
+def _withdrawal_undone(cast: Cast) -> Act:
+    consent = Consent.objects.get(participant=walk.consented(cast))
+    participants.withdraw_consent(by=the(cast, Role.COORDINATOR), consent=consent, on=today(), reason="moves away")
+    return lambda: participants.undo_withdrawal(
+        by=the(cast, Role.COORDINATOR), consent=again(consent), reason="of somebody else"
+    )
+
+
+def _moved_to_another_site(cast: Cast) -> Act:
+    participant = walk.registered(cast)
+    return lambda: crf.move_participant(
+        by=the(cast, Role.DATA_MANAGER),
+        participant=again(participant),
+        site=Site.objects.get(code="LUMC"),
+        reason="lives there",
+    )
+
+
 def with_contact(cast: Cast) -> Participant:
     participant = walk.registered(cast)
     participants.save_contact(
@@ -665,6 +683,7 @@ RECIPES: dict[str, Recipe] = {
     "consent.corrected": _consent_corrected,
     "consent.recorded": _consented,
     "consent.withdrawn": _withdrawn,
+    "consent.withdrawal_undone": _withdrawal_undone,
     "contact.erased": _contact_erased,
     "contact.read": _contact_read,
     "contact.saved": _contact_saved,
@@ -690,6 +709,7 @@ RECIPES: dict[str, Recipe] = {
     "participant.ended": _ended,
     "participant.ending_undone": _ending_undone,
     "participant.enrolled": _enrolled,
+    "participant.moved": _moved_to_another_site,
     "participant.phase_opened": _phase_opened,
     "participant.randomised": _randomised,
     "participant.registered": _registered,

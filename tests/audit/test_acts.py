@@ -57,6 +57,8 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "consent.withdrawn": frozenset({C, INV}),
     "contact.erased": frozenset({C, INV}),
     "contact.read": frozenset({C, INV}),
+    "consent.withdrawal_undone": frozenset({C, INV}),
+    "participant.moved": frozenset({D}),
     "contact.saved": frozenset({C, INV}),
     "deviation.explained": frozenset({C, INV, R, T}),
     "deviation.judged": frozenset({INV}),

@@ -30,6 +30,7 @@ LOCKS: dict[str, tuple[str, ...]] = {
     "code_break.noticed": ("randomization_codebreak",),
     "consent.recorded": ("participants_participant",),
     "consent.withdrawn": ("participants_participant",),
+    "consent.withdrawal_undone": ("participants_participant",),
     "eligibility.judged": ("participants_participant",),
     "entry.migrated": ("participants_participant",),
     "entry.moved": ("participants_participant",),
@@ -47,6 +48,7 @@ LOCKS: dict[str, tuple[str, ...]] = {
     "list.extension_activated": ("randomization_randomizationlist", "randomization_stratum"),
     "list.revealed": ("randomization_randomizationlist",),
     "participant.ended": ("participants_participant",),
+    "participant.moved": ("participants_participant",),
     "participant.phase_opened": ("participants_participant",),
     "participant.randomised": (
         "participants_participant",

@@ -138,6 +138,7 @@ def test_slips_are_taken_back_and_judgements_looked_at_again(one_day: Trial, hir
     pages = {
         Role.COORDINATOR: (
             f"{casebook}consent/consent_v1/correct/",
+            f"{casebook}consent/consent_v1/withdraw/undo/",
             f"{casebook}visits/week_1/reopen/",
             f"{casebook}visits/screening/deviations/explain/",
             f"/participants/{ended}/ending/undo/",
@@ -152,6 +153,7 @@ def test_slips_are_taken_back_and_judgements_looked_at_again(one_day: Trial, hir
             f"{casebook}visits/week_1/deviations/weigh/",
             "/deviations/",
         ),
+        Role.DATA_MANAGER: (f"{casebook}site/",),
     }
     for role, own in pages.items():
         reader = hire(one_day, role)

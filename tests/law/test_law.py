@@ -32,6 +32,8 @@ KINDS = {
     "decided",
     "decision undone",
     "voided",
+    "withdrawal undone",
+    "site changed",
     "moved",
     "flag withdrawn",
     "signed",

@@ -84,6 +84,21 @@ def withdraw_consent(*, by: User, consent: Consent, on: datetime.date, reason: s
     return consent
 
 
+@action(
+    "consent.withdrawal_undone", permission="participants.consent", site=lambda consent, **_k: consent.participant.site
+)
+def undo_withdrawal(*, by: User, consent: Consent, reason: str) -> Consent:
+    """Nobody withdrew: the consent stands as it was given, and what its withdrawal had stopped goes on."""
+    consent.participant.lock()
+    consent.refresh_from_db(fields=["withdrawn_on"])
+    policies.check_withdrawal_undone(consent, reason)
+    old, consent.withdrawn_on = f"withdrawn {consent.withdrawn_on}", None
+    consent.save()
+    detail = {"version": consent.version}
+    _note(consent.participant, item="consent", old=old, new=consent.given_on.isoformat(), detail=detail)
+    return consent
+
+
 @action("contact.saved", permission="participants.contact", site=lambda participant, **_k: participant.site)
 def save_contact(
     *, by: User, participant: Participant, details: dict[str, str], other_person: str = ""

@@ -37,6 +37,12 @@ class ConsentSerializer(serializers.Serializer[Consent]):
     withdrawn_on = serializers.DateField(allow_null=True)
 
 
+class ReasonRequest(serializers.Serializer[Any]):
+    """What is taken back owes a reason and nothing else."""
+
+    reason = serializers.CharField(max_length=1000)
+
+
 class ConsentRequest(serializers.Serializer[Any]):
     version = serializers.CharField(max_length=40)
     given_on = serializers.DateField()
@@ -134,6 +140,21 @@ class ConsentWithdrawal(ParticipantView):
         consent = get_object_or_404(participant.consents.all(), version=version)
         sent = checked(WithdrawalRequest, request)
         return Response(ConsentSerializer(actions.withdraw_consent(by=person(request), consent=consent, **sent)).data)
+
+
+class ConsentWithdrawalUndone(ParticipantView):
+    @operation(
+        "consents_undo_withdrawal",
+        "Take back a withdrawal of consent that was recorded in error",
+        request=ReasonRequest,
+        refusals=WRITING,
+        answer=ConsentSerializer,
+        may=("participants.consent",),
+    )
+    def post(self, request: Request, number: str, version: str) -> Response:
+        consent = get_object_or_404(self.participant(number).consents.all(), version=version)
+        sent = checked(ReasonRequest, request)
+        return Response(ConsentSerializer(actions.undo_withdrawal(by=person(request), consent=consent, **sent)).data)
 
 
 class ConsentCorrection(ParticipantView):

@@ -74,6 +74,12 @@ def check_consent_corrected(consent: Consent, *, changes: bool, reason: str) -> 
         raise ActionRefused(_("This consent was withdrawn before, or given later than this day: correct the day."))
 
 
+def check_withdrawal_undone(consent: Consent, reason: str) -> None:
+    check_reason(reason)
+    if consent.withdrawn_on is None:
+        raise ActionRefused(_("This consent was not withdrawn: there is nothing to take back."))
+
+
 def check_reason(reason: str) -> None:
     """What is taken back owes one."""
     if not reason.strip():

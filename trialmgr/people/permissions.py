@@ -109,6 +109,7 @@ PERMISSIONS: dict[Role, frozenset[str]] = {
         "entries.freeze",
         "participants.reopen",
         "participants.void",
+        "participants.move",
         "allocation.view",
         "allocation.countersign",
         "breaks.view",
