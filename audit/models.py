@@ -54,9 +54,10 @@ class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
         """What a blinded role may read."""
         return self.filter(restricted=False)
 
-    def at_sites(self, codes: Collection[str]) -> Self:
-        """Entries about these sites alone; those about no site belong to the trial as a whole."""
-        return self.filter(site__in=codes)
+    def at_sites(self, codes: Collection[str], participants: Collection[str] = ()) -> Self:
+        """Entries about these sites or participants alone; those about no site belong to the trial as a whole."""
+        own = models.Q(site__in=codes)
+        return self.filter(own | models.Q(participant__in=participants) if participants else own)
 
     def of_forms(self, keys: Collection[str]) -> Self:
         """Entries about one of these forms, or about no form at all."""

@@ -111,7 +111,9 @@ class _Person:
 
 
 def _visits(people: Mapping[int, Participant]) -> dict[int, Visit]:
-    rows = list(Visit.objects.filter(participant__in=people).order_by("participant__number", "target_on", "pk"))
+    rows = list(
+        Visit.objects.counted().filter(participant__in=people).order_by("participant__number", "target_on", "pk")
+    )
     for visit in rows:
         visit.participant = people[visit.participant_id]
     with_definitions(rows)

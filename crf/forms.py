@@ -84,6 +84,32 @@ class WeighForm(ExplainForm):
     field_order = ["finding", "weight", "reason"]
 
 
+class MoveFilter(forms.Form):
+    """Of whom the form is."""
+
+    participant = forms.CharField(label=_("Number of the participant"), required=False)
+
+
+class MoveForm(ReasonForm):
+    """At which visit it belongs."""
+
+    visit = forms.ChoiceField(label=_("The visit at which it belongs"), widget=forms.RadioSelect)
+    field_order = ["visit", "reason"]
+
+    def __init__(self, *args: Any, visits: Choices, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer(self, "visit", visits)
+
+
+class SiteForm(ReasonForm):
+    site = forms.ChoiceField(label=_("Site"))
+    field_order = ["site", "reason"]
+
+    def __init__(self, *args: Any, sites: Sequence[Site], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer(self, "site", [(site.code, site.name) for site in sites])
+
+
 class RegisterForm(ActForm):
     site = forms.ChoiceField(label=_("Site"))
     on = DayField(label=_("Day of registration"))

@@ -90,5 +90,5 @@ def impact(by: User, old: StudyDefinition, new: StudyDefinition, changes: Sequen
 
 
 def _visits(by: User, keys: Collection[str]) -> dict[tuple[str, str], int]:
-    rows = Visit.objects.for_user(by).filter(key__in=keys, took_place_on=None, not_done_reason="").order_by()
+    rows = Visit.objects.for_user(by).counted().filter(key__in=keys, took_place_on=None, not_done_reason="").order_by()
     return dict(sorted(Counter(rows.values_list("key", "participant__site__code")).items()))

@@ -42,8 +42,8 @@ def load_casebook(participant: Participant, forms: Collection[str] | None = None
 
 
 def load_casebooks() -> Iterator[LoadedCasebook]:
-    """Of every participant with an entry, one after the other; one question to the database."""
-    rows = FormEntry.objects.standing().select_related("visit__participant__site")
+    """Of every participant with an entry who counts, one after the other; one question to the database."""
+    rows = FormEntry.objects.counted().standing().select_related("visit__participant__site")
     ordered = rows.order_by("visit__participant__number").iterator(chunk_size=500)
     for participant, entries in groupby(ordered, lambda entry: entry.visit.participant):
         yield _loaded(participant, entries)

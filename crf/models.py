@@ -16,6 +16,7 @@ from audit.models import TrackedModel, TrackedQuerySet
 from crf.participant_forms import form_for
 from crf.versions import planned_as
 from trialmgr.participants.models import Participant
+from trialmgr.participants.states import Status
 from trialmgr.people.models import ScopedQuerySet, Site, User
 from trialmgr.people.visibility import Sight
 from trialmgr.protocol.casebook import Entered, Place
@@ -39,6 +40,10 @@ class CasebookQuerySet(ScopedQuerySet):
             return self.none()
         return self.at_sites_of(user).in_sight(user.sight(current_definition()))
 
+    def counted(self) -> Self:
+        """Without those whose registration was voided: their casebooks are read one by one, and count nowhere."""
+        return self.exclude(**{f"{self.site_path.removesuffix('site')}status": Status.VOIDED.value})
+
     def in_sight(self, sight: Sight) -> Self:
         rows = self if self.form_path is None else self.filter(**{f"{self.form_path}__in": sight.forms})
         return rows.filter(**{self.revealing_path: False}) if sight.blinded else rows
@@ -49,10 +54,21 @@ class VisitQuerySet(CasebookQuerySet):
     revealing_path = "reveals_allocation"
 
 
+class StandingManager(models.Manager[Any]):
+    """Rows that were not taken back; the others stand in the history and for those who ask ``_base_manager``."""
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().filter(taken_back_at=None)
+
+
+VisitManager = StandingManager.from_queryset(VisitQuerySet)
+
+
 class Visit(TrackedModel):
     """One visit (study event) of one participant: planned day and window, and the day it took place.
 
     ``slug``: how pages, API and exports name the visit: its key, with the ordinal where it returns.
+    ``taken_back_at``: when the decision that had planned it was taken back; decided again, it is planned anew.
     """
 
     participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="visits")
@@ -66,8 +82,9 @@ class Visit(TrackedModel):
     latest_on = models.DateField(_("latest"), null=True)
     took_place_on = models.DateField(_("took place on"), null=True)
     not_done_reason = models.TextField(_("reason it did not take place"), blank=True)
+    taken_back_at = models.DateTimeField(null=True)
 
-    objects = VisitQuerySet.as_manager()
+    objects = VisitManager()
 
     class Meta:
         ordering = ["participant", "target_on", "pk"]
@@ -77,6 +94,10 @@ class Visit(TrackedModel):
             models.UniqueConstraint(fields=["participant", "slug"], name="one_visit_a_slug"),
             models.CheckConstraint(
                 condition=models.Q(took_place_on=None) | models.Q(not_done_reason=""), name="visit_done_or_not_done"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(taken_back_at=None) | models.Q(took_place_on=None, not_done_reason=""),
+                name="visit_taken_back_untouched",
             ),
         ]
 
@@ -314,6 +335,9 @@ class QueryQuerySet(CasebookQuerySet):
         """A visit as a whole has no form; whether it is in sight, it says itself."""
         seen = models.Q(entry__form_key__in=sight.forms) | models.Q(entry=None, form_key__in={*sight.forms, ""})
         return super().in_sight(sight).filter(seen)
+
+    def counted(self) -> Self:
+        return self.exclude(on_visit(participant__status=Status.VOIDED.value))
 
     def about(self, **of_visit: Any) -> Self:
         """Those whose visit is such."""
@@ -660,8 +684,14 @@ class EligibilityDecision(TrackedModel):
         return f"{self.participant} {self.eligible}"
 
 
+GateDecisionManager = StandingManager.from_queryset(TrackedQuerySet)
+
+
 class GateDecision(TrackedModel):
-    """The decision whether a phase opens, by the definition's own rule on the data as they stood."""
+    """The decision whether a phase opens, by the definition's own rule on the data as they stood.
+
+    Taken back, it counts nowhere and the phase can be decided again; the row stays.
+    """
 
     participant = models.ForeignKey(Participant, on_delete=models.PROTECT, related_name="gate_decisions")
     phase = models.CharField(_("phase"), max_length=40)
@@ -670,14 +700,24 @@ class GateDecision(TrackedModel):
     inputs = models.JSONField(_("values the rule read"), default=dict)
     decided_at = models.DateTimeField(_("decided at"))
     decided_by = models.CharField(_("decided by"), max_length=150)
+    taken_back_at = models.DateTimeField(_("taken back at"), null=True)
+    taken_back_by = models.CharField(_("taken back by"), max_length=150, blank=True)
 
-    append_only = True
-    objects = TrackedQuerySet["GateDecision"].as_manager()
+    objects = GateDecisionManager()
 
     class Meta:
         ordering = ["decided_at", "pk"]
         verbose_name = _("phase decision")
-        constraints = [models.UniqueConstraint(fields=["participant", "phase"], name="one_decision_a_phase")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["participant", "phase"], condition=models.Q(taken_back_at=None), name="one_decision_a_phase"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(taken_back_at=None, taken_back_by="")
+                | models.Q(taken_back_at__isnull=False) & ~models.Q(taken_back_by=""),
+                name="decision_taken_back_by_somebody",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.participant} {self.phase} {self.opened}"

@@ -64,7 +64,7 @@ def stored_entries(
     user: User, *, forms: Iterable[str] | None = None, sites: Iterable[str] | None = None
 ) -> EntryQuerySet:
     """Standing entries within this person's sight, participant by participant; of these forms and sites alone."""
-    rows: EntryQuerySet = FormEntry.objects.for_user(user).standing()
+    rows: EntryQuerySet = FormEntry.objects.for_user(user).counted().standing()
     if forms is not None:
         rows = rows.filter(form_key__in=list(forms))
     if sites is not None:

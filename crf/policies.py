@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import connection
+from django.db.models import Exists, OuterRef, Q
 from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext_lazy
@@ -24,14 +25,22 @@ from crf.models import (
     EligibilityDecision,
     EntryStatus,
     FormEntry,
+    Freeze,
     FreezeQuerySet,
     GateDecision,
     Query,
+    QueryStatus,
     Visit,
 )
 from crf.versions import definition_for, planned_as
-from trialmgr.participants.models import Participant
-from trialmgr.participants.policies import check_reason, check_transition, ends_of_consents, valid_consent
+from trialmgr.participants.models import Participant, check_not_voided
+from trialmgr.participants.policies import (
+    check_reason,
+    check_site_active,
+    check_transition,
+    ends_of_consents,
+    valid_consent,
+)
 from trialmgr.participants.states import STATUS_LABELS, Status, undoing
 from trialmgr.people.models import Site, User
 from trialmgr.people.permissions import ROLE_LABELS, Role
@@ -40,7 +49,7 @@ from trialmgr.protocol.chronology import Rule
 from trialmgr.protocol.judgements import ELIGIBILITY, Contradiction
 from trialmgr.protocol.model import Form, Gate, StudyDefinition
 from trialmgr.studies.clock import today
-from trialmgr.studies.queries import version_of_row
+from trialmgr.studies.queries import current_definition, timeline, version_of_row
 
 
 def check_role_enters(user: User, visit: Visit, form: Form) -> None:
@@ -71,6 +80,8 @@ def entry_closed_reasons(visit: Visit, form: Form, *, begun: bool | None = None)
     reasons = []
     if form.key not in visit.definition.forms and not _is_begun(visit, form, begun):
         reasons.append(_("This form does not belong to this visit: open a visit that has it."))
+    if participant.state is Status.VOIDED:
+        reasons.append(_("This registration was voided: nothing is recorded of this number any more."))
     reasons += _consent_reasons(visit)
     reasons += frozen_reasons(participant, visit, form.key)
     if visit.is_not_done:
@@ -179,6 +190,33 @@ def check_ending_undone(participant: Participant, reason: str) -> None:
     check_unfrozen(participant)
 
 
+def check_voidable(participant: Participant, reason: str) -> None:
+    """Not for who entered the trial: an allocation stands, and so does what was decided on it."""
+    check_reason(reason)
+    check_transition(participant, "participant.voided")
+    check_unfrozen(participant)
+
+
+def check_site_changes(participant: Participant, site: Site, reason: str) -> None:
+    """To an active site that follows the same version, so that the visits to come stay as they are."""
+    check_reason(reason)
+    check_unfrozen(participant)
+    check_site_unfrozen(site)
+    if site == participant.site:
+        raise ActionRefused(_("The participant is at this site already: choose another one."))
+    check_site_active(site)
+    if not _follow_one_version(participant.site, site):
+        raise ActionRefused(
+            _("The sites follow different versions of the study: put the same version in force at both first.")
+        )
+
+
+def _follow_one_version(*sites: Site) -> bool:
+    known, now = timeline(), today()
+    begun = all(known.has_begun(site.code, now) for site in sites)
+    return begun and len({known.at(site.code, now).pk for site in sites}) == 1
+
+
 def check_visit_reopened(visit: Visit, reason: str) -> None:
     """A visit of which nothing is known any more: neither a day nor that it did not take place."""
     check_reason(reason)
@@ -218,6 +256,7 @@ def check_query_transition(query: Query, action: str) -> None:
             _("The status of this query is “%(state)s”, which does not allow this: read its last message.")
             % {"state": QUERY_STATUS_LABELS[query.state]}
         )
+    _check_planned(query.of_visit)
 
 
 def standing_eligibility(participant: Participant) -> EligibilityDecision | None:
@@ -340,10 +379,62 @@ def check_gate_open(participant: Participant, phase: str) -> None:
         raise ActionRefused(*reasons)
 
 
+def check_movable(by: User, entry: FormEntry, to: Visit) -> None:
+    """Within one site, and only by who sees the whole form: nobody carries over what they cannot check."""
+    reasons = []
+    if to.pk == entry.visit_id:
+        reasons.append(_("It stands at this visit: choose the visit at which it belongs."))
+    if to.participant.site_id != entry.visit.participant.site_id:
+        reasons.append(_("A form is moved within one site: enter it anew at the other one."))
+    sight = by.sight(current_definition())
+    if not all(sight.item(item) for item in entry.form.items):
+        reasons.append(_("Part of this form is out of your sight: somebody who sees all of it moves it."))
+    there = FormEntry.objects.standing().filter(visit=to, form_key=entry.form_key)
+    if there.exists() and not entry.form.repeating:
+        reasons.append(_("Something is entered on this form at that visit already: take it out there first."))
+    if reasons:
+        raise ActionRefused(*reasons)
+
+
+def check_decision_taken_back(by: User, decision: GateDecision, reason: str) -> None:
+    """The visits that it opened go with it, so nothing may stand at them, nor a later phase rest on it."""
+    check_reason(reason)
+    participant = decision.participant
+    check_transition(participant, "participant.phase_closed")
+    reasons = []
+    if is_frozen(participant):
+        reasons.append(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
+    if decision.opened and participant.phase != decision.phase:
+        reasons.append(_("A later phase has opened since: take that decision back first."))
+    if decision.opened:
+        reasons += _standing_at_visits(by, participant, decision.phase)
+    if reasons:
+        raise ActionRefused(*reasons)
+
+
+def _standing_at_visits(by: User, participant: Participant, phase: str) -> Iterator[str]:
+    """Visits out of sight are not named, nor counted."""
+    entered = Exists(FormEntry.objects.standing().filter(visit=OuterRef("pk")))
+    asked = Exists(Query.objects.exclude(status=QueryStatus.CLOSED.value).filter(visit=OuterRef("pk")))
+    held = Exists(Freeze.objects.standing().filter(visit=OuterRef("pk")))
+    touched = Q(took_place_on__isnull=False) | ~Q(not_done_reason="") | entered | asked | held
+    rows = participant.visits.filter(touched, phase=phase).order_by("target_on", "pk")
+    seen = rows.in_sight(by.sight(current_definition()))
+    if seen:
+        names = ", ".join(visit.label(get_language() or "nl") for visit in seen)
+        yield _("Something is recorded at visits of this phase, take that back first: %(visits)s.") % {"visits": names}
+    if len(seen) < len(rows):
+        yield _("Something is recorded at a visit of this phase that you do not see: it is taken back first.")
+
+
 def is_gate_missed(participant: Participant, gate: Gate) -> bool:
     """The visit at which the decision is taken was not done, so its rule never gets its values."""
     rows = participant.visits.filter(key=gate.visit)
     return rows.exists() and not rows.filter(not_done_reason="").exists()
+
+
+_STATUS = "SELECT status FROM participants_participant WHERE id = %s"
+_STATUS_HELD = f"{_STATUS} FOR UPDATE"
 
 
 def lock_casebook(participant: int) -> None:
@@ -351,8 +442,8 @@ def lock_casebook(participant: int) -> None:
 
     The order of all locks: participant, visit, stratum, head of the ledger.
     """
-    if connection.features.has_select_for_update:  # SQLite lets one writer in at a time
-        found("SELECT 1 FROM participants_participant WHERE id = %s FOR UPDATE", participant)
+    held = _STATUS_HELD if connection.features.has_select_for_update else _STATUS  # SQLite lets one writer in at a time
+    check_not_voided(found(held, participant)[0][0])
 
 
 def lock_casebooks(participants: Iterable[int]) -> None:
@@ -370,7 +461,21 @@ def lock_site_casebooks(site: Site) -> None:
 def lock_visit(visit: Visit) -> None:
     """Hold the casebook of a visit, and read the visit as it stands then."""
     lock_casebook(visit.participant_id)
-    visit.refresh_from_db(fields=["took_place_on", "not_done_reason"])
+    visit.refresh_from_db(fields=["took_place_on", "not_done_reason", "taken_back_at"])
+    _check_planned(visit)
+
+
+def held_visit(visit: Visit) -> Visit:
+    """As ``lock_visit``: the visit, with its participant, as they stand then."""
+    lock_casebook(visit.participant_id)
+    held: Visit = Visit._base_manager.select_related("participant__site").get(pk=visit.pk)
+    _check_planned(held)
+    return held
+
+
+def _check_planned(visit: Visit) -> None:
+    if visit.taken_back_at is not None:
+        raise ActionRefused(_("This visit is not planned any more: the decision that opened its phase was taken back."))
 
 
 def check_unchanged(entry: FormEntry) -> None:

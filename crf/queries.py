@@ -65,7 +65,7 @@ def due_for(user: User, participants: Sequence[Participant]) -> dict[int, Due | 
 
 
 def unclosed_queries(user: User) -> QueryQuerySet:
-    rows: QueryQuerySet = Query.objects.for_user(user).exclude(status=QueryStatus.CLOSED.value)
+    rows: QueryQuerySet = Query.objects.for_user(user).counted().exclude(status=QueryStatus.CLOSED.value)
     return rows
 
 

@@ -228,6 +228,7 @@ class Sheet:
             "history": True,
             "sign": complete and not self.is_signed and place.may("entries.sign"),
             "verify": self.has_values and place.may("entries.verify"),
+            "move": self.begun is not None and self.can_write,
             "remove": self.begun is not None and self.can_write,
         }
         return {page: place.row_url(page, row) for page, is_allowed in allowed.items() if is_allowed}

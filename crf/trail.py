@@ -21,6 +21,7 @@ from trialmgr.people.permissions import role_labels
 ACTS = {
     "entry.saved": gettext_lazy("Saved"),
     "entry.migrated": gettext_lazy("Moved to another study version"),
+    "entry.moved": gettext_lazy("Moved to where it belongs"),
     "entry.removed": gettext_lazy("Row removed"),
     "entry.signed": gettext_lazy("Signed"),
     "signature.lapsed": gettext_lazy("Signature lapsed"),

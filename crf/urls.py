@@ -38,6 +38,7 @@ _row: list[URLPattern] = [
     path("files/<name:item>/", entries.file, name="file"),
     path("sign/", signatures.sign, name="sign"),
     path("verify/", verifications.verify, name="verify"),
+    path("move/", entries.move_entry, name="move"),
     path("remove/", entries.remove_entry, name="remove"),
     path("queries/raise/<name:item>/", queries.raise_one, name="raise_query"),
     path("queries/<int:n>/", queries.thread, name="query"),
@@ -70,8 +71,11 @@ _casebook: list[URLPattern | URLResolver] = [
     path("eligibility/judge/", decisions.judge, name="judge"),
     path("eligibility/confirm/", decisions.confirm_eligibility, name="confirm_eligibility"),
     path("phases/<slug:phase>/", decisions.phase, name="phase"),
+    path("phases/<slug:phase>/undo/", decisions.undo_phase, name="undo_phase"),
     path("phases/<slug:phase>/confirm/", decisions.confirm_phase, name="confirm_phase"),
     path("ending/undo/", participation.undo_ending, name="undo_ending"),
+    path("site/", participation.change_site, name="change_site"),
+    path("void/", casebooks.void, name="void"),
     path("freeze/", freezes.freeze, name="freeze"),
 ]
 

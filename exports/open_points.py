@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from django.db.models import Q
 from django.db.models.functions import Coalesce
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
@@ -144,8 +145,11 @@ def _of_judgements() -> Iterator[OpenPoint]:
 
 def _of_allocations() -> Iterator[OpenPoint]:
     """Flags without their second signature, and strata that the casebook has otherwise. Neither tells an arm."""
-    for flag in RandomisedInError.objects.filter(countersigned_at=None).select_related("allocation__participant"):
+    waiting = RandomisedInError.objects.filter(Q(countersigned_at=None) | Q(withdrawal_asked_at__isnull=False))
+    for flag in waiting.select_related("allocation__participant"):
         said = _("Flagged as randomised in error; not countersigned.")
+        if flag.withdrawal_asked_at:
+            said = _("Flagged as randomised in error; the withdrawal of the flag is not countersigned.")
         yield OpenPoint(Kind.ALLOCATION_UNSETTLED, flag.allocation.participant.number, said)
     for one in strata_that_differ(Allocation.objects.all()):
         said = _("%(factor)s: %(held)s at the allocation, in the casebook %(now)s.") % {
@@ -195,21 +199,25 @@ class _Casebooks:
 
     @cached_property
     def visits(self) -> dict[int, Visit]:
-        rows = Visit.objects.select_related("participant__site").order_by(
-            *by_number("participant__"), "target_on", "pk"
+        rows = (
+            Visit.objects.counted()
+            .select_related("participant__site")
+            .order_by(*by_number("participant__"), "target_on", "pk")
         )
         with_definitions(rows)
         return {visit.pk: visit for visit in rows}
 
     @cached_property
     def entries(self) -> list[_Met]:
-        rows = FormEntry.objects.standing().order_by(
-            *by_number("visit__participant__"), "visit", "form_key", "occurrence"
+        rows = (
+            FormEntry.objects.counted()
+            .standing()
+            .order_by(*by_number("visit__participant__"), "visit", "form_key", "occurrence")
         )
         return [_Met(*row) for row in rows.values_list("pk", "visit_id", "form_key", "occurrence", "status")]
 
     def _queries(self) -> Iterator[OpenPoint]:
-        rows = Query.objects.exclude(status=QueryStatus.CLOSED.value).order_by("pk")
+        rows = Query.objects.counted().exclude(status=QueryStatus.CLOSED.value).order_by("pk")
         form = Coalesce("entry__form_key", "form_key")
         place = (of_query("pk"), form, Coalesce("entry__occurrence", 1), "number")
         order = {visit: rank for rank, visit in enumerate(self.visits)}

@@ -31,6 +31,7 @@ from exports.tables.plans import AUDIT_TRAIL, Table
 from randomization.models import Allocation, RandomisedInError, StratumCorrection
 from trialmgr.participants.contact import unseal_bytes
 from trialmgr.participants.models import Consent, Participant, by_number
+from trialmgr.participants.states import Status
 from trialmgr.protocol.model import ItemType, RowKey, StudyDefinition
 from trialmgr.studies.models import StudyLock
 from trialmgr.studies.queries import approved_versions
@@ -124,9 +125,6 @@ _OF_ALLOCATION = (
     "allocated_at",
     "allocated_by",
     "envelope__opened_at",
-    "in_error__reason",
-    "in_error__flagged_at",
-    "in_error__countersigned_at",
 )
 
 
@@ -135,7 +133,8 @@ def _parts(row: Any, *names: str) -> list[Any]:
 
 
 def _consents(table: Table, cut: Cut) -> Iterator[Row]:
-    rows = Consent.objects.order_by(*by_number("participant__"), "given_on", "pk")
+    counted = Consent.objects.exclude(participant__status=Status.VOIDED.value)
+    rows = counted.order_by(*by_number("participant__"), "given_on", "pk")
     own = ("version", "given_on", "taken_by", "withdrawn_on")
     return _lines(rows.values_list("participant__number", "participant__site__code", *own))
 
@@ -143,11 +142,12 @@ def _consents(table: Table, cut: Cut) -> Iterator[Row]:
 def _allocation(table: Table, cut: Cut) -> Iterator[Row]:
     factors = [name.removeprefix("stratum_") for name in table.header if name.startswith("stratum_")]
     corrected = _corrected_levels()
+    flags = {flag.allocation_id: flag for flag in RandomisedInError.objects.all()}
     rows = Allocation.objects.order_by(*by_number("participant__")).values_list("pk", *_OF_ALLOCATION, "levels")
-    for pk, *plain, flagged_at, signed_at, levels in rows.iterator(chunk_size=CHUNK):
+    for pk, *own, levels in rows.iterator(chunk_size=CHUNK):
         strata = [value for key in factors for value in (levels.get(key), corrected[pk].get(key))]
-        *own, reason = plain
-        values = [*own, flagged_at is not None, reason, flagged_at, signed_at, *strata]
+        flag = _parts(flags.get(pk), "reason", "flagged_at", "countersigned_at")
+        values = [*own, pk in flags, *flag, *strata]
         yield tuple(as_text(value) for value in values)
 
 
@@ -160,7 +160,7 @@ def _corrected_levels() -> dict[int, dict[str, str]]:
 
 
 def _visits(table: Table, cut: Cut) -> Iterator[Row]:
-    rows = _shown(Visit.objects.all(), cut, "reveals_allocation")
+    rows = _shown(Visit.objects.counted(), cut, "reveals_allocation")
     return _lines(
         rows.order_by(*by_number("participant__"), visit_rank(cut.definitions, "key"), "ordinal").values_list(
             "participant__site__code",
@@ -184,7 +184,7 @@ def _deviations(table: Table, cut: Cut) -> Iterator[Row]:
     stands = {one.deviation.pk: one.reveals for one in found if one.deviation is not None}
     hidden = [pk for pk, reveals in stands.items() if reveals and not cut.with_allocation]
     rank = visit_rank(cut.definitions, "visit__key")
-    rows = _shown(ProtocolDeviation.objects.all(), cut, "reveals_allocation", "visit__reveals_allocation")
+    rows = _shown(ProtocolDeviation.objects.counted(), cut, "reveals_allocation", "visit__reveals_allocation")
     order = (*by_number("visit__participant__"), rank, "visit__ordinal", "rule", "about")
     for one in rows.exclude(pk__in=hidden).order_by(*order).select_related("visit__participant__site"):
         place = [one.visit.participant.site.code, one.visit.participant.number, one.visit.slug]
@@ -194,7 +194,7 @@ def _deviations(table: Table, cut: Cut) -> Iterator[Row]:
 
 
 def _form_rows(table: Table, form: str, cut: Cut) -> Iterator[Row]:
-    rows = _shown(FormEntry.objects.filter(form_key=form), cut, "reveals_allocation")
+    rows = _shown(FormEntry.objects.counted().filter(form_key=form), cut, "reveals_allocation")
     rank = visit_rank(cut.definitions, "visit__key")
     read = rows.order_by(*by_number("visit__participant__"), rank, "visit__ordinal", "occurrence").values_list(
         "visit__participant__site__code",
@@ -250,7 +250,7 @@ def _digest(mark: str) -> str:
 
 
 def _queries(table: Table, cut: Cut) -> Iterator[Row]:
-    rows = _asked(Query.objects.all(), "", cut)
+    rows = _asked(Query.objects.counted(), "", cut)
     place = _asked_at("", cut)
     return _lines(
         rows.order_by(*place.order, "number").values_list(
@@ -260,7 +260,8 @@ def _queries(table: Table, cut: Cut) -> Iterator[Row]:
 
 
 def _query_messages(table: Table, cut: Cut) -> Iterator[Row]:
-    rows = _asked(QueryMessage.objects.all(), "query__", cut)
+    counted = QueryMessage.objects.filter(query__in=Query.objects.counted())
+    rows = _asked(counted, "query__", cut)
     place = _asked_at("query__", cut)
     return _lines(
         rows.order_by(*place.order, "query__number", "at", "pk").values_list(
@@ -270,7 +271,7 @@ def _query_messages(table: Table, cut: Cut) -> Iterator[Row]:
 
 
 def _signatures(table: Table, cut: Cut) -> Iterator[Row]:
-    rows = _shown(Signature.objects.all(), cut, "entry__reveals_allocation")
+    rows = _shown(Signature.objects.counted(), cut, "entry__reveals_allocation")
     place = _place("entry", cut)
     return _lines(
         rows.order_by(*place.order, "signed_at", "pk").values_list(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
 from django.db.models.functions import Coalesce
@@ -257,8 +257,19 @@ class StratumCorrection(TrackedModel):
         return f"{self.allocation} {self.factor}"
 
 
+class StandingFlags(models.Manager["RandomisedInError"]):
+    def get_queryset(self) -> Any:
+        return super().get_queryset().filter(withdrawn_at=None)
+
+
+FlagManager = StandingFlags.from_queryset(AllocationFactQuerySet)
+
+
 class RandomisedInError(TrackedModel):
-    """A participant who should not have been randomised: flagged, countersigned, and kept in the list for good."""
+    """A participant who should not have been randomised: flagged, countersigned, and kept in the list for good.
+
+    A flag that was itself an error is withdrawn by two people as it was set. Set anew, it is set in the same row.
+    """
 
     allocation = models.OneToOneField(Allocation, on_delete=models.PROTECT, related_name="in_error")
     reason = models.TextField(_("reason"))
@@ -268,8 +279,15 @@ class RandomisedInError(TrackedModel):
     countersigned_by = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, related_name="countersigned_in_error"
     )
+    withdrawal_reason = models.TextField(_("reason of the withdrawal"), blank=True)
+    withdrawal_asked_at = models.DateTimeField(_("withdrawal asked at"), null=True)
+    withdrawal_asked_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, related_name="flag_withdrawals_asked"
+    )
+    withdrawn_at = models.DateTimeField(_("withdrawn at"), null=True)
+    withdrawn_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="flags_withdrawn")
 
-    objects = AllocationFactQuerySet.as_manager()
+    objects = FlagManager()
 
     class Meta:
         ordering = ["flagged_at", "pk"]
@@ -283,6 +301,18 @@ class RandomisedInError(TrackedModel):
             models.CheckConstraint(
                 condition=models.Q(countersigned_by=None) | ~models.Q(countersigned_by=models.F("flagged_by")),
                 name="second_person_countersigns",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(withdrawal_asked_at=None, withdrawal_asked_by=None, withdrawal_reason="")
+                | models.Q(withdrawal_asked_at__isnull=False, withdrawal_asked_by__isnull=False)
+                & ~models.Q(withdrawal_reason=""),
+                name="withdrawal_of_flag_has_who_when_why",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(withdrawn_at=None, withdrawn_by=None)
+                | models.Q(withdrawn_at__isnull=False, withdrawn_by__isnull=False, withdrawal_asked_by__isnull=False)
+                & ~models.Q(withdrawn_by=models.F("withdrawal_asked_by")),
+                name="second_person_withdraws_flag",
             ),
         ]
 

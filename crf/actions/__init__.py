@@ -2,9 +2,9 @@
 
 from crf.actions.amendments import migrate_entries, plan_added_visits, plan_migration, visits_to_plan
 from crf.actions.consequences import settle_casebook
-from crf.actions.decisions import confirm_judgement, decide_gate, judge_eligibility
+from crf.actions.decisions import confirm_judgement, decide_gate, judge_eligibility, undo_gate
 from crf.actions.deviations import DeviationAsked, explain_deviation, judge_deviation
-from crf.actions.entries import EntryRefused, Saved, mark_not_done, remove_entry, save_entry, undo_ending
+from crf.actions.entries import EntryRefused, Saved, mark_not_done, move_entry, remove_entry, save_entry, undo_ending
 from crf.actions.files import store_file
 from crf.actions.freezes import (
     freeze,
@@ -15,6 +15,7 @@ from crf.actions.freezes import (
     unfreeze_site,
     unfreeze_visit,
 )
+from crf.actions.participation import move_participant, void_registration
 from crf.actions.queries import (
     answer_query,
     close_query,
@@ -52,6 +53,8 @@ __all__ = [
     "mark_not_done",
     "mark_visit_not_done",
     "migrate_entries",
+    "move_entry",
+    "move_participant",
     "notice_followed",
     "open_visits",
     "plan_added_visits",
@@ -69,9 +72,11 @@ __all__ = [
     "sign_entry",
     "store_file",
     "undo_ending",
+    "undo_gate",
     "unfreeze",
     "unfreeze_site",
     "unfreeze_visit",
     "verify_items",
     "visits_to_plan",
+    "void_registration",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from django.db.models import QuerySet
 from django.utils.translation import get_language
@@ -18,8 +19,8 @@ from audit.acts import ActionRefused
 from crf import policies
 from crf.actions.checks import Judged, follow_checks
 from crf.actions.consequences import follow
-from crf.actions.trail import Document, note_changes, note_entry, note_visit
-from crf.actions.visits import planned_visit
+from crf.actions.trail import Document, note_changes, note_entry
+from crf.actions.visits import planned_visit, save_planned, take_places
 from crf.models import EligibilityDecision, FormEntry, Visit
 from crf.outcomes import Mapped, Outcome, outcomes, stored_entries
 from trialmgr.participants.models import Participant, by_number
@@ -111,9 +112,9 @@ def plan_added_visits(*, by: User, version: StudyVersion, reason: str, sites: Se
     planned = visits_to_plan(by=by, version=version, sites=sites)
     if not planned:
         raise ActionRefused(_("No participant lacks a visit of this version."))
-    for visit in planned:
-        visit.save()
-        note_visit(visit, action="visits.opened", new=visit.target_on.isoformat() if visit.target_on else "")
+    for participant, visits in groupby(planned, key=lambda visit: visit.participant):
+        take_places(participant, visits)
+    save_planned(planned)
     return planned
 
 

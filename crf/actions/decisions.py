@@ -9,13 +9,13 @@ from audit.actions import action, itself
 from audit.acts import ActionRefused, record
 from crf import policies
 from crf.actions.signatures import sign_entry
-from crf.actions.visits import open_visits
+from crf.actions.visits import open_visits, take_back_visits
 from crf.loaded_casebook import load_casebook
 from crf.lookup import StoredValues
 from crf.models import EligibilityDecision, EntryStatus, GateDecision, JudgementConfirmation
 from crf.participant_forms import criteria_for
 from crf.versions import definition_for, key_names
-from trialmgr.participants.actions import enrol, open_phase
+from trialmgr.participants.actions import close_phase, enrol, open_phase, undo_enrolment
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import User
 from trialmgr.protocol.casebook import Assessed
@@ -108,8 +108,36 @@ def decide_gate(*, by: User, participant: Participant, phase: str, reason: str =
     decision = _decided(by, participant, phase, bool(outcome), rule=gate.rule, inputs=stored.asked)
     if outcome:
         open_phase(by=by, participant=participant, phase=phase)
-        open_visits(participant=participant, phase=phase, arm=policies.arm_of(participant))
+        open_visits(participant=participant, phase=phase, arm=policies.arm_of(participant), decided=True)
     return decision
+
+
+@action("gate.undone", permission="participants.gate", site=lambda participant, **_k: participant.site)
+def undo_gate(*, by: User, participant: Participant, phase: str, reason: str) -> Participant:
+    """A decision on a phase was taken in error: the visits that it planned go with it, and it can be decided again."""
+    participant.lock()
+    decision = GateDecision.objects.filter(participant=participant, phase=phase).first()
+    if decision is None:
+        raise ActionRefused(_("This decision has not been taken: there is nothing to take back."))
+    decision.participant = participant
+    policies.check_decision_taken_back(by, decision, reason)
+    decision.taken_back_at, decision.taken_back_by = timezone.now(), by.actor_name
+    decision.save()
+    _note(participant, phase, old=decision.opened, detail={"decided_by": decision.decided_by})
+    if decision.opened:
+        take_back_visits(participant, phase)
+        _go_back(participant, phase)
+    return participant
+
+
+def _go_back(participant: Participant, phase: str) -> None:
+    """To the phase that had opened before this one."""
+    definition = definition_for(participant, None)
+    earlier = GateDecision.objects.filter(participant=participant, opened=True).last()
+    if any(one.key == phase and one.opens == "enrolment" for one in definition.phases):
+        undo_enrolment(participant, definition.phases[0].key)
+    else:
+        close_phase(participant, earlier.phase if earlier else definition.entry_phase.key)
 
 
 def _check_missed(participant: Participant, gate: Gate, stored: StoredValues, reason: str) -> None:
@@ -127,7 +155,7 @@ def _let_in(by: User, participant: Participant, definition: StudyDefinition) -> 
     phase = definition.entry_phase.key
     decision = _decided(by, participant, phase, True, rule="", inputs={})
     enrol(by=by, participant=participant, phase=phase, on=today())
-    open_visits(participant=participant, phase=phase)
+    open_visits(participant=participant, phase=phase, decided=True)
     return decision
 
 
@@ -156,13 +184,24 @@ def _gate(definition: StudyDefinition, phase: str) -> Gate:
     return gate
 
 
-def _note(participant: Participant, item: str, outcome: bool, detail: Mapping[str, object]) -> None:
+def _note(
+    participant: Participant,
+    item: str,
+    outcome: bool | None = None,
+    detail: Mapping[str, object] | None = None,
+    *,
+    old: bool | None = None,
+) -> None:
     record(
         object_type="participant",
         object_id=participant.number,
         site=participant.site.code,
         participant=participant.number,
         item=item,
-        new="yes" if outcome else "no",
-        detail=dict(detail),
+        old=_SAID[old],
+        new=_SAID[outcome],
+        detail=dict(detail or {}),
     )
+
+
+_SAID = {True: "yes", False: "no", None: None}

@@ -13,7 +13,7 @@ from audit.statements import found
 from crf import policies
 from crf.actions.checks import Judged, follow_checks, follow_removal
 from crf.actions.consequences import Consequence, follow
-from crf.actions.files import strange_files
+from crf.actions.files import files_of, store_file, strange_files
 from crf.actions.participation import end_with, reopen_participation
 from crf.actions.trail import Document, item_reveals, note_changes, note_entry
 from crf.deviations import untimely
@@ -86,13 +86,14 @@ def save_entry(
     reason: str = "",
     revision: int | None = None,
     asked_only: bool = False,
+    as_stored: bool = False,
 ) -> Saved:
     """Save what a person entered on one form.
 
     ``values`` and ``missing`` name only the items they touch; "" clears. ``occurrence`` None opens a new row of a
     repeating form. ``revision``: the revision the person saw; another one now is refused, so nobody overwrites unseen.
     ``asked_only``: an answer on a question that is not asked is refused, instead of kept aside, unless it stands there;
-    so is one for an item that is calculated.
+    so is one for an item that is calculated. ``as_stored``: the values stood on another form, so nobody typed them now.
     Raises EntryRefused (bad values), ReasonWanted (a saved value changes), ActionRefused (the state forbids it).
     """
     entry = _entry_to_write(by, visit, form_key, occurrence, revision)
@@ -101,7 +102,7 @@ def save_entry(
     stored = StoredValues(entry.visit.participant, read_by=form)
     evaluation = evaluate_entry(entry.study_version.definition, form, raw, reasons, stored, entry.visit.slug)
     given = (*_given(values), *_given(missing or {}))
-    doubtful = _doubtful(entry, form, values)
+    doubtful = () if as_stored else _doubtful(entry, form, values)
     reused = _reused_rows(entry, form, given)
     unasked = (*_calculated(form, given), *_not_asked(entry, evaluation)) if asked_only else ()
     kept = evaluation.values
@@ -141,6 +142,62 @@ def remove_entry(*, by: User, entry: FormEntry, reason: str) -> FormEntry:
 
     A row of a repeating form stays readable and counts no more. Any other form is as if it was never entered.
     """
+    _check_taken_out(by, entry, reason)
+    return _take_out(entry, by)
+
+
+@action(
+    "entry.moved",
+    permission="entries.enter",
+    site=lambda entry, **_k: entry.visit.participant.site,
+    makes=lambda saved: saved.entry,
+)
+def move_entry(*, by: User, entry: FormEntry, to: Visit, reason: str) -> Saved:
+    """What was entered at the wrong visit, or of the wrong participant, is taken out here and entered anew there.
+
+    As if somebody did both by hand, in one act: queries, verifications and signatures stay behind, and what cannot be
+    entered there leaves everything as it was.
+    """
+    policies.lock_casebooks([entry.visit.participant_id, to.participant_id])
+    _check_taken_out(by, entry, reason)
+    policies.check_movable(by, entry, to)
+    held, source, reveals, not_done = entry.entered, entry.name, entry.reveals_allocation, entry.not_done
+    form, files = entry.form, list(files_of(entry))
+    _take_out(entry, by)
+    for item, name, content in files:
+        store_file(by=by, visit=to, form=form, item=item, name=name, content=content)
+    if not_done:
+        saved = mark_not_done(by=by, visit=to, form_key=form.key, code=not_done, reason=reason)
+    else:
+        saved = save_entry(
+            by=by,
+            visit=to,
+            form_key=form.key,
+            values=_renumbered(held.values, to, form),
+            missing=_renumbered(held.missing, to, form),
+            occurrence=None if form.repeating else 1,
+            reason=reason,
+            as_stored=True,
+        )
+    # Neither end may tell of the other what whoever reads it may not see.
+    restricted = reveals or saved.entry.reveals_allocation
+    note_entry(entry, action="entry.moved", new=saved.entry.name, restricted=restricted)
+    note_entry(saved.entry, action="entry.moved", old=source, restricted=restricted)
+    return saved
+
+
+def _renumbered(answers: Mapping[str, str], to: Visit, form: Form) -> dict[str, str]:
+    """Rows of groups get the numbers that follow those ever used at the other end."""
+    there = FormEntry.objects.filter(visit=to, form_key=form.key, occurrence=1).first() if form.groups else None
+    used = there.rows_used if there else {}
+    rows = {key: RowKey.read(key) if form.groups else None for key in answers}
+    return {
+        f"{row.section}.{row.row + used.get(row.section, 0)}.{row.item}" if row else key: answers[key]
+        for key, row in rows.items()
+    }
+
+
+def _check_taken_out(by: User, entry: FormEntry, reason: str) -> None:
     check_unchanged(entry)
     policies.lock_visit(entry.visit)
     policies.check_role_enters(by, entry.visit, entry.form)
@@ -149,7 +206,6 @@ def remove_entry(*, by: User, entry: FormEntry, reason: str) -> FormEntry:
         raise ActionRefused(_("Give the reason for removing what was entered."))
     if entry.status == EntryStatus.REMOVED:
         raise ActionRefused(_("This was removed already."))
-    return _take_out(entry, by)
 
 
 def _take_out(entry: FormEntry, by: User) -> FormEntry:
@@ -190,8 +246,7 @@ def _check_form(definition: StudyDefinition, form_key: str) -> None:
 
 def _entry_to_write(by: User, visit: Visit, form_key: str, occurrence: int | None, revision: int | None) -> FormEntry:
     """The row to write, its casebook held; every rule that forbids writing has been asked."""
-    policies.lock_casebook(visit.participant_id)
-    visit = Visit.objects.select_related("participant__site").get(pk=visit.pk)
+    visit = policies.held_visit(visit)
     numbers = _row_numbers(visit, form_key)
     begun = _rows(visit, form_key).get(occurrence=occurrence) if occurrence in numbers else None
     stands = begun is not None and not begun.is_vacant

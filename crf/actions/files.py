@@ -17,7 +17,7 @@ from audit.actions import action
 from audit.acts import ActionRefused, record
 from crf import policies
 from crf.models import FormEntry, StoredFile, Visit
-from trialmgr.participants.contact import seal_bytes
+from trialmgr.participants.contact import seal_bytes, unseal_bytes
 from trialmgr.people.models import User
 from trialmgr.protocol.evaluation import Problem
 from trialmgr.protocol.model import Form, Item, ItemType, Text
@@ -71,6 +71,15 @@ def strange_files(entry: FormEntry, form: Form, values: Mapping[str, str]) -> It
                     en="This file is not kept here. Choose the file again.",
                 ),
             )
+
+
+def files_of(entry: FormEntry) -> Iterator[tuple[str, str, bytes]]:
+    """Item, file name and content of each file that the entry names."""
+    for key, mark in entry.entered.values.items():
+        if entry.form.item(key).type is ItemType.FILE:
+            digest, _slash, name = mark.removeprefix("sha256:").partition("/")
+            kept = StoredFile.objects.get(participant=entry.visit.participant, sha256=digest)
+            yield key, name, unseal_bytes(kept.sealed)
 
 
 def _is_kept(entry: FormEntry, mark: str) -> bool:

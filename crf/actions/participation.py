@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import datetime
 
+from audit.actions import action
+from audit.acts import record
 from crf.actions.trail import note_visit
 from crf.models import EntryStatus, FormEntry, Visit
 from crf.policies import (
     ENDED_BEFORE,
     WITHDRAWN_BEFORE,
+    check_site_changes,
+    check_voidable,
     closed_by_ending,
     closed_by_withdrawal,
     goes_on_after_withdrawal,
+    lock_casebook,
     withdrawn_on,
 )
-from trialmgr.participants.actions import end_participation, reopen
+from trialmgr.participants.actions import end_participation, reopen, void
 from trialmgr.participants.models import Participant
 from trialmgr.participants.states import TRANSITIONS, ending
-from trialmgr.people.models import User
+from trialmgr.people.models import Site, User
 from trialmgr.protocol.model import Form, ItemType
 
 
@@ -60,6 +65,42 @@ def _open(visit: Visit) -> None:
     visit.not_done_reason = ""
     visit.save()
     note_visit(visit, action="visit.reopened", item="took_place_on", old="not done")
+
+
+@action("participant.moved", permission="participants.move", site=lambda participant, **_k: participant.site)
+def move_participant(*, by: User, participant: Participant, site: Site, reason: str) -> Participant:
+    """To another site, whose people have the rights from now on. Number, allocation and stratum stay as they are.
+
+    The trail tells it at both; what was done before stays in the trail of the site that did it, and the new reads it.
+    """
+    by.check_may("participants.move", site=site)
+    lock_casebook(participant.pk)
+    participant.refresh_from_db()
+    check_site_changes(participant, site, reason)
+    old, participant.site = participant.site, site
+    participant.save()
+    for where in (old, site):
+        record(
+            object_type="participant",
+            object_id=participant.number,
+            participant=participant.number,
+            site=where.code,
+            item="site",
+            old=old.code,
+            new=site.code,
+        )
+    return participant
+
+
+@action("participant.voided", permission="participants.void", site=lambda participant, **_k: participant.site)
+def void_registration(*, by: User, participant: Participant, reason: str) -> Participant:
+    """Registered in error: the number is never used again and counts nowhere; the casebook can be read.
+
+    Source: ICH E6(R3) 4.2.2 (nothing that was recorded is erased).
+    """
+    lock_casebook(participant.pk)
+    check_voidable(participant, reason)
+    return void(participant)
 
 
 def reopen_participation(participant: Participant) -> None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 
 from django.db.models import Max
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.actions import action, itself
@@ -31,8 +33,8 @@ def register_participant(*, by: User, site: Site, on: datetime.date) -> Particip
     return participant
 
 
-def open_visits(*, participant: Participant, phase: str, arm: str | None = None) -> list[Visit]:
-    """Within an act: plan every visit of a phase for one arm."""
+def open_visits(*, participant: Participant, phase: str, arm: str | None = None, decided: bool = False) -> list[Visit]:
+    """Within an act: plan every visit of a phase for one arm. ``decided``: by a decision, which may be the second."""
     definition = definition_for(participant, None)
     planned = [
         planned_visit(participant, visit, ordinal, day)
@@ -40,10 +42,32 @@ def open_visits(*, participant: Participant, phase: str, arm: str | None = None)
         if visit.kind != "unscheduled"
         for ordinal, day in enumerate(visit.occurrences(), start=1)
     ]
+    if decided:
+        take_places(participant, planned)
+    save_planned(planned)
+    return planned
+
+
+def save_planned(planned: Iterable[Visit]) -> None:
     for visit in planned:
         visit.save()
         note_visit(visit, action="visits.opened", new=_text(visit.target_on))
-    return planned
+
+
+def take_places(participant: Participant, planned: Iterable[Visit]) -> None:
+    """Within an act: a visit that was taken back is planned anew in its own row."""
+    rows = Visit._base_manager.filter(participant=participant, taken_back_at__isnull=False)
+    places = {(key, ordinal): pk for pk, key, ordinal in rows.values_list("pk", "key", "ordinal")}
+    for visit in planned:
+        visit.pk = places.get((visit.key, visit.ordinal))
+
+
+def take_back_visits(participant: Participant, phase: str) -> None:
+    """Within an act: the phase never opened, so its visits, at which nothing stands, were never planned."""
+    for visit in participant.visits.filter(phase=phase).order_by("pk"):
+        visit.participant, visit.taken_back_at = participant, timezone.now()
+        visit.save()
+        note_visit(visit, action="visits.taken_back", old=_text(visit.target_on))
 
 
 def planned_visit(participant: Participant, definition: VisitDefinition, ordinal: int, day: int) -> Visit:
@@ -108,6 +132,7 @@ def add_unscheduled_visit(
     last = Visit.objects.filter(participant=participant, key=key).aggregate(last=Max("ordinal"))["last"]
     visit = planned_visit(participant, definition.visit(key), (last or 0) + 1, 0)
     visit.took_place_on = on
+    take_places(participant, [visit])
     visit.save()
     note_visit(visit, item="took_place_on", new=on.isoformat())
     account_for(participant, known, by, reason)

@@ -18,6 +18,7 @@ from crf.models import EligibilityDecision, GateDecision
 from crf.places import CasebookPlace
 from crf.policies import contradiction_of
 from crf.serializers import ConfirmationSerializer, EligibilitySerializer, GateSerializer
+from trialmgr.participants.api import ParticipantSerializer, ReasonRequest
 from trialmgr.people.api import WRITING, check_signed_in_again, checked, operation, person
 from trialmgr.people.visibility import Sight
 from trialmgr.protocol.judgements import ELIGIBILITY, about_phase
@@ -84,6 +85,24 @@ class GateDecisionView(CasebookView):
         sent = checked(GateRequest, request)
         decision = once(actions.decide_gate, by=person(request), participant=place.participant, phase=phase, **sent)
         return Response(_phase(place, decision), status=201)
+
+
+class GateUndone(CasebookView):
+    @operation(
+        "gates_undo",
+        "Take back a decision on a phase; refused with 403 unless this session has just signed in again",
+        may=("participants.gate",),
+        request=ReasonRequest,
+        answer=ParticipantSerializer,
+        refusals=WRITING,
+    )
+    def post(self, request: Request, number: str, phase: str) -> Response:
+        place = self.casebook(number)
+        place.phase(phase)
+        check_signed_in_again(request)
+        sent = checked(ReasonRequest, request)
+        participant = actions.undo_gate(by=person(request), participant=place.participant, phase=phase, **sent)
+        return Response(ParticipantSerializer(participant).data)
 
 
 class EligibilityConfirmation(CasebookView):

@@ -53,6 +53,14 @@ class NotDoneRequest(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=1000, allow_blank=True, default="")
 
 
+class MoveRequest(serializers.Serializer[Any]):
+    participant = serializers.CharField(
+        max_length=20, default="", allow_blank=True, help_text=_("Number; left out: the same participant.")
+    )
+    visit = serializers.CharField(max_length=60, help_text=_("Slug of the visit at which it belongs."))
+    reason = serializers.CharField(max_length=1000)
+
+
 class RemovalRequest(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=1000)
 
@@ -189,3 +197,23 @@ class EntryRemoval(EntryWriting):
         sent = checked(RemovalRequest, request)
         removed = actions.remove_entry(by=person(request), entry=entry, **sent)
         return Response(EntrySerializer(entry_document(removed, place.sight)).data)
+
+
+class EntryMove(EntryWriting):
+    @operation(
+        "entries_move",
+        "Take out what was entered at the wrong visit or of the wrong participant, and enter it anew where it belongs",
+        may=("entries.enter",),
+        request=MoveRequest,
+        answer=SavedSerializer,
+        status=201,
+        refusals=ENTERING,
+    )
+    def post(self, request: Request, number: str, slug: str, form: str, row: int) -> Response:
+        entry = self.writable(number, slug, form).entry(row)
+        sent = checked(MoveRequest, request)
+        there = self.form(sent["participant"] or number, sent["visit"], form)
+        act = lambda **_given: actions.move_entry(  # noqa: E731
+            by=person(request), entry=entry, to=there.visit, reason=sent["reason"]
+        )
+        return self.answer(there, act, status=201)

@@ -1,19 +1,52 @@
 from __future__ import annotations
 
-from typing import Any
-
+from django.shortcuts import get_object_or_404
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crf import actions
 from crf.api.casebooks import CasebookView
-from trialmgr.participants.api import ParticipantSerializer
+from trialmgr.participants.api import ParticipantSerializer, ReasonRequest
 from trialmgr.people.api import WRITING, checked, operation, person
+from trialmgr.people.models import Site
 
 
-class EndingUndoneRequest(serializers.Serializer[Any]):
-    reason = serializers.CharField(max_length=1000)
+class SiteRequest(ReasonRequest):
+    site = serializers.CharField(max_length=8, help_text="Code of the site.")
+
+
+class SiteChanged(CasebookView):
+    @operation(
+        "participation_change_site",
+        "Move a participant to another site; number, allocation and stratum stay as they are",
+        may=("participants.move",),
+        request=SiteRequest,
+        answer=ParticipantSerializer,
+        refusals=WRITING,
+    )
+    def post(self, request: Request, number: str) -> Response:
+        participant = self.casebook(number).participant
+        sent = checked(SiteRequest, request)
+        site = get_object_or_404(Site, code=sent.pop("site"))
+        participant = actions.move_participant(by=person(request), participant=participant, site=site, **sent)
+        return Response(ParticipantSerializer(participant).data)
+
+
+class RegistrationVoided(CasebookView):
+    @operation(
+        "participation_void",
+        "Void a registration that should never have been made",
+        may=("participants.void",),
+        request=ReasonRequest,
+        answer=ParticipantSerializer,
+        refusals=WRITING,
+    )
+    def post(self, request: Request, number: str) -> Response:
+        participant = self.casebook(number).participant
+        sent = checked(ReasonRequest, request)
+        participant = actions.void_registration(by=person(request), participant=participant, **sent)
+        return Response(ParticipantSerializer(participant).data)
 
 
 class EndingUndone(CasebookView):
@@ -21,12 +54,12 @@ class EndingUndone(CasebookView):
         "participation_undo_ending",
         "Undo an end of participation that was recorded in error",
         may=("participants.reopen",),
-        request=EndingUndoneRequest,
+        request=ReasonRequest,
         answer=ParticipantSerializer,
         refusals=WRITING,
     )
     def post(self, request: Request, number: str) -> Response:
         participant = self.casebook(number).participant
-        sent = checked(EndingUndoneRequest, request)
+        sent = checked(ReasonRequest, request)
         participant = actions.undo_ending(by=person(request), participant=participant, **sent)
         return Response(ParticipantSerializer(participant).data)

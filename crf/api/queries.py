@@ -44,7 +44,7 @@ class QueryFilter(filters.FilterSet):
 
 
 def queries_of(user: User) -> QuerySet[Query]:
-    rows: QuerySet[Query] = Query.objects.for_user(user).order_by("raised_at", "pk")
+    rows: QuerySet[Query] = Query.objects.for_user(user).counted().order_by("raised_at", "pk")
     related = ("entry__visit__participant__site", "visit__participant__site")
     return rows.select_related(*related).prefetch_related("messages")
 

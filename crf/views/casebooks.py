@@ -14,7 +14,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from crf import policies
-from crf.actions import register_participant
+from crf.actions import register_participant, void_registration
 from crf.casebook import DueLine, casebook, due_line, randomise_url
 from crf.forms import ParticipantFilter, RegisterForm, sites_of
 from crf.judgements import judgements_of
@@ -23,8 +23,9 @@ from crf.places import CasebookPlace, casebook_place, spoken
 from crf.queries import due_for, open_query_counts
 from crf.views.frames import frame, show
 from trialmgr.participants.models import Participant, ParticipantQuerySet
+from trialmgr.participants.queries import participants_for
 from trialmgr.participants.states import Status
-from trialmgr.people.forms import acted, bound
+from trialmgr.people.forms import ReasonForm, acted, bound
 from trialmgr.people.guards import permitted, person
 from trialmgr.people.models import User
 from trialmgr.protocol.judgements import ELIGIBILITY
@@ -37,6 +38,7 @@ STATUS_KINDS = {
     Status.ON_STUDY: "progress",
     Status.COMPLETED: "done",
     Status.ENDED_EARLY: "stop",
+    Status.VOIDED: "stop",
 }
 
 
@@ -44,7 +46,7 @@ STATUS_KINDS = {
 def participants(request: HttpRequest) -> HttpResponse:
     user = person(request)
     filter_form = ParticipantFilter(request.GET or None, sites=sites_of(user, "participants.view"))
-    rows = _filtered(Participant.objects.for_user(user).select_related("site"), filter_form)
+    rows = _filtered(user, filter_form)
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "filter_form": filter_form,
@@ -85,6 +87,18 @@ def detail(request: HttpRequest, number: str) -> HttpResponse:
     return render(request, "crf/casebooks/casebook.html", context)
 
 
+@permitted("participants.void")
+def void(request: HttpRequest, number: str) -> HttpResponse:
+    """Nobody should have been registered under this number."""
+    place = casebook_place(person(request), number)
+    place.check_may("participants.void")
+    form = bound(ReasonForm, request)
+    if acted(request, form, void_registration, by=place.user, participant=place.participant):
+        messages.success(request, _("The registration is voided."))
+        return redirect(place.url)
+    return show(request, "casebooks/void", frame(place, _("Void this registration"), form=form))
+
+
 def participant_rows(user: User, participants: Sequence[Participant]) -> list[list[dict[str, Any]]]:
     """Cells of the list of participants; a fixed number of database queries."""
     definition = current_definition()
@@ -118,9 +132,10 @@ def _columns() -> Iterator[dict[str, Any]]:
     yield {"label": _("Open queries"), "numeric": True}
 
 
-def _filtered(rows: ParticipantQuerySet, chosen: ParticipantFilter) -> ParticipantQuerySet:
-    """What the filter asks for; everything where it asks for nothing it knows."""
+def _filtered(user: User, chosen: ParticipantFilter) -> ParticipantQuerySet:
+    """What the filter asks for; all who count where it asks for nothing it knows."""
     wanted = chosen.cleaned_data if chosen.is_valid() else {}
+    rows = participants_for(user, wanted.get("status")).select_related("site")
     lookups = {"number": "number__icontains", "site": "site__code", "status": "status"}
     return rows.filter(**{lookup: wanted[name] for name, lookup in lookups.items() if wanted.get(name)})
 
@@ -192,6 +207,8 @@ def _gate_facts(place: CasebookPlace) -> Iterator[dict[str, Any]]:
 def _actions(place: CasebookPlace) -> Iterator[dict[str, str]]:
     """Links to what this person may do with this participant as it stands."""
     participant, number = place.participant, place.participant.number
+    if participant.state is Status.VOIDED:
+        return
     on_study, screening = participant.state is Status.ON_STUDY, participant.state is Status.SCREENING
     if place.may("participants.consent"):
         yield {"label": _("Consent"), "url": reverse("participants:consent", args=[number])}
@@ -199,20 +216,38 @@ def _actions(place: CasebookPlace) -> Iterator[dict[str, str]]:
         yield {"label": _("Contact details"), "url": reverse("participants:contact", args=[number])}
     if screening and place.may("participants.judge"):
         yield {"label": _("Judge eligibility"), "url": reverse("crf:eligibility", args=[number])}
-    if place.definition.is_randomised:
-        yield from _allocation_actions(place)
-    elif screening and place.may("participants.gate"):
-        yield {"label": _("Enrol"), "url": reverse("crf:phase", args=[number, place.definition.entry_phase.key])}
+    yield from _allocation_actions(place) if place.definition.is_randomised else _enrolment_actions(place)
     if participant.is_active and place.may("visits.plan"):
         yield {"label": _("Add an unscheduled visit"), "url": reverse("crf:add_visit", args=[number])}
     if on_study and place.may("participants.gate"):
         yield from _gate_actions(place)
+    yield from _actions_on_all(place)
+
+
+def _actions_on_all(place: CasebookPlace) -> Iterator[dict[str, str]]:
+    """That the participation did not end, or never began; that nothing is to change."""
+    participant, number = place.participant, place.participant.number
     if not participant.is_active and place.may("participants.reopen"):
         yield {"label": _("Undo the end of participation"), "url": reverse("crf:undo_ending", args=[number])}
+    if participant.enrolled_on is None and place.may("participants.void"):
+        yield {"label": _("Void this registration"), "url": reverse("crf:void", args=[number])}
+    if place.may("participants.move"):
+        yield {"label": _("Move to another site"), "url": reverse("crf:change_site", args=[number])}
     if place.may("entries.freeze"):
         frozen = Freeze.objects.standing().filter(participant=participant)
         label = _("Unfreeze the casebook") if frozen.exists() else _("Freeze the casebook")
         yield {"label": label, "url": reverse("crf:freeze", args=[number])}
+
+
+def _enrolment_actions(place: CasebookPlace) -> Iterator[dict[str, str]]:
+    participant, phase = place.participant, place.definition.entry_phase.key
+    if participant.state is Status.SCREENING and place.may("participants.gate"):
+        yield {"label": _("Enrol"), "url": reverse("crf:phase", args=[participant.number, phase])}
+    if participant.state is Status.ON_STUDY and place.may("participants.gate"):
+        yield {
+            "label": _("Take the enrolment back"),
+            "url": reverse("crf:undo_phase", args=[participant.number, phase]),
+        }
 
 
 def _allocation_actions(place: CasebookPlace) -> Iterator[dict[str, str]]:

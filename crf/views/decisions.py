@@ -9,11 +9,12 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from crf import policies
-from crf.actions import confirm_judgement, decide_gate, judge_eligibility
+from crf.actions import confirm_judgement, decide_gate, judge_eligibility, undo_gate
 from crf.contradictions import contradiction_view
 from crf.eligibility import Assessment, assess
 from crf.forms import ConfirmForm
 from crf.gates import GateView, gate_view
+from crf.judgements import judgement_label
 from crf.places import CasebookPlace, casebook_place
 from crf.views.frames import frame, show
 from trialmgr.people.forms import ReasonForm, acted, bound
@@ -69,6 +70,21 @@ def phase(request: HttpRequest, number: str, phase: str) -> HttpResponse:
     return show(
         request, "decisions/gate", frame(place, view.label, form=confirm, view=view, contradiction=contradiction)
     )
+
+
+@permitted("participants.gate")
+@signed_in_again
+def undo_phase(request: HttpRequest, number: str, phase: str) -> HttpResponse:
+    """A decision on a phase was taken in error."""
+    place = casebook_place(person(request), number)
+    place.check_may("participants.gate")
+    place.phase(phase)
+    form = bound(ReasonForm, request)
+    if acted(request, form, undo_gate, by=place.user, participant=place.participant, phase=phase):
+        messages.success(request, _("The decision is taken back."))
+        return redirect(place.url)
+    title = _("Take back a decision: %(decision)s") % {"decision": judgement_label(about_phase(phase))}
+    return show(request, "decisions/undo", frame(place, title, form=form))
 
 
 @permitted("participants.judge")

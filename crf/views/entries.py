@@ -25,15 +25,17 @@ from crf.actions import EntryRefused, Saved, mark_not_done, save_entry, store_fi
 from crf.actions.entries import ReasonWanted
 from crf.casebook import entry_tag
 from crf.files import file_of
-from crf.forms import ChangeReasonForm, NotDoneForm
+from crf.forms import ChangeReasonForm, MoveFilter, MoveForm, NotDoneForm
 from crf.layout.fields import ErrorLink, error_links, read_submission, rows_sent, shown_value
 from crf.layout.groups import item_label
-from crf.models import FormEntry, Query, QueryStatus, Signature
+from crf.models import FormEntry, Query, QueryStatus, Signature, Visit
 from crf.places import FormPlace, form_place, spoken
 from crf.policies import check_role_enters
+from crf.queries import visits_of
 from crf.sheets import Sheet, open_sheet
 from crf.views.consequences import follows_from, seen_mark
 from crf.views.frames import frame, show
+from trialmgr.participants.models import Participant
 from trialmgr.people.forms import ReasonForm, acted, bound
 from trialmgr.people.guards import permitted, person
 from trialmgr.protocol.model import Item, ItemType
@@ -132,6 +134,35 @@ def remove_entry(request: HttpRequest, number: str, slug: str, form: str, row: i
         return redirect("crf:rows", number, slug, form) if repeating else redirect(place.visit_url)
     heading = _("Remove row %(n)s") % {"n": row} if place.form.repeating else _("Remove what was entered")
     return show(request, "entries/remove", frame(place, heading, form=why))
+
+
+@permitted("entries.enter")
+def move_entry(request: HttpRequest, number: str, slug: str, form: str, row: int) -> HttpResponse:
+    """It was entered at the wrong visit, or of the wrong participant, who is asked for first."""
+    place = form_place(person(request), number, slug, form)
+    place.check_may("entries.enter")
+    entry, whose = place.entry(row), request.GET.get("participant") or number
+    visits = _visits_with(place, whose)
+    why = bound(MoveForm, request, visits=[(slug, visit.label(spoken())) for slug, visit in visits.items()])
+    moved = acted(request, why, lambda visit, reason: _moved(place, entry, visits[visit], reason))
+    if moved is not None:
+        messages.success(request, _("Moved: it stands here now."))
+        there = [whose, moved.visit.slug, form]
+        return redirect("crf:row", *there, moved.occurrence) if place.form.repeating else redirect("crf:entry", *there)
+    filter_form = MoveFilter(request.GET or None)
+    context = frame(place, _("Move what was entered"), form=why, filter_form=filter_form, whose=whose, visits=visits)
+    return show(request, "entries/move", context)
+
+
+def _visits_with(place: FormPlace, number: str) -> dict[str, Visit]:
+    """Of that participant, where this person meets them: the other visits that have this form."""
+    participant = Participant.objects.for_user(place.user).select_related("site").filter(number=number).first()
+    visits = visits_of(place.user, participant) if participant else []
+    return {visit.slug: visit for visit in visits if place.form.key in visit.definition.forms and visit != place.visit}
+
+
+def _moved(place: FormPlace, entry: FormEntry, to: Visit, reason: str) -> FormEntry:
+    return actions.move_entry(by=place.user, entry=entry, to=to, reason=reason).entry
 
 
 def _page(request: HttpRequest, sheet: Sheet) -> HttpResponse:

@@ -49,7 +49,7 @@ def queries(request: HttpRequest) -> HttpResponse:
     wanted = filter_form.cleaned_data if filter_form.is_valid() else {}
     rows: QueryQuerySet = unclosed_queries(user)
     if wanted.get("status"):
-        rows = Query.objects.for_user(user).filter(status=wanted["status"])
+        rows = Query.objects.for_user(user).counted().filter(status=wanted["status"])
     if wanted.get("site"):
         rows = rows.about(participant__site__code=wanted["site"])
     rows = rows.select_related("entry__visit__participant__site", "entry__study_version", "visit__participant__site")

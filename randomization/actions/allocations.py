@@ -82,7 +82,7 @@ def _allocate(*, by: User, participant: Participant, idempotency_key: str) -> Al
 
 def lock_participant(participant: Participant) -> Participant:
     """The participant as they stand now, held until the transaction ends: whoever asks twice waits for the first."""
-    rows = Participant.objects.select_for_update(of=("self",)).select_related("site")
+    rows = Participant.every.select_for_update(of=("self",)).select_related("site")
     locked: Participant = rows.get(pk=participant.pk)
     return locked
 

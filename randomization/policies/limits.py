@@ -29,7 +29,7 @@ def is_reached(cap: AllocationCap) -> bool:
 
 
 def allocated_under(cap: AllocationCap) -> int:
-    """Everybody who was ever randomised there, in error or not."""
+    """Everybody randomised who is there now, in error or not."""
     rows = Allocation.objects.all()
     return (rows if cap.site_id is None else rows.filter(participant__site=cap.site_id)).count()
 

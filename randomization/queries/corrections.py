@@ -32,11 +32,9 @@ def strata_that_differ(allocations: AllocationQuerySet) -> list[Difference]:
 def _of(allocation: Allocation, values: dict[str, str]) -> Iterator[Difference]:
     corrected = {one.factor: one.corrected for one in allocation.corrections.all()}
     for factor, source in allocation.row.stratum.list.factors.items():
-        held = corrected.get(factor, allocation.levels.get(factor, ""))
-        now = allocation.participant.site.code if source == "site" else values.get(source, "")
-        # A participant never moves to another number, so a corrected site is the last word.
-        is_settled = source == "site" and factor in corrected
-        if held != now and not is_settled:
+        held, now = corrected.get(factor, allocation.levels.get(factor, "")), values.get(source, "")
+        # The site is no value of the casebook: where the participant went later changes nothing of the allocation.
+        if source != "site" and held != now:
             yield Difference(allocation, factor, held, now)
 
 

@@ -17,10 +17,10 @@ from audit.acts import ActionRefused
 from crf.policies import open_forms_before_allocation, standing_eligibility
 from randomization import actions
 from randomization.forms import OnceForm
-from randomization.models import Allocation
+from randomization.models import Allocation, RandomisedInError
 from randomization.papers.confirmations import confirmed, proofs
 from randomization.policies.allocations import reasons_not_allocatable
-from randomization.policies.flags import can_countersign
+from randomization.policies.flags import can_countersign, can_withdraw
 from randomization.queries.allocations import allocation_seen
 from randomization.views.corrections import strata_table
 from randomization.views.envelopes import opened
@@ -116,7 +116,16 @@ def _acts_on(user: User, found: Allocation) -> Iterator[dict[str, str]]:
     number, site, flag = found.participant.number, found.participant.site, flag_of(found)
     if found.levels and user.may("allocation.correct", site=site):
         yield {"label": _("Correct a stratum"), "url": reverse("randomization:correct", args=[number])}
-    if flag is None and user.may("allocation.flag", site=site):
+    yield from _acts_on_flag(user, found, flag)
+
+
+def _acts_on_flag(user: User, found: Allocation, flag: RandomisedInError | None) -> Iterator[dict[str, str]]:
+    number, site = found.participant.number, found.participant.site
+    if (flag is None or flag.withdrawal_asked_at) and user.may("allocation.flag", site=site):
         yield {"label": _("Flag as randomised in error"), "url": reverse("randomization:flag", args=[number])}
+    elif user.may("allocation.flag", site=site):
+        yield {"label": _("Withdraw the flag"), "url": reverse("randomization:ask_flag_withdrawal", args=[number])}
     if flag is not None and can_countersign(flag, user) and user.may("allocation.countersign", site=site):
         yield {"label": _("Countersign"), "url": reverse("randomization:countersign", args=[number])}
+    if flag is not None and can_withdraw(flag, user) and user.may("allocation.countersign", site=site):
+        yield {"label": _("Countersign the withdrawal"), "url": reverse("randomization:withdraw_flag", args=[number])}

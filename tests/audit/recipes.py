@@ -22,7 +22,7 @@ from crf.models import FormEntry, Freeze, ProtocolDeviation, Query, Visit
 from exports import actions as exports
 from randomization import actions as randomization
 from randomization.actions.supply import tell_used_up
-from randomization.models import Allocation, CodeBreak, ListExtension, RandomizationList, Stratum
+from randomization.models import Allocation, CodeBreak, ListExtension, RandomisedInError, RandomizationList, Stratum
 from randomization.policies.allocations import Aim
 from randomization.policies.envelopes import envelope_name
 from tests import walk
@@ -167,6 +167,24 @@ def _withdrawn(cast: Cast) -> Act:
     )
 
 
+def _withdrawal_undone(cast: Cast) -> Act:
+    consent = Consent.objects.get(participant=walk.consented(cast))
+    participants.withdraw_consent(by=the(cast, Role.COORDINATOR), consent=consent, on=today(), reason="moves away")
+    return lambda: participants.undo_withdrawal(
+        by=the(cast, Role.COORDINATOR), consent=again(consent), reason="of somebody else"
+    )
+
+
+def _moved_to_another_site(cast: Cast) -> Act:
+    participant = walk.registered(cast)
+    return lambda: crf.move_participant(
+        by=the(cast, Role.DATA_MANAGER),
+        participant=again(participant),
+        site=Site.objects.get(code="LUMC"),
+        reason="lives there",
+    )
+
+
 def with_contact(cast: Cast) -> Participant:
     participant = walk.registered(cast)
     participants.save_contact(
@@ -232,6 +250,13 @@ def _removed(cast: Cast) -> Act:
     return lambda: crf.remove_entry(by=the(cast, Role.COORDINATOR), entry=again(row), reason="of somebody else")
 
 
+def _moved(cast: Cast) -> Act:
+    row, other = medicine(cast), walk.visit_of(walk.consented(cast), "log")
+    return lambda: crf.move_entry(
+        by=the(cast, Role.COORDINATOR), entry=again(row), to=again(other), reason="of somebody else"
+    )
+
+
 def _signed(cast: Cast) -> Act:
     entry = vital_signs(cast)
     return lambda: crf.sign_entry(by=the(cast, Role.INVESTIGATOR), entry=again(entry), meaning="reviewed")
@@ -240,6 +265,13 @@ def _signed(cast: Cast) -> Act:
 def _gated(cast: Cast) -> Act:
     participant = walk.at_week_8(cast)
     return lambda: crf.decide_gate(by=the(cast, Role.INVESTIGATOR), participant=again(participant), phase="follow_up")
+
+
+def _gate_undone(cast: Cast) -> Act:
+    participant = walk.in_follow_up(cast)
+    return lambda: crf.undo_gate(
+        by=the(cast, Role.INVESTIGATOR), participant=again(participant), phase="follow_up", reason="of somebody else"
+    )
 
 
 def _confirmed(cast: Cast) -> Act:
@@ -309,6 +341,13 @@ def _randomised(cast: Cast) -> Act:
     key = uuid.uuid4().hex
     return lambda: randomization.allocate(
         by=the(cast, Role.COORDINATOR), participant=again(participant), idempotency_key=key
+    )
+
+
+def _voided(cast: Cast) -> Act:
+    participant = walk.registered(cast)
+    return lambda: crf.void_registration(
+        by=the(cast, Role.COORDINATOR), participant=again(participant), reason="registered twice"
     )
 
 
@@ -579,10 +618,27 @@ def _flagged(cast: Cast) -> Act:
 
 
 def _countersigned(cast: Cast) -> Act:
-    flag = randomization.flag_in_error(
+    flag = _flag(cast)
+    return lambda: randomization.countersign_in_error(by=the(cast, Role.INVESTIGATOR), flag=again(flag))
+
+
+def _flag(cast: Cast) -> RandomisedInError:
+    return randomization.flag_in_error(
         by=the(cast, Role.COORDINATOR), allocation=allocation_of(cast), reason="was not eligible"
     )
-    return lambda: randomization.countersign_in_error(by=the(cast, Role.INVESTIGATOR), flag=again(flag))
+
+
+def _flag_withdrawal_asked(cast: Cast) -> Act:
+    flag = _flag(cast)
+    return lambda: randomization.ask_flag_withdrawal(
+        by=the(cast, Role.COORDINATOR), flag=again(flag), reason="was eligible"
+    )
+
+
+def _flag_withdrawn(cast: Cast) -> Act:
+    asked = _flag(cast)
+    randomization.ask_flag_withdrawal(by=the(cast, Role.COORDINATOR), flag=asked, reason="was eligible")
+    return lambda: randomization.withdraw_flag(by=the(cast, Role.INVESTIGATOR), flag=again(asked))
 
 
 def _code_broken(cast: Cast) -> Act:
@@ -657,6 +713,8 @@ def _used_up(cast: Cast) -> Act:
 
 RECIPES: dict[str, Recipe] = {
     "allocation.countersigned": _countersigned,
+    "allocation.flag_withdrawal_asked": _flag_withdrawal_asked,
+    "allocation.flag_withdrawn": _flag_withdrawn,
     "allocation.flagged": _flagged,
     "cap.set": _cap_set,
     "code.broken": _code_broken,
@@ -674,11 +732,13 @@ RECIPES: dict[str, Recipe] = {
     "consent.corrected": _consent_corrected,
     "consent.recorded": _consented,
     "consent.withdrawn": _withdrawn,
+    "consent.withdrawal_undone": _withdrawal_undone,
     "contact.erased": _contact_erased,
     "contact.read": _contact_read,
     "contact.saved": _contact_saved,
     "eligibility.judged": _judged,
     "entry.migrated": _migrated,
+    "entry.moved": _moved,
     "entry.not_done": _not_done,
     "entry.removed": _removed,
     "entry.saved": _saved,
@@ -686,6 +746,7 @@ RECIPES: dict[str, Recipe] = {
     "entry.signed": _signed,
     "freeze.noticed": _noticed_in_frozen,
     "gate.decided": _gated,
+    "gate.undone": _gate_undone,
     "judgement.confirmed": _confirmed,
     "casebook.settled": _settled,
     "items.verified": _verified,
@@ -698,9 +759,11 @@ RECIPES: dict[str, Recipe] = {
     "participant.ended": _ended,
     "participant.ending_undone": _ending_undone,
     "participant.enrolled": _enrolled,
+    "participant.moved": _moved_to_another_site,
     "participant.phase_opened": _phase_opened,
     "participant.randomised": _randomised,
     "participant.registered": _registered,
+    "participant.voided": _voided,
     "query.answered": _answered,
     "query.closed": _closed,
     "query.raised": _raised,

@@ -138,16 +138,22 @@ def test_slips_are_taken_back_and_judgements_looked_at_again(one_day: Trial, hir
     pages = {
         Role.COORDINATOR: (
             f"{casebook}consent/consent_v1/correct/",
+            f"{casebook}consent/consent_v1/withdraw/undo/",
             f"{casebook}visits/week_1/reopen/",
             f"{casebook}visits/screening/deviations/explain/",
             f"/participants/{ended}/ending/undo/",
+            f"{casebook}void/",
+            f"{casebook}allocation/in-error/withdraw/",
         ),
         Role.INVESTIGATOR: (
             f"{casebook}eligibility/confirm/",
             f"{casebook}phases/follow_up/confirm/",
+            f"{casebook}phases/follow_up/undo/",
+            f"{casebook}allocation/in-error/withdraw/sign/",
             f"{casebook}visits/week_1/deviations/weigh/",
             "/deviations/",
         ),
+        Role.DATA_MANAGER: (f"{casebook}site/",),
     }
     for role, own in pages.items():
         reader = hire(one_day, role)
@@ -251,6 +257,8 @@ def _removes_a_row(coordinator: Member, rows: str, study: StudyDefinition) -> No
     coordinator.open(f"{rows}rows/new/")
     coordinator.answer(medicine, first_codes(study, medicine) | {"cm_name": "paracetamol", "cm_unit": "mg"})
     coordinator.save_complete()
+    coordinator.open(f"{rows}rows/1/move/")
+    coordinator.look()
     coordinator.open(f"{rows}rows/1/remove/")
     coordinator.page.get_by_label("Reason").fill("Entered twice.")
     coordinator.look("row-remove", answered=True)

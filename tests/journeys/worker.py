@@ -17,6 +17,8 @@ import time_machine  # noqa: E402  Django is set up first
 from django.conf import settings  # noqa: E402
 
 from crf.actions import set_visit_day  # noqa: E402
+from randomization.actions import flag_in_error  # noqa: E402
+from randomization.models import Allocation  # noqa: E402
 from tests import walk  # noqa: E402
 from tests.conftest import PASSWORD  # noqa: E402
 from tests.matrix.house import note_what_can_happen, wait_for_extension  # noqa: E402
@@ -80,6 +82,7 @@ def slipped() -> str:
     consent = participant.consents.get()
     day = participant.registered_on + datetime.timedelta(days=1)
     correct_consent(by=coordinator, consent=consent, version=consent.version, given_on=day, reason="misread")
+    flag_in_error(by=coordinator, allocation=Allocation.objects.get(participant=participant), reason="not eligible")
     ended = walk.randomised(cast)
     walk.fill(cast, walk.visit_of(ended, "log"), "end_of_participation", given={"end_reason": "completed"})
     return f"{participant.number} {ended.number}"

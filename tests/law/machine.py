@@ -15,13 +15,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from audit.acts import ActionRefused
 from crf import actions as crf
 from crf.models import EntryStatus, FormEntry, Freeze, Query, QueryStatus, Visit
-from randomization.actions import allocate
+from randomization.actions import allocate, ask_flag_withdrawal, flag_in_error, withdraw_flag
+from randomization.models import Allocation
 from tests.amendments import put_in_force
 from tests.law import naive
 from tests.law.stage import Stage
-from trialmgr.participants.actions import record_consent, withdraw_consent
+from trialmgr.participants.actions import record_consent, undo_withdrawal, withdraw_consent
 from trialmgr.participants.models import Consent, Participant
-from trialmgr.people.models import User
+from trialmgr.people.models import Site, User
 from trialmgr.people.permissions import Role
 from trialmgr.protocol.model import Form, Item, ItemType, StudyDefinition
 from trialmgr.studies.clock import today
@@ -213,6 +214,33 @@ class Acts(RuleBasedStateMachine):
 
     @precondition(lambda self: self.begun is not None)
     @rule(seed=seeds)
+    def move_entry(self, seed: int) -> None:
+        drawn = draws(seed)
+        entry = self.begun_entry(drawn)
+        if entry is not None:
+            by = self.stage.cast.enterer(entry.form, self.participant.site.code)
+            act = lambda: crf.move_entry(by=by, entry=entry, to=self.where_it_belongs(entry, drawn), reason=WHY)  # noqa: E731
+            moved = self.do("moved", act)
+            if moved is not None:
+                check(moved.entry.participant)
+
+    @precondition(lambda self: self.begun is not None)
+    @rule(seed=seeds)
+    def move_another(self, seed: int) -> None:
+        self.move_entry(seed)
+
+    def where_it_belongs(self, entry: FormEntry, drawn: random.Random) -> Visit:
+        """Another visit that has the form and took place, or the same visit of somebody beside."""
+        others = [each for each in self.visits() if entry.form_key in each.definition.forms and each != entry.visit]
+        done = [each for each in others if each.took_place_on and not each.entries.filter(form_key=entry.form_key)]
+        rows = self.stage.consented().visits.select_related("participant__site").filter(slug=entry.visit.slug)
+        found: Visit = self.one(drawn, done or list(rows) or others or [entry.visit])
+        if found.took_place_on is None and entry.visit.took_place_on is not None:
+            crf.set_visit_day(by=self.may("visits.plan"), visit=found, on=entry.visit.took_place_on, reason=WHY)
+        return found
+
+    @precondition(lambda self: self.begun is not None)
+    @rule(seed=seeds)
     def visit_takes_place(self, seed: int) -> None:
         drawn = draws(seed)
         planned = [visit for visit in self.visits() if visit.definition.kind != "log"]
@@ -253,6 +281,22 @@ class Acts(RuleBasedStateMachine):
 
     @precondition(lambda self: self.begun is not None)
     @rule(seed=seeds)
+    def undo_withdrawal(self, seed: int) -> None:
+        rows = Consent.objects.filter(participant=self.participant, withdrawn_on__isnull=False).order_by("pk")
+        consent, by = self.one(draws(seed), list(rows)), self.may("participants.consent")
+        if consent is not None:
+            self.do("withdrawal undone", lambda: undo_withdrawal(by=by, consent=consent, reason=WHY))
+
+    @precondition(lambda self: self.begun is not None)
+    @rule(seed=seeds)
+    def change_site(self, seed: int) -> None:
+        who, by = self.participant, self.by(Role.DATA_MANAGER)
+        site = draws(seed).choice([each for each in self.stage.cast.sites.values() if each != who.site] or [who.site])
+        if seed % 2:
+            self.do("site changed", lambda: crf.move_participant(by=by, participant=who, site=site, reason=WHY))
+
+    @precondition(lambda self: self.begun is not None)
+    @rule(seed=seeds)
     def decide(self, seed: int) -> None:
         drawn, who = draws(seed), self.participant
         if drawn.random() < 0.4:
@@ -265,6 +309,49 @@ class Acts(RuleBasedStateMachine):
             phase = drawn.choice([each.key for each in current_definition().phases if each.opens != "registration"])
             by = self.may("participants.gate")
             self.do("decided", lambda: crf.decide_gate(by=by, participant=who, phase=phase))
+
+    @precondition(lambda self: self.begun is not None)
+    @rule(seed=seeds)
+    def undo_decision(self, seed: int) -> None:
+        who = self.participant
+        decision = self.one(draws(seed), list(who.gate_decisions.order_by("pk")))
+        if decision is not None:
+            self.do("decision undone", lambda: self.undone(who, decision.phase))
+
+    def undone(self, who: Participant, phase: str) -> None:
+        """With all that stands at the visits that it planned, as far as that can be taken back."""
+        for entry in self.entries():
+            if entry.visit.phase == phase:
+                crf.remove_entry(by=self.stage.cast.enterer(entry.form, who.site.code), entry=entry, reason=WHY)
+        for visit in self.visits():
+            if visit.phase == phase and (visit.took_place_on or visit.is_not_done):
+                crf.reopen_visit(by=self.may("visits.plan"), visit=visit, reason=WHY)
+        crf.undo_gate(by=self.may("participants.gate"), participant=who, phase=phase, reason=WHY)
+
+    @precondition(lambda self: self.begun is not None)
+    @rule(seed=seeds)
+    def void(self, seed: int) -> None:
+        """Of somebody registered beside; the one of this example is still to be used."""
+        by, site, on = self.may("participants.void"), self.participant.site, self.participant.registered_on
+        self.do("voided", lambda: crf.void_registration(by=by, participant=self.beside(site, on), reason=WHY))
+
+    @precondition(lambda self: self.begun is not None and self.begun.enrolled_on is not None)
+    @rule(seed=seeds)
+    def flag(self, seed: int) -> None:
+        """Flagged as randomised in error, and that taken back."""
+        allocation = Allocation.objects.filter(participant=self.participant).first()
+        if allocation is not None:
+            self.do("flag withdrawn", lambda: self.flagged_and_withdrawn(allocation))
+
+    def flagged_and_withdrawn(self, allocation: Allocation) -> None:
+        by = self.by(Role.COORDINATOR)
+        flag = flag_in_error(by=by, allocation=allocation, reason=WHY)
+        flag = ask_flag_withdrawal(by=by, flag=flag, reason=WHY)
+        withdraw_flag(by=self.by(Role.INVESTIGATOR), flag=flag)
+
+    def beside(self, site: Site, on: datetime.date) -> Participant:
+        made: Participant = crf.register_participant(by=self.by(Role.COORDINATOR), site=site, on=on)
+        return made
 
     @precondition(lambda self: self.begun is not None)
     @rule(seed=seeds)

@@ -39,7 +39,11 @@ from trialmgr.people.permissions import Role
 from trialmgr.studies.clock import today
 
 DAY = datetime.timedelta(days=1)
-UNDOING = {undoing(status) for status in Status}
+UNDOING = {undoing(status) for status in Status} | {
+    "participant.phase_closed",
+    "participant.enrolment_undone",
+    "participant.voided",
+}
 DIAGRAM = Path(settings.BASE_DIR) / "docs" / "participant-states.md"
 
 
@@ -86,7 +90,8 @@ class TestStates:
         if transition == "participant.phase_opened":
             return open_phase(by=by, participant=participant, phase="follow_up")
         if transition in UNDOING:
-            deed(lambda: _move(participant, transition, ended_on=None))
+            gone = {"enrolled_on": None} if transition == "participant.enrolment_undone" else {"ended_on": None}
+            deed(lambda: _move(participant, transition, **gone))
             return participant
         return end_participation(by=by, participant=participant, transition=transition, on=today())
 

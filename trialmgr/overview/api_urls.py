@@ -16,6 +16,7 @@ Patterns = list[URLPattern | URLResolver]
 
 _row: Patterns = [
     path("", entries.EntryDetail.as_view(), name="entry"),
+    path("move/", entries.EntryMove.as_view(), name="entry_move"),
     path("remove/", entries.EntryRemoval.as_view(), name="entry_remove"),
     path("files/<name:item>/", files.EntryFile.as_view(), name="entry_file"),
     path("verify/", verifications.EntryVerification.as_view(), name="entry_verify"),
@@ -41,6 +42,11 @@ _participant: Patterns = [
     path("", participants.ParticipantDetail.as_view(), name="participant"),
     path("consents/", participants.Consents.as_view(), name="consents"),
     path("consents/<slug:version>/withdraw/", participants.ConsentWithdrawal.as_view(), name="consent_withdraw"),
+    path(
+        "consents/<slug:version>/withdraw/undo/",
+        participants.ConsentWithdrawalUndone.as_view(),
+        name="consent_undo_withdrawal",
+    ),
     path("consents/<slug:version>/correct/", participants.ConsentCorrection.as_view(), name="consent_correct"),
     path("visits/", visits.Visits.as_view(), name="visits"),
     path("visits/<slug:slug>/", include(_visit)),
@@ -48,6 +54,9 @@ _participant: Patterns = [
     path("eligibility/confirm/", decisions.EligibilityConfirmation.as_view(), name="eligibility_confirm"),
     path("phases/<slug:phase>/", decisions.GateDecisionView.as_view(), name="gate"),
     path("phases/<slug:phase>/confirm/", decisions.GateConfirmation.as_view(), name="gate_confirm"),
+    path("phases/<slug:phase>/undo/", decisions.GateUndone.as_view(), name="gate_undo"),
+    path("site/", participation.SiteChanged.as_view(), name="site"),
+    path("void/", participation.RegistrationVoided.as_view(), name="void"),
     path("ending/undo/", participation.EndingUndone.as_view(), name="ending_undo"),
     path("allocation/", randomization.AllocationDetail.as_view(), name="allocation"),
 ]

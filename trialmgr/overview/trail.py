@@ -18,6 +18,7 @@ from audit.acts.cells import neutralise
 from audit.models import LedgerEntry, LedgerQuerySet
 from audit.trail import READING_ORDER
 from trialmgr.overview.act_labels import ACT_LABELS
+from trialmgr.participants.models import Participant
 from trialmgr.people.models import User
 from trialmgr.protocol.model import StudyDefinition
 
@@ -31,8 +32,16 @@ def readable(user: User, definition: StudyDefinition) -> LedgerQuerySet:
     sight = user.sight(definition)
     rows = LedgerEntry.objects.of_forms(sight.forms)
     if not user.works_everywhere:
-        rows = rows.at_sites({membership.site.code for membership in user.memberships_now if membership.site})
+        rows = rows.at_sites(
+            {membership.site.code for membership in user.memberships_now if membership.site}, _moved_to(user)
+        )
     return rows.open_part() if sight.blinded else rows
+
+
+def _moved_to(user: User) -> list[str]:
+    """Numbers of those who came from another site: whoever has their casebook now reads what was done before, too."""
+    moved = LedgerEntry.objects.filter(action="participant.moved").values("participant")
+    return list(Participant.every.at_sites_of(user).filter(number__in=moved).values_list("number", flat=True))
 
 
 class TrailFilter(forms.Form):

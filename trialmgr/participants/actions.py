@@ -9,7 +9,14 @@ from django.utils.translation import gettext as _
 from audit.actions import action, itself
 from audit.acts import ActionRefused, record
 from trialmgr.participants import contact, policies
-from trialmgr.participants.models import Consent, ContactDetails, DifferentPerson, IdentityMark, Participant
+from trialmgr.participants.models import (
+    Consent,
+    ContactDetails,
+    DifferentPerson,
+    IdentityMark,
+    Participant,
+    check_not_voided,
+)
 from trialmgr.participants.states import TRANSITIONS, undoing
 from trialmgr.people.models import Site, User
 from trialmgr.studies.queries import open_lock
@@ -93,6 +100,21 @@ def withdraw_consent(*, by: User, consent: Consent, on: datetime.date, reason: s
     return consent
 
 
+@action(
+    "consent.withdrawal_undone", permission="participants.consent", site=lambda consent, **_k: consent.participant.site
+)
+def undo_withdrawal(*, by: User, consent: Consent, reason: str) -> Consent:
+    """Nobody withdrew: the consent stands as it was given, and what its withdrawal had stopped goes on."""
+    consent.participant.lock()
+    consent.refresh_from_db(fields=["withdrawn_on"])
+    policies.check_withdrawal_undone(consent, reason)
+    old, consent.withdrawn_on = f"withdrawn {consent.withdrawn_on}", None
+    consent.save()
+    detail = {"version": consent.version}
+    _note(consent.participant, item="consent", old=old, new=consent.given_on.isoformat(), detail=detail)
+    return consent
+
+
 @action("contact.saved", permission="participants.contact", site=lambda participant, **_k: participant.site)
 def save_contact(
     *, by: User, participant: Participant, details: dict[str, str], other_person: str = ""
@@ -102,6 +124,7 @@ def save_contact(
     Refused with SamePerson when another participant has the same, unless ``other_person`` says how it is known that
     they are two people.
     """
+    check_not_voided(participant.status)
     marks = contact.identity_marks(details)
     alike = policies.same_person(participant, marks.values())
     if alike and not other_person.strip():
@@ -166,6 +189,21 @@ def enrol(*, by: User, participant: Participant, phase: str, on: datetime.date) 
 @action("participant.phase_opened", permission="participants.gate", site=lambda participant, **_k: participant.site)
 def open_phase(*, by: User, participant: Participant, phase: str) -> Participant:
     return _move(participant, "participant.phase_opened", phase=phase)
+
+
+def void(participant: Participant) -> Participant:
+    """Within an act: nobody should have been registered under this number."""
+    return _move(participant, "participant.voided")
+
+
+def close_phase(participant: Participant, phase: str) -> Participant:
+    """Within an act: the newest phase never opened, so ``phase`` is where the participant still is."""
+    return _move(participant, "participant.phase_closed", phase=phase)
+
+
+def undo_enrolment(participant: Participant, phase: str) -> Participant:
+    """Within an act: the participant was let in in error, where nothing is drawn by lot."""
+    return _move(participant, "participant.enrolment_undone", phase=phase, enrolled_on=None)
 
 
 @action("participant.ended", permission="participants.end", site=lambda participant, **_k: participant.site)

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from audit.once import once
 from trialmgr.participants import actions
 from trialmgr.participants.models import Consent, Participant
-from trialmgr.participants.queries import participant_for
+from trialmgr.participants.queries import participant_for, participants_for
 from trialmgr.participants.states import STATUS_LABELS
 from trialmgr.people.api import WRITING, ApiView, checked, listed, operation, person
 
@@ -35,6 +35,12 @@ class ConsentSerializer(serializers.Serializer[Consent]):
     given_on = serializers.DateField()
     taken_by = serializers.CharField()
     withdrawn_on = serializers.DateField(allow_null=True)
+
+
+class ReasonRequest(serializers.Serializer[Any]):
+    """What is taken back owes a reason and nothing else."""
+
+    reason = serializers.CharField(max_length=1000)
 
 
 class ConsentRequest(serializers.Serializer[Any]):
@@ -73,7 +79,8 @@ class ParticipantList(ApiView, ListAPIView[Participant]):
     filterset_class = ParticipantFilter
 
     def get_queryset(self) -> Any:
-        rows = Participant.objects.for_user(person(self.request)).select_related("site", "study_version")
+        rows = participants_for(person(self.request), self.request.GET.get("status"))
+        rows = rows.select_related("site", "study_version")
         return rows.defer("study_version__document")
 
     @operation(
@@ -133,6 +140,21 @@ class ConsentWithdrawal(ParticipantView):
         consent = get_object_or_404(participant.consents.all(), version=version)
         sent = checked(WithdrawalRequest, request)
         return Response(ConsentSerializer(actions.withdraw_consent(by=person(request), consent=consent, **sent)).data)
+
+
+class ConsentWithdrawalUndone(ParticipantView):
+    @operation(
+        "consents_undo_withdrawal",
+        "Take back a withdrawal of consent that was recorded in error",
+        request=ReasonRequest,
+        refusals=WRITING,
+        answer=ConsentSerializer,
+        may=("participants.consent",),
+    )
+    def post(self, request: Request, number: str, version: str) -> Response:
+        consent = get_object_or_404(self.participant(number).consents.all(), version=version)
+        sent = checked(ReasonRequest, request)
+        return Response(ConsentSerializer(actions.undo_withdrawal(by=person(request), consent=consent, **sent)).data)
 
 
 class ConsentCorrection(ParticipantView):

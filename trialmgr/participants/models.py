@@ -4,9 +4,10 @@ from typing import Any, Self
 
 from django.db import models
 from django.db.models.functions import Length
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from audit.acts import current_act
+from audit.acts import ActionRefused, current_act
 from audit.models import TrackedModel, TrackedQuerySet
 from trialmgr.participants.states import STATUS_LABELS, Status
 from trialmgr.people.models import ScopedQuerySet, Site, User
@@ -21,14 +22,31 @@ def by_number(participant: str = "") -> tuple[Any, ...]:
     return (f"{participant}site__code", Length(f"{participant}number").asc(), f"{participant}number")
 
 
+def check_not_voided(status: str) -> None:
+    """Every act that holds a participant asks this first."""
+    if status == Status.VOIDED:
+        raise ActionRefused(gettext("This registration was voided: nothing is recorded of this number any more."))
+
+
 class ParticipantQuerySet(ScopedQuerySet):
     def for_user(self, user: User) -> Self:
         """Participants of the user's sites; none for a role that looks at no participant."""
         return self.at_sites_of(user) if user.may("participants.view") else self.none()
 
 
+class CountedParticipants(models.Manager["Participant"]):
+    def get_queryset(self) -> Any:
+        return super().get_queryset().exclude(status=Status.VOIDED.value)
+
+
+ParticipantManager = CountedParticipants.from_queryset(ParticipantQuerySet)
+
+
 class Participant(TrackedModel):
-    """One person in the trial, known by number alone. Never deleted."""
+    """One person in the trial, known by number alone. Never deleted.
+
+    Whose registration was voided counts nowhere, so is not among ``objects`` but among ``every``.
+    """
 
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="participants", verbose_name=_("site"))
     number = models.CharField(_("number"), max_length=20, unique=True)
@@ -44,7 +62,8 @@ class Participant(TrackedModel):
     ended_on = models.DateField(_("ended on"), null=True)
     study_version = models.ForeignKey(StudyVersion, on_delete=models.PROTECT, related_name="participants")
 
-    objects = ParticipantQuerySet.as_manager()
+    objects = ParticipantManager()
+    every = ParticipantQuerySet.as_manager()
 
     class Meta:
         ordering = by_number()
@@ -55,14 +74,15 @@ class Participant(TrackedModel):
             ),
             models.CheckConstraint(
                 condition=(
-                    models.Q(ended_on=None, status__in=["screening", "on_study"])
+                    models.Q(status="voided")
+                    | models.Q(ended_on=None, status__in=["screening", "on_study"])
                     | models.Q(ended_on__isnull=False, status__in=["screen_failure", "completed", "ended_early"])
                 ),
                 name="participant_end_has_date",
             ),
             models.CheckConstraint(
                 condition=(
-                    models.Q(enrolled_on=None, status__in=["screening", "screen_failure"])
+                    models.Q(enrolled_on=None, status__in=["screening", "screen_failure", "voided"])
                     | models.Q(enrolled_on__isnull=False, status__in=["on_study", "completed", "ended_early"])
                 ),
                 name="participant_enrolment_has_date",
@@ -78,7 +98,8 @@ class Participant(TrackedModel):
 
     def lock(self) -> None:
         """Read the row as it stands now and hold it until the transaction ends."""
-        self.refresh_from_db(from_queryset=Participant.objects.select_for_update(of=("self",)))
+        self.refresh_from_db(from_queryset=Participant.every.select_for_update(of=("self",)))
+        check_not_voided(self.status)
 
     @property
     def is_active(self) -> bool:

@@ -74,6 +74,12 @@ def check_consent_corrected(consent: Consent, *, changes: bool, reason: str) -> 
         raise ActionRefused(_("This consent was withdrawn before, or given later than this day: correct the day."))
 
 
+def check_withdrawal_undone(consent: Consent, reason: str) -> None:
+    check_reason(reason)
+    if consent.withdrawn_on is None:
+        raise ActionRefused(_("This consent was not withdrawn: there is nothing to take back."))
+
+
 def check_reason(reason: str) -> None:
     """What is taken back owes one."""
     if not reason.strip():
@@ -98,7 +104,7 @@ class SamePerson(ActionRefused):
 def same_person(participant: Participant, marks: Collection[str] | None = None) -> list[Participant]:
     """Other participants with one of these identity marks (those kept, when None), unless they were told apart.
 
-    Who failed screening may be screened again under a new number, so they do not count.
+    Who failed screening may be screened again under a new number, so they do not count; nor do voided registrations.
     """
     own = participant.identity_marks.values_list("mark", flat=True) if marks is None else marks
     told = DifferentPerson.objects.filter(Q(participant=participant) | Q(other=participant))

@@ -13,6 +13,7 @@ class Status(enum.StrEnum):
     ON_STUDY = "on_study"
     COMPLETED = "completed"
     ENDED_EARLY = "ended_early"
+    VOIDED = "voided"
 
 
 STATUS_LABELS = {
@@ -21,6 +22,7 @@ STATUS_LABELS = {
     Status.ON_STUDY: _("In the trial"),
     Status.COMPLETED: _("Completed"),
     Status.ENDED_EARLY: _("Ended early"),
+    Status.VOIDED: _("Registration voided"),
 }
 
 # action -> (states it starts from, state it leads to)
@@ -32,12 +34,18 @@ TRANSITIONS: dict[str, tuple[frozenset[Status | None], Status]] = {
     "participant.failed_screening": (frozenset({Status.SCREENING, Status.SCREEN_FAILURE}), Status.SCREEN_FAILURE),
     "participant.completed": (frozenset({Status.ON_STUDY, Status.COMPLETED, Status.ENDED_EARLY}), Status.COMPLETED),
     "participant.ended_early": (frozenset({Status.ON_STUDY, Status.COMPLETED, Status.ENDED_EARLY}), Status.ENDED_EARLY),
+    # A decision that should not have been taken is taken back.
+    "participant.phase_closed": (frozenset({Status.ON_STUDY}), Status.ON_STUDY),
+    "participant.enrolment_undone": (frozenset({Status.ON_STUDY}), Status.SCREENING),
     # An ending that never was is undone.
     "participant.screening_reopened": (frozenset({Status.SCREEN_FAILURE}), Status.SCREENING),
     "participant.ending_undone": (frozenset({Status.COMPLETED, Status.ENDED_EARLY}), Status.ON_STUDY),
+    # Nobody should have been registered: not for who was allocated, for an allocation stands.
+    "participant.voided": (frozenset({Status.SCREENING, Status.SCREEN_FAILURE}), Status.VOIDED),
 }
 
 ENDED = frozenset({Status.SCREEN_FAILURE, Status.COMPLETED, Status.ENDED_EARLY})
+FINAL = ENDED | {Status.VOIDED}
 
 # How the coded item of an ``ends_participation`` form translates: code -> action for a randomised participant.
 ENDINGS = {
@@ -64,5 +72,5 @@ def mermaid() -> str:
     lines = ["stateDiagram-v2"]
     for action, (sources, target) in TRANSITIONS.items():
         lines += [f"    {source or '[*]'} --> {target}: {action}" for source in sorted(sources, key=str)]
-    lines += [f"    {status} --> [*]" for status in Status if status in ENDED]
+    lines += [f"    {status} --> [*]" for status in Status if status in FINAL]
     return "\n".join(lines) + "\n"

@@ -52,6 +52,18 @@ def withdraw(request: HttpRequest, number: str, version: str) -> HttpResponse:
 
 
 @permitted("participants.consent")
+def undo_withdrawal(request: HttpRequest, number: str, version: str) -> HttpResponse:
+    participant = participant_for(person(request), number, permission="participants.consent")
+    given = get_object_or_404(Consent, participant=participant, version=version)
+    form = bound(ReasonForm, request)
+    if acted(request, form, actions.undo_withdrawal, by=person(request), consent=given):
+        messages.success(request, _("The withdrawal of consent is taken back."))
+        return redirect("participants:consent", number=number)
+    context = _frame(participant, _("Take back the withdrawal of consent"), form=form)
+    return render(request, "participants/consents/undo_withdrawal.html", context, status=status_of(form))
+
+
+@permitted("participants.consent")
 def correct(request: HttpRequest, number: str, version: str) -> HttpResponse:
     participant = participant_for(person(request), number, permission="participants.consent")
     given = get_object_or_404(Consent, participant=participant, version=version)
@@ -140,7 +152,9 @@ def _row(participant: Participant, given: Consent, label: str, may: bool) -> lis
 
 def _withdrawal(participant: Participant, given: Consent, label: str, may: bool) -> dict[str, Any]:
     if given.withdrawn_on:
-        return {"text": date_format(given.withdrawn_on, "j F Y")}
+        day = date_format(given.withdrawn_on, "j F Y")
+        undo = reverse("participants:undo_withdrawal", args=[participant.number, given.version])
+        return {"text": _("%(day)s: take back") % {"day": day}, "url": undo, "about": label} if may else {"text": day}
     url = reverse("participants:withdraw", args=[participant.number, given.version])
     return {"text": _("Record withdrawal"), "url": url, "about": label} if may else {"text": None}
 

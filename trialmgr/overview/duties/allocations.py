@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
@@ -48,25 +49,30 @@ def code_breaks(desk: Desk) -> Duty:
 
 
 def countersignatures(desk: Desk) -> Duty:
-    """Participants whom somebody else flagged as randomised in error."""
+    """Participants whom somebody else flagged as randomised in error, or whose flag somebody else asked to withdraw."""
     site = "allocation__participant__site"
-    rows = RandomisedInError.objects.filter(
-        within(desk.sites_with("allocation.countersign"), site), countersigned_at=None
-    ).exclude(flagged_by=desk.user)
+    flagged = Q(withdrawal_asked_at=None, countersigned_at=None) & ~Q(flagged_by=desk.user)
+    asked = Q(withdrawal_asked_at__isnull=False) & ~Q(withdrawal_asked_by=desk.user)
+    rows = RandomisedInError.objects.filter(within(desk.sites_with("allocation.countersign"), site), flagged | asked)
     found = rows.select_related("allocation__participant").order_by("flagged_at", "pk")
     tasks = [
         Task(
             about=flag.allocation.participant.number,
             link=Link(
-                _("Countersign"), reverse("randomization:countersign", args=[flag.allocation.participant.number])
+                _("Countersign"),
+                reverse(f"randomization:{_page_of(flag)}", args=[flag.allocation.participant.number]),
             ),
-            status=_("Flagged"),
+            status=_("Withdrawal asked") if flag.withdrawal_asked_at else _("Flagged"),
             kind="due",
             when=said_of(localdate(flag.flagged_at), _("flagged on %(day)s")),
         )
         for flag in found[: desk.limit]
     ]
     return Duty("countersign", _("Randomised in error: to countersign"), rows.count(), tasks)
+
+
+def _page_of(flag: RandomisedInError) -> str:
+    return "withdraw_flag" if flag.withdrawal_asked_at else "countersign"
 
 
 def strata(desk: Desk) -> Duty:

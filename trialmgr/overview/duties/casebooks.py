@@ -52,7 +52,7 @@ def visits_with_open_forms(desk: Desk) -> VisitQuerySet:
         cases.append(When(place, then=Value(len(wanted))))
         done |= place & Q(entries__form_key__in=wanted)
         frozen |= place & Q(freezes__form_key__in=wanted)
-    rows: VisitQuerySet = Visit.objects.for_user(desk.user).filter(not_done_reason="")
+    rows: VisitQuerySet = Visit.objects.for_user(desk.user).counted().filter(not_done_reason="")
     rows = rows.filter(
         Q(took_place_on__isnull=False) | Q(earliest_on__lte=desk.today, participant__status__in=_ACTIVE),
         Exists(Consent.objects.filter(**_FROM_VISIT)),
@@ -136,7 +136,7 @@ def _visit_status(desk: Desk, visit: Visit) -> tuple[str, str]:
 
 def queries_to_answer(desk: Desk) -> Duty:
     """Open queries on forms that this person enters, and on visits that this person plans."""
-    rows = Query.objects.for_user(desk.user).filter(status=QueryStatus.OPEN.value)
+    rows = Query.objects.for_user(desk.user).counted().filter(status=QueryStatus.OPEN.value)
     mine = within(desk.sites_with("visits.plan"), "visit__participant__site") & Q(visit__isnull=False, form_key="")
     for sites, entered in desk.entered:
         mine |= within(sites, "entry__visit__participant__site") & Q(entry__form_key__in=entered)
@@ -148,7 +148,7 @@ def queries_to_close(desk: Desk) -> Duty:
     """Answered queries, for whoever judges the answers."""
     sites = desk.sites_with("queries.close")
     mine = within(sites, "entry__visit__participant__site") | within(sites, "visit__participant__site")
-    rows = Query.objects.for_user(desk.user).filter(mine, status=QueryStatus.ANSWERED.value)
+    rows = Query.objects.for_user(desk.user).counted().filter(mine, status=QueryStatus.ANSWERED.value)
     return _queries(desk, "close", _("Answered queries to close"), rows, _("Read the answer"))
 
 
@@ -199,6 +199,7 @@ def signatures(desk: Desk) -> Duty:
     judged = [form.key for form in desk.definition.forms if form.eligibility]
     rows = (
         FormEntry.objects.for_user(desk.user)
+        .counted()
         .filter(
             within(desk.sites_with("entries.sign"), "visit__participant__site"),
             form_key__in=keys,
