@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.utils import translation
+from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
@@ -33,7 +34,7 @@ from trialmgr.people.models import User
 from trialmgr.people.permissions import ROLE_LABELS, Role
 from trialmgr.people.policies import is_blinded_no_more
 from trialmgr.protocol.judgements import ELIGIBILITY, Contradiction
-from trialmgr.protocol.model import Form, Gate, StudyDefinition
+from trialmgr.protocol.model import Form, StudyDefinition
 from trialmgr.studies.clock import today
 from trialmgr.studies.queries import version_of_row
 
@@ -98,12 +99,15 @@ def is_frozen(participant: Participant) -> bool:
 ENDED_BEFORE = gettext_lazy("Participation ended before this visit.")
 
 
-def closed_by_ending() -> list[str]:
-    """What stands as the reason at a visit that the ending closed, in whichever language it was written."""
+STOPPED_BEFORE = gettext_lazy("The treatment was stopped before this visit.")
+
+
+def closed_as(text: Promise) -> list[str]:
+    """What stands as the reason at a visit that was closed so, in whichever language it was written."""
     texts = []
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
-            texts.append(str(ENDED_BEFORE))
+            texts.append(str(text))
     return texts
 
 
@@ -120,8 +124,10 @@ def check_visit_reopened(visit: Visit, reason: str) -> None:
     reasons = []
     if visit.took_place_on is None and not visit.is_not_done:
         reasons.append(_("Nothing is recorded of this visit."))
-    if visit.not_done_reason in closed_by_ending() and not visit.participant.is_active:
+    if visit.not_done_reason in closed_as(ENDED_BEFORE) and not visit.participant.is_active:
         reasons.append(_("Participation ended before this visit: correct the end, or undo it."))
+    if visit.not_done_reason in closed_as(STOPPED_BEFORE):
+        reasons.append(_("The treatment was stopped before this visit: correct the form that says so."))
     if visit.entries.standing().exists():
         reasons.append(_("Forms have been entered at this visit: remove them first."))
     if is_frozen(visit.participant):
@@ -260,10 +266,14 @@ def check_gate_open(participant: Participant, phase: str) -> None:
         raise ActionRefused(*reasons)
 
 
-def is_gate_missed(participant: Participant, gate: Gate) -> bool:
-    """The visit at which the decision is taken was not done, so its rule never gets its values."""
-    rows = participant.visits.filter(key=gate.visit)
-    return rows.exists() and not rows.filter(not_done_reason="").exists()
+def is_gate_missed(participant: Participant, asked: Mapping[str, str | None]) -> bool:
+    """Whether a rule without an outcome gets none: what it lacks belongs to a visit that was not done, or to a form
+    that is complete without it. ``asked``: what it read, by path."""
+    wanting = {tuple(path.split(".")[:2]) for path, value in asked.items() if value is None}
+    missed = set(participant.visits.exclude(not_done_reason="").values_list("slug", flat=True))
+    rows = FormEntry.objects.filter(visit__participant=participant, status=EntryStatus.COMPLETE.value).order_by()
+    complete = set(rows.values_list("visit__slug", "form_key"))
+    return all(place[0] in missed or place in complete for place in wanting)
 
 
 def lock_casebook(participant: int) -> None:

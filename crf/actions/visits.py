@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from audit.actions import action, itself
 from audit.acts import ActionRefused, record
 from crf.actions.deviations import account_for, known_departures
+from crf.actions.participation import may_be_closed, settle_visits
 from crf.actions.trail import note_visit
 from crf.deviations import phase_opened_on
 from crf.models import Visit
@@ -160,6 +161,9 @@ def reopen_visit(*, by: User, visit: Visit, reason: str) -> Visit:
     visit.took_place_on, visit.not_done_reason = None, ""
     visit.save()
     note_visit(visit, item="took_place_on", old=old)
+    if may_be_closed(visit):
+        settle_visits(visit.participant)
+        visit.refresh_from_db(fields=["not_done_reason"])
     return visit
 
 
