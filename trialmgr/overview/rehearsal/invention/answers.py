@@ -40,6 +40,18 @@ class Occasion:
 
 
 @dataclass(frozen=True, slots=True)
+class Overlaid:
+    """Stored values, but for one form those that are about to be."""
+
+    stored: Lookup
+    place: tuple[str, str]
+    values: Mapping[str, str]
+
+    def __call__(self, visit: str, form: str, item: str) -> str | None:
+        return self.values.get(item) if (visit, form) == self.place else self.stored(visit, form, item)
+
+
+@dataclass(frozen=True, slots=True)
 class Answers:
     values: dict[str, str]
     missing: dict[str, str]
