@@ -44,6 +44,12 @@ def _places_read(rule: str) -> set[tuple[str, str]]:
     return {(path[0], path[1]) for path in parse(rule).references if len(path) > 1}
 
 
+def _numbers(entry: FormEntry) -> list[str]:
+    """The numbers that people entered on a form that stands."""
+    entered = [item for item in entry.form.items if item.key in entry.data and not item.is_derived]
+    return [item.key for item in entered if item.type in _NUMBERS] if entry.status != EntryStatus.REMOVED else []
+
+
 @dataclass
 class Paperwork:
     stage: Stage
@@ -231,14 +237,14 @@ class Paperwork:
 
     def _correct(self, pk: int, purpose: str) -> None:
         entry = self._entry(pk)
-        entered = [item for item in entry.form.items if item.key in entry.data and not item.is_derived]
-        numbers = [item.key for item in entered if item.type in _NUMBERS]
-        if numbers and entry.status != EntryStatus.REMOVED:
+        if numbers := _numbers(entry):
             self._correct_item(entry, self.persona.stream(f"corrected/{purpose}").choice(numbers))
 
     def _correct_late(self, pk: int, purpose: str) -> None:
-        """A value that somebody judged on; who judged looks again some days later."""
-        self._correct(pk, purpose)
+        """A value that somebody judged on was quite another; who judged looks again some days later."""
+        entry = self._entry(pk)
+        if numbers := _numbers(entry):
+            self._correct_item(entry, self.persona.stream(f"late/{purpose}").choice(numbers), surprising=True)
         self.diary.later(self.persona.stream(f"confirmed/{purpose}").randint(1, 20), self.slips.confirm)
 
     def _may_be_cleared(self, form: Form, visit: Visit, decisive: bool) -> bool:
@@ -251,11 +257,12 @@ class Paperwork:
             remove_entry(by=self._enterer(entry.form), entry=entry, reason=self._says("slip", entry.name))
             self.fill(entry.visit, entry.form_key)
 
-    def _correct_item(self, entry: FormEntry, key: str) -> None:
+    def _correct_item(self, entry: FormEntry, key: str, *, surprising: bool = False) -> None:
         """Another value in place of the first; left as it was where a hard check refuses it."""
         occasion = self._occasion(entry.visit, f"{entry.name}/{entry.revision}", complete=True)
-        lookup = StoredValues(self.participant)
-        value = self._inventor_of(entry).other(entry.form, entry.form.item(key), occasion, lookup, entry.data)
+        lookup, item = StoredValues(self.participant), entry.form.item(key)
+        inventor = self._inventor_of(entry)
+        value = inventor.other(entry.form, item, occasion, lookup, entry.data, surprising=surprising)
         if value != entry.data[key]:
             with contextlib.suppress(EntryRefused):
                 self._change(entry, {key: value}, self._says("correction", entry.name))
