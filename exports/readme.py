@@ -42,7 +42,7 @@ _CHECK = Text(
 
 
 _INVENTED = Text(
-    nl="VERZONNEN GEGEVENS van een generale repetitie: geen deelnemer bestaat. "
+    nl="VERZONNEN GEGEVENS van een oefening: geen deelnemer bestaat. "
     "Elke rij zegt het in haar laatste kolom, invented.",
     en="INVENTED DATA of a rehearsal: no participant exists. Every row says so in its last column, invented.",
 )
