@@ -7,12 +7,12 @@ class CrfConfig(AppConfig):
 
     def ready(self) -> None:
         from audit.verification import register
-        from crf.actions.participation import follow_consents
+        from crf.actions.participation import settle_visits
         from crf.faults import casebook_faults
         from crf.replay import entry_faults, query_faults
         from trialmgr.participants.actions import follow_consents_with
 
-        follow_consents_with(follow_consents)
+        follow_consents_with(settle_visits)
         register("form entries", entry_faults)
         register("queries", query_faults)
         register("casebooks", lambda: (str(fault) for fault in casebook_faults()))

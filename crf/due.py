@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from trialmgr.participants.states import Status
@@ -95,14 +96,21 @@ def _screening_step(definition: StudyDefinition, case: CaseFacts, pending: Due |
 
 def _trial_step(definition: StudyDefinition, case: CaseFacts, pending: Due | None) -> Due:
     for phase in definition.phases:
-        if phase.gate and phase.key not in case.decided and _is_done(case, phase.gate.visit):
-            return _wanted_by(phase.gate, case) or Due(Step.GATE, phase=phase.key)
+        if phase.gate and phase.key not in case.decided:
+            for visit in _decided_at(case, phase.gate.visit):
+                return _wanted_by(phase.gate, visit) or Due(Step.GATE, phase=phase.key)
     return pending or Due(Step.END)
 
 
-def _wanted_by(gate: Gate, case: CaseFacts) -> Due | None:
+def _decided_at(case: CaseFacts, key: str) -> Iterator[VisitFacts]:
+    """The visit of a gate, once it is complete; or once it was not done: the decision is owed all the same."""
+    return (visit for visit in case.visits if visit.key == key and (visit.not_done or _visit_complete(visit)))
+
+
+def _wanted_by(gate: Gate, visit: VisitFacts) -> Due | None:
     """A form of the gate's own visit that the visit can do without, but the rule reads."""
-    visit = next(visit for visit in case.visits if visit.key == gate.visit)
+    if visit.not_done:
+        return None
     read = {path[1] for path in parse(gate.rule).references if path[0] == gate.visit}
     wanting = [form for form in visit.defined.forms if form in read and form not in visit.complete]
     return Due(Step.FORM, visit, form=wanting[0]) if wanting else None
@@ -130,10 +138,6 @@ def _eligibility_visit_done(definition: StudyDefinition, case: CaseFacts) -> boo
     """Every form of the visit that holds the eligibility form is complete."""
     keys = {form.key for form in definition.forms if form.eligibility}
     return any(keys & set(visit.defined.forms) and _visit_complete(visit) for visit in case.visits)
-
-
-def _is_done(case: CaseFacts, key: str) -> bool:
-    return any(visit.key == key and _visit_complete(visit) for visit in case.visits)
 
 
 def _visit_complete(visit: VisitFacts) -> bool:

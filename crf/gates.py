@@ -20,7 +20,7 @@ from trialmgr.protocol.model import Gate
 class GateView:
     """``outcome``: what the rule says now, None while a value is missing. ``decision``: if it was taken.
 
-    ``missed``: the value stays missing, for the visit was not done.
+    ``missed``: a value stays missing, for its visit was not done or its form is complete without it.
     """
 
     label: str
@@ -35,7 +35,7 @@ class GateView:
     @property
     def consequence(self) -> str:
         if self.outcome is None and self.missed:
-            return _("The visit did not take place: with a reason it is recorded that the phase does not open.")
+            return _("A value was not measured: with a reason it is recorded that the phase does not open.")
         if self.outcome is None:
             return _("The rule cannot be decided yet: a value is missing.")
         return self.if_true if self.outcome else self.if_false
@@ -54,7 +54,7 @@ def gate_view(place: CasebookPlace, phase: str, gate: Gate) -> GateView:
         inputs=tuple(read_line(place, path, value) for path, value in asked.items()),
         outcome=decision.opened if decision else outcome,
         decision=decision,
-        missed=outcome is None and decision is None and is_gate_missed(place.participant, gate),
+        missed=outcome is None and decision is None and is_gate_missed(place.participant, stored.asked),
     )
 
 

@@ -17,7 +17,7 @@ from crf.participant_forms import criteria_for
 from crf.versions import definition_for, key_names
 from trialmgr.participants.models import Participant
 from trialmgr.protocol.casebook import Assessed, Place
-from trialmgr.protocol.evaluation import Evaluation
+from trialmgr.protocol.evaluation import Evaluation, Scope, truth_of
 from trialmgr.protocol.judgements import (
     ELIGIBILITY,
     Contradiction,
@@ -28,6 +28,7 @@ from trialmgr.protocol.judgements import (
     forms_read,
     phase_now,
 )
+from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies.queries import current_definition, one_version, timeline, version_of_row
 
 
@@ -46,7 +47,12 @@ class Judgements:
     @property
     def judged(self) -> list[Judgement]:
         """As people gave them; who was let in without a rule rests on eligibility alone."""
-        phases = [Judgement(about_phase(one.phase), one.opened, (), one.inputs) for one in self.phases if one.rule]
+        definition = definition_for(self.participant, None)
+        phases = [
+            Judgement(about_phase(one.phase), _as_decided(definition, one), (), one.inputs)
+            for one in self.phases
+            if one.rule
+        ]
         one = self.eligibility
         given = [] if one is None else [Judgement(ELIGIBILITY, one.eligible, tuple(one.not_met), one.inputs)]
         return given + phases
@@ -73,6 +79,14 @@ class Judgements:
         stands = one is not None and form is not None and form.digest == one.digest
         contradicted = stands and any(each.judged.about == ELIGIBILITY for each in self.contradictions)
         return one if stands and not contradicted else None
+
+
+def _as_decided(definition: StudyDefinition, decision: GateDecision) -> bool | None:
+    """None where the rule had no outcome: the phase stayed closed because a value was missing."""
+    if decision.opened or not decision.inputs:
+        return decision.opened
+    held = Scope(definition, None, lambda *path: decision.inputs.get(".".join(path)))
+    return None if truth_of(decision.rule, held) is None else decision.opened
 
 
 def judgements_of(participants: Iterable[Participant]) -> dict[int, Judgements]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -47,7 +47,7 @@ from trialmgr.people.permissions import ROLE_LABELS, Role
 from trialmgr.people.policies import is_blinded_no_more
 from trialmgr.protocol.chronology import Rule
 from trialmgr.protocol.judgements import ELIGIBILITY, Contradiction
-from trialmgr.protocol.model import Form, Gate, StudyDefinition
+from trialmgr.protocol.model import Form, StudyDefinition
 from trialmgr.studies.clock import today
 from trialmgr.studies.queries import current_definition, timeline, version_of_row
 
@@ -165,18 +165,11 @@ def check_site_unfrozen(site: Site) -> None:
 
 ENDED_BEFORE = gettext_lazy("Participation ended before this visit.")
 WITHDRAWN_BEFORE = gettext_lazy("Consent was withdrawn before this visit.")
+STOPPED_BEFORE = gettext_lazy("The treatment was stopped before this visit.")
 
 
-def closed_by_ending() -> list[str]:
-    """What stands as the reason at a visit that the ending closed, in whichever language it was written."""
-    return _in_every_language(ENDED_BEFORE)
-
-
-def closed_by_withdrawal() -> list[str]:
-    return _in_every_language(WITHDRAWN_BEFORE)
-
-
-def _in_every_language(text: Promise) -> list[str]:
+def closed_as(text: Promise) -> list[str]:
+    """What stands as the reason at a visit that was closed so, in whichever language it was written."""
     texts = []
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
@@ -223,10 +216,12 @@ def check_visit_reopened(visit: Visit, reason: str) -> None:
     reasons = []
     if visit.took_place_on is None and not visit.is_not_done:
         reasons.append(_("Nothing is recorded of this visit."))
-    if visit.not_done_reason in closed_by_ending() and not visit.participant.is_active:
+    if visit.not_done_reason in closed_as(ENDED_BEFORE) and not visit.participant.is_active:
         reasons.append(_("Participation ended before this visit: correct the end, or undo it."))
-    if visit.not_done_reason in closed_by_withdrawal() and withdrawn_on(visit.participant) is not None:
+    if visit.not_done_reason in closed_as(WITHDRAWN_BEFORE) and withdrawn_on(visit.participant) is not None:
         reasons.append(str(WITHDRAWN_BEFORE))
+    if visit.not_done_reason in closed_as(STOPPED_BEFORE):
+        reasons.append(_("The treatment was stopped before this visit: correct the form that says so."))
     if visit.entries.standing().exists():
         reasons.append(_("Forms have been entered at this visit: remove them first."))
     reasons += frozen_reasons(visit.participant, visit)
@@ -417,7 +412,8 @@ def _standing_at_visits(by: User, participant: Participant, phase: str) -> Itera
     entered = Exists(FormEntry.objects.standing().filter(visit=OuterRef("pk")))
     asked = Exists(Query.objects.exclude(status=QueryStatus.CLOSED.value).filter(visit=OuterRef("pk")))
     held = Exists(Freeze.objects.standing().filter(visit=OuterRef("pk")))
-    touched = Q(took_place_on__isnull=False) | ~Q(not_done_reason="") | entered | asked | held
+    by_themselves = ["", *closed_as(STOPPED_BEFORE), *closed_as(WITHDRAWN_BEFORE)]
+    touched = Q(took_place_on__isnull=False) | ~Q(not_done_reason__in=by_themselves) | entered | asked | held
     rows = participant.visits.filter(touched, phase=phase).order_by("target_on", "pk")
     seen = rows.in_sight(by.sight(current_definition()))
     if seen:
@@ -427,10 +423,14 @@ def _standing_at_visits(by: User, participant: Participant, phase: str) -> Itera
         yield _("Something is recorded at a visit of this phase that you do not see: it is taken back first.")
 
 
-def is_gate_missed(participant: Participant, gate: Gate) -> bool:
-    """The visit at which the decision is taken was not done, so its rule never gets its values."""
-    rows = participant.visits.filter(key=gate.visit)
-    return rows.exists() and not rows.filter(not_done_reason="").exists()
+def is_gate_missed(participant: Participant, asked: Mapping[str, str | None]) -> bool:
+    """Whether a rule without an outcome gets none: what it lacks belongs to a visit that was not done, or to a form
+    that is complete without it. ``asked``: what it read, by path."""
+    wanting = {tuple(path.split(".")[:2]) for path, value in asked.items() if value is None}
+    missed = set(participant.visits.exclude(not_done_reason="").values_list("slug", flat=True))
+    rows = FormEntry.objects.filter(visit__participant=participant, status=EntryStatus.COMPLETE.value).order_by()
+    complete = set(rows.values_list("visit__slug", "form_key"))
+    return all(place[0] in missed or place in complete for place in wanting)
 
 
 _STATUS = "SELECT status FROM participants_participant WHERE id = %s"

@@ -14,11 +14,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from exports.queries import Cut, answered_files, as_text, published_definitions
+from exports.queries import Cut, answered_files, as_text, is_invented, published_definitions
 from exports.readme import MOST_AUDIT_ROWS, WORKBOOK, readme_text
 from exports.tables.codebook import CODE_COLUMNS, COLUMNS, code_rows, codebook_json, codebook_rows
 from exports.tables.manifest import FORMAT, MANIFEST, SUMS, FileRecord, describe, json_text, sums_text, write_text
-from exports.tables.plans import AUDIT_TRAIL, Table, tables
+from exports.tables.plans import AUDIT_TRAIL, INVENTED, Table, marked, tables
 from exports.tables.writers.csv_writer import write_csv
 from exports.tables.writers.xlsx_writer import MOST_ROWS, Sheet, sheet_titles, write_workbook
 from trialmgr import __version__
@@ -45,8 +45,10 @@ class Dataset:
 
 def write_dataset(folder: Path, lock: StudyLock, *, with_allocation: bool, watch: Watch = unwatched) -> Dataset:
     """Write all files of a release of ``lock`` into an empty folder."""
-    cut = Cut(lock, published_definitions(), with_allocation)
+    cut = Cut(lock, published_definitions(), with_allocation, invented=is_invented())
     planned = tables(cut.definitions, with_allocation=with_allocation)
+    if cut.invented:
+        planned = tuple(marked(table) for table in planned)
     files: list[FileRecord] = []
     whole = len(planned) + len(_AFTER_TABLES)
     for file in _written(folder, cut, planned, files):
@@ -66,19 +68,29 @@ def _written(folder: Path, cut: Cut, planned: tuple[Table, ...], done: list[File
         path = folder / table.name
         rows = write_csv(path, table.header, table.numeric, cut.rows(table))
         yield describe(path, rows=rows, columns=table.header, reveals=table.reveals)
-    yield _plain_table(folder / CODEBOOK, COLUMNS, codebook_rows(planned, cut.definitions))
-    yield _plain_table(folder / CODE_LISTS, CODE_COLUMNS, code_rows(planned, cut.definitions))
-    yield describe(write_text(folder / "codebook.json", json_text(codebook_json(planned, cut.definitions))))
+    yield _plain_table(cut, folder / CODEBOOK, COLUMNS, codebook_rows(planned, cut.definitions))
+    yield _plain_table(cut, folder / CODE_LISTS, CODE_COLUMNS, code_rows(planned, cut.definitions))
+    codebook = codebook_json(planned, cut.definitions) | _mark(cut)
+    yield describe(write_text(folder / "codebook.json", json_text(codebook)))
     write_workbook(folder / WORKBOOK, _sheets(folder, planned, done), cut.lock.locked_at)
     yield describe(folder / WORKBOOK)
     for name, content in answered_files(cut, planned):
         (folder / name).write_bytes(content)
         yield describe(folder / name)
-    text = readme_text(cut.lock, cut.definitions[-1], planned, done, with_allocation=cut.with_allocation)
+    text = readme_text(
+        cut.lock, cut.definitions[-1], planned, done, with_allocation=cut.with_allocation, invented=cut.invented
+    )
     yield describe(write_text(folder / "README.txt", text))
 
 
-def _plain_table(path: Path, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> FileRecord:
+def _mark(cut: Cut) -> dict[str, bool]:
+    """What a document says of invented data; nothing of real data, so that their bytes stay what they were."""
+    return {INVENTED: True} if cut.invented else {}
+
+
+def _plain_table(cut: Cut, path: Path, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> FileRecord:
+    if cut.invented:
+        columns, rows = (*columns, INVENTED), ((*row, "yes") for row in rows)
     count = write_csv(path, columns, [False] * len(columns), rows)
     return describe(path, rows=count, columns=columns)
 
@@ -121,7 +133,7 @@ def _manifest(cut: Cut, files: list[FileRecord]) -> dict[str, Any]:
         "allocation": "included" if cut.with_allocation else "left out",
         "software": software(),
         "files": [file.as_json() for file in files],
-    }
+    } | _mark(cut)
 
 
 _OF_LOCK = ("locked_at", "locked_by", "reason", "ledger_seq", "ledger_hash")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Case, F, IntegerField, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Least, Length
 
@@ -28,7 +29,7 @@ from crf.models import (
     Visit,
 )
 from exports.tables.plans import AUDIT_TRAIL, Table
-from randomization.models import Allocation, RandomisedInError, StratumCorrection
+from randomization.models import Allocation, ListPurpose, RandomisedInError, RandomizationList, StratumCorrection
 from trialmgr.participants.contact import unseal_bytes
 from trialmgr.participants.models import Consent, Participant, by_number
 from trialmgr.participants.states import Status
@@ -42,17 +43,33 @@ Row = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What goes into a release: everything up to the lock, or without all that reveals the allocation."""
+    """What goes into a release: everything up to the lock, or without all that reveals the allocation.
+
+    ``invented``: the data are a rehearsal's, and each row says so in its last column.
+    """
 
     lock: StudyLock
     definitions: tuple[StudyDefinition, ...]
     with_allocation: bool
+    invented: bool = False
 
     def rows(self, table: Table) -> Iterator[Row]:
         """Rows of a table in the order of its columns."""
+        if not self.invented:
+            return self._read(table)
+        plain = replace(table, columns=table.columns[:-1])
+        return ((*row, "yes") for row in self._read(plain))
+
+    def _read(self, table: Table) -> Iterator[Row]:
         if table.form is not None:
             return _form_rows(table, table.form.key, self)
         return _READERS[table.name](table, self)
+
+
+def is_invented() -> bool:
+    """Whether this is a rehearsal: a demo, or an installation that ever had the list of one."""
+    rehearsed = RandomizationList.objects.filter(purpose=ListPurpose.REHEARSAL.value)
+    return bool(settings.TRIALMGR_DEMO) or rehearsed.exists()
 
 
 def published_definitions() -> tuple[StudyDefinition, ...]:

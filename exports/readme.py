@@ -41,6 +41,11 @@ _CHECK = Text(
 )
 
 
+_INVENTED = Text(
+    nl="VERZONNEN GEGEVENS van een oefening: geen deelnemer bestaat. "
+    "Elke rij zegt het in haar laatste kolom, invented.",
+    en="INVENTED DATA of a rehearsal: no participant exists. Every row says so in its last column, invented.",
+)
 _NO_TEXT = Text(nl="", en="")
 
 
@@ -51,6 +56,7 @@ def readme_text(
     files: Iterable[FileRecord],
     *,
     with_allocation: bool,
+    invented: bool,
 ) -> str:
     """``files``: those already written, whose rows are counted."""
     rows = {file.name: file.rows for file in files}
@@ -59,6 +65,7 @@ def readme_text(
     texts = [
         title,
         _made(lock, definition),
+        *([_INVENTED] if invented else []),
         _NO_TEXT,
         _ALLOCATION[with_allocation],
         *RULES,

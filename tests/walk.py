@@ -43,6 +43,8 @@ CALM = {
     "mini_psychotic": "no",
     "mini_modules": "panic",
     "mh_*": "no",
+    "bg_first_age": "20",
+    "ids_18": "1",
     "moca_points": "28",
     "flumazenil": "yes",
     "benzodiazepine": "no",
@@ -128,12 +130,19 @@ def in_follow_up(cast: Cast, site: str = SITE) -> Participant:
     return participant
 
 
-def visited(cast: Cast, participant: Participant, slug: str, *, madrs: int = MADRS_BEFORE) -> Visit:
-    """The visit took place on its planned day and its required forms are filled in."""
+def came(cast: Cast, participant: Participant, slug: str) -> Visit:
+    """The visit took place on its planned day; nothing is entered yet."""
     visit = visit_of(participant, slug)
     day = visit.target_on or participant.registered_on
     with _on(day):
-        set_visit_day(by=cast.at(participant.site.code, Role.COORDINATOR), visit=visit, on=day, reason="correction")
+        by = cast.at(participant.site.code, Role.COORDINATOR)
+        return set_visit_day(by=by, visit=visit, on=day, reason="correction")
+
+
+def visited(cast: Cast, participant: Participant, slug: str, *, madrs: int = MADRS_BEFORE) -> Visit:
+    """The visit took place on its planned day and its required forms are filled in."""
+    visit = came(cast, participant, slug)
+    with _on(visit.took_place_on or participant.registered_on):
         for form_key in visit.definition.must_complete:
             fill(cast, visit, form_key, madrs=madrs)
     return visit
@@ -219,7 +228,13 @@ def _madrs_items(form: Form, total: int) -> dict[str, str]:
 
 def _calm(item: Item) -> str | None:
     words = [answer for pattern, answer in CALM.items() if fnmatchcase(item.key, pattern)]
-    return words[-1] if words and (item.type is ItemType.YES_NO) is (words[-1] in ("yes", "no")) else None
+    return words[-1] if words and _fits(item, words[-1]) else None
+
+
+def _fits(item: Item, answer: str) -> bool:
+    if item.type is ItemType.YES_NO or answer in ("yes", "no"):
+        return item.type is ItemType.YES_NO and answer in ("yes", "no")
+    return (item.type in (ItemType.INTEGER, ItemType.DECIMAL)) is answer.isdigit()
 
 
 def _invented(definition: StudyDefinition, item: Item, number: int, day: datetime.date) -> str:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from audit.actions import action, itself
 from audit.acts import ActionRefused, record
 from crf import policies
+from crf.actions.participation import settle_visits
 from crf.actions.signatures import sign_entry
 from crf.actions.visits import open_visits, take_back_visits
 from crf.loaded_casebook import load_casebook
@@ -91,7 +92,7 @@ def confirm_judgement(*, by: User, participant: Participant, about: str, reason:
 def decide_gate(*, by: User, participant: Participant, phase: str, reason: str = "") -> GateDecision:
     """Open a phase, or not, by its gate's rule on the data as they stand; refused while a value is missing.
 
-    Where the visit at which this is decided was not done, the rule never gets its value: the phase then stays closed,
+    Where the value will not come (its visit was not done, or its form is complete without it) the phase stays closed,
     and ``reason`` says why that is right. Nothing is invented to open it.
     Where nothing is drawn by lot, the phase that opens by enrolment has no rule: the decision is to let somebody in.
     """
@@ -104,11 +105,12 @@ def decide_gate(*, by: User, participant: Participant, phase: str, reason: str =
     stored = StoredValues(participant)
     outcome = gate_outcome(definition, gate, stored)
     if outcome is None:
-        _check_missed(participant, gate, stored, reason)
+        _check_missed(participant, stored, reason)
     decision = _decided(by, participant, phase, bool(outcome), rule=gate.rule, inputs=stored.asked)
     if outcome:
         open_phase(by=by, participant=participant, phase=phase)
         open_visits(participant=participant, phase=phase, arm=policies.arm_of(participant), decided=True)
+        settle_visits(participant)
     return decision
 
 
@@ -140,13 +142,13 @@ def _go_back(participant: Participant, phase: str) -> None:
         close_phase(participant, earlier.phase if earlier else definition.entry_phase.key)
 
 
-def _check_missed(participant: Participant, gate: Gate, stored: StoredValues, reason: str) -> None:
-    if not policies.is_gate_missed(participant, gate):
+def _check_missed(participant: Participant, stored: StoredValues, reason: str) -> None:
+    if not policies.is_gate_missed(participant, stored.asked):
         wanting = ", ".join(name for name, value in stored.asked.items() if value is None)
         raise ActionRefused(_("The rule cannot be decided yet; missing: %(names)s.") % {"names": wanting})
     if not reason.strip():
         raise ActionRefused(
-            _("The visit at which this is decided did not take place: give the reason why the phase does not open.")
+            _("A value that the rule needs was not measured: give the reason why the phase does not open.")
         )
 
 

@@ -8,7 +8,7 @@ from audit.actions import action, itself
 from audit.acts import ActionRefused
 from crf.actions.trail import item_reveals, note_query
 from crf.models import QUERY_TRANSITIONS, FormEntry, Query, QueryMessage, QueryStatus, Visit
-from crf.policies import check_form_awaited, check_query_transition, check_unchanged, lock_casebook
+from crf.policies import check_form_awaited, check_query_transition, check_unchanged, lock_casebook, lock_visit
 from trialmgr.people.models import Site, User
 from trialmgr.protocol.model import Form, Text
 from trialmgr.studies.queries import current_definition
@@ -38,7 +38,7 @@ def raise_query(*, by: User, entry: FormEntry, item: str, text: str) -> Query:
 def raise_query_on_form(*, by: User, visit: Visit, form_key: str, text: str) -> Query:
     """A question about a form that was not entered, or about rows that a form with rows does not have."""
     _check_text(text)
-    lock_casebook(visit.participant_id)
+    lock_visit(visit)
     form = check_form_awaited(visit, form_key)
     reveals = visit.reveals_allocation or form.reveals_allocation
     number = _next_number(visit.queries.filter(form_key=form_key))
@@ -52,7 +52,7 @@ def raise_query_on_form(*, by: User, visit: Visit, form_key: str, text: str) -> 
 def raise_query_on_visit(*, by: User, visit: Visit, text: str) -> Query:
     """A question about a visit as a whole: its day, or why it did not take place."""
     _check_text(text)
-    lock_casebook(visit.participant_id)
+    lock_visit(visit)
     number = _next_number(visit.queries.filter(form_key=""))
     query = Query(visit=visit, number=number, reveals_allocation=visit.reveals_allocation, raised_at=timezone.now())
     return _raise(query, by, text)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from audit.actions import action, itself
 from audit.acts import ActionRefused, record
 from crf.actions.deviations import account_for, known_departures
+from crf.actions.participation import may_be_closed, settle_visits
 from crf.actions.trail import note_visit
 from crf.deviations import phase_opened_on
 from crf.models import Visit
@@ -65,7 +66,7 @@ def take_places(participant: Participant, planned: Iterable[Visit]) -> None:
 def take_back_visits(participant: Participant, phase: str) -> None:
     """Within an act: the phase never opened, so its visits, at which nothing stands, were never planned."""
     for visit in participant.visits.filter(phase=phase).order_by("pk"):
-        visit.participant, visit.taken_back_at = participant, timezone.now()
+        visit.participant, visit.taken_back_at, visit.not_done_reason = participant, timezone.now(), ""
         visit.save()
         note_visit(visit, action="visits.taken_back", old=_text(visit.target_on))
 
@@ -186,6 +187,9 @@ def reopen_visit(*, by: User, visit: Visit, reason: str) -> Visit:
     visit.took_place_on, visit.not_done_reason = None, ""
     visit.save()
     note_visit(visit, item="took_place_on", old=old)
+    if may_be_closed(visit):
+        settle_visits(visit.participant)
+        visit.refresh_from_db(fields=["not_done_reason"])
     return visit
 
 

@@ -13,6 +13,9 @@ from dataclasses import dataclass, replace
 from trialmgr.protocol.evaluation import eligibility_form
 from trialmgr.protocol.model import Form, Item, ItemType, StudyDefinition, Text
 
+INVENTED = "invented"
+"""The column of a rehearsal's release; every row of it holds yes."""
+
 NUMERIC = frozenset({ItemType.INTEGER.value, ItemType.DECIMAL.value, ItemType.SCALE.value})
 AUDIT_TRAIL = "audit_trail.csv"
 
@@ -82,6 +85,12 @@ def tables(definitions: Sequence[StudyDefinition], *, with_allocation: bool) -> 
     planned = [_participants(gates), *allocated, *_PLAIN_TABLES, *form_tables(definitions)]
     planned.append(_audit_trail(with_allocation))
     return tuple(planned) if with_allocation else tuple(_blinded(table) for table in planned if not table.reveals)
+
+
+def marked(table: Table) -> Table:
+    """The table with a last column that says of each row that it is invented."""
+    name = _free_name(INVENTED, set(table.header))
+    return replace(table, columns=(*table.columns, _column(name, "yes_no", "Verzonnen gegevens", "Invented data")))
 
 
 def form_tables(definitions: Sequence[StudyDefinition]) -> Iterator[Table]:

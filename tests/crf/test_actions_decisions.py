@@ -121,7 +121,7 @@ class TestReadiness:
         )
         freeze(by=the(cast, Role.DATA_MANAGER), participant=participant)
         reasons = reasons_not_ready(participant, participant.study_version.definition)
-        assert len(reasons) == 1 + 1 + 8 + 1, "consent, eligibility, eight forms, frozen"
+        assert len(reasons) == 1 + 1 + 26 + 1, "consent, eligibility, the forms of two visits, frozen"
 
     def test_nothing_stands_in_the_way_after_the_baseline(self, cast: Cast) -> None:
         participant = walk.baseline_done(cast)

@@ -289,7 +289,7 @@ class TestMissedGate:
             decide_gate(by=investigator, participant=participant, phase="follow_up", reason="x")
         week_8 = walk.visit_of(participant, "week_8")
         mark_visit_not_done(by=the(cast, Role.COORDINATOR), visit=week_8, reason="abroad")
-        with pytest.raises(ActionRefused, match="did not take place: give the reason"):
+        with pytest.raises(ActionRefused, match="was not measured: give the reason"):
             decide_gate(by=investigator, participant=participant, phase="follow_up")
         decision = decide_gate(by=investigator, participant=participant, phase="follow_up", reason="nothing was rated")
         assert not decision.opened

@@ -114,8 +114,8 @@ def test_a_signature_and_a_verification_of_what_follows_fall_and_do_not_return(
 def test_a_question_becomes_owed_by_a_correction_on_another_form_and_keeps_its_answer_when_it_is_not(
     cast: Cast,
 ) -> None:
-    participant = walk.screened(cast)
-    visit = walk.visit_of(participant, "screening")
+    participant = walk.consented(cast)
+    visit = walk.came(cast, participant, "screening")
 
     def sex(code: str) -> FormEntry:
         walk.fill(cast, visit, "demographics", given={"sex": code}, reason="correction")

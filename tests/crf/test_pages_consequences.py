@@ -20,9 +20,9 @@ SignedIn = Callable[..., Client]
 @pytest.fixture
 def visit(cast: Cast) -> Visit:
     """At screening a man's laboratory form is complete, without a pregnancy test."""
-    visit = walk.visit_of(walk.screened(cast), "screening")
-    walk.fill(cast, visit, "demographics", given={"sex": "m"}, reason="correction")
-    walk.fill(cast, visit, "labs", reason="correction")
+    visit = walk.came(cast, walk.consented(cast), "screening")
+    walk.fill(cast, visit, "demographics", given={"sex": "m"})
+    walk.fill(cast, visit, "labs")
     return visit
 
 

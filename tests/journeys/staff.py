@@ -14,7 +14,7 @@ from tests.journeys.reader import Looks, Reader
 from tests.journeys.trial import Trial
 from trialmgr.overview.rehearsal.cast import username_of
 from trialmgr.people.permissions import Role
-from trialmgr.protocol.model import Form, Item, ItemType, StudyDefinition
+from trialmgr.protocol.model import Form, Item, ItemType, Section, StudyDefinition
 
 SITE = "UMCG"
 # What is usual; every other number is the middle of its range.
@@ -44,7 +44,12 @@ USUAL = {
     "k[abf]_*": "0",
     "moca_points": "28",
     "benzodiazepine": "no",
+    "mini_psychotic": "no",
+    "mh_*": "no",
+    "bg_first_age": "20",
 }
+# Rows of groups, with what is otherwise than usual: two drugs failed, and one augmentation.
+ROWS = {"trials": ({"th_augmentation": "no"}, {"th_augmentation": "no"}, {"th_augmentation": "yes"})}
 
 
 class Member(Reader):
@@ -110,10 +115,21 @@ class Member(Reader):
 
     def answer(self, form: Form, given: Mapping[str, str] | None = None) -> None:
         """Answer every question that the page asks, from top to bottom."""
-        for item in form.items:
+        known = given or {}
+        for item in form.plain_items:
             if not item.is_derived:
-                value = (given or {}).get(item.key) or usual(item, self.trial.today)
-                give(self.page, item, value)
+                give(self.page, item, known.get(item.key) or usual(item, self.trial.today))
+        for group in form.groups.values():
+            for row, answers in enumerate(ROWS.get(group.key, ()), start=1):
+                self._answer_row(group, row, {**known, **answers})
+
+    def _answer_row(self, group: Section, row: int, given: Mapping[str, str]) -> None:
+        if row > 1:
+            self.press({"nl": "Lege rij toevoegen", "en": "Add an empty row"}[self.language])
+        for item in group.items:
+            if not item.is_derived:
+                here = item.model_copy(update={"key": group.row_key(row, item.key)})
+                give(self.page, here, given.get(item.key) or usual(item, self.trial.today))
 
 
 def _is_asked(page: Page, box: Locator) -> bool:

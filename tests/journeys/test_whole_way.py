@@ -134,6 +134,9 @@ def _screening_forms(way: Way) -> None:
     rater.look("work-list-rater")
     way.enter("screening", "madrs")
     rater.look("rating")
+    for key in way.study.visit("screening").must_complete:
+        if key not in ("demographics", "vital_signs", "madrs", "eligibility"):
+            way.enter("screening", key)
 
 
 def _is_judged_eligible(way: Way) -> None:
@@ -158,7 +161,7 @@ def _has_a_baseline(way: Way) -> None:
     coordinator.reads("This participant cannot be randomised now")
     coordinator.look("randomise-refused")
     coordinator.record_visit(NUMBER, "baseline")
-    for key in ("madrs", "hdrs17", "ids_sr", "vital_signs"):
+    for key in way.study.visit("baseline").must_complete:
         way.enter("baseline", key)
     coordinator.open(f"{CASEBOOK}visits/baseline/forms/ids_sr/")
     coordinator.look("questionnaire")

@@ -239,7 +239,9 @@ class Book:
     sheets: dict[Where, Sheet] = field(default_factory=dict)
 
     def at(self, reader: Sheet, visit: str, form: str) -> Sheet | None:
-        slug = before(reader.definition, reader.where[0], form) if visit == "previous" else visit
+        here = reader.where[0]
+        slug = before(reader.definition, here, form) if visit == "previous" else visit
+        slug = here if here.startswith(f"{visit}-") or here == visit else slug
         return self.sheets.get((slug, form, 1)) if slug else None
 
 

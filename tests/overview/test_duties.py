@@ -47,6 +47,7 @@ from trialmgr.people.actions import close_site, create_user, grant_role
 from trialmgr.people.models import SYSTEM, User
 from trialmgr.people.permissions import Role
 from trialmgr.studies.clock import today
+from trialmgr.studies.queries import current_definition
 
 SITE = walk.SITE
 
@@ -75,7 +76,7 @@ def test_forms_wait_only_for_those_who_enter_them(cast: Cast) -> None:
     assert madrs in forms[Role.RATER]
     assert madrs not in forms[Role.COORDINATOR]
     assert ids in forms[Role.COORDINATOR]
-    assert forms[Role.TREATING_TEAM] == []
+    assert forms[Role.TREATING_TEAM] == [definition.form("kset_base").label("en")]
     assert duty(cast.at("", Role.MONITOR), "forms").count == 0
 
 
@@ -327,7 +328,14 @@ def test_a_person_at_two_sites_sees_the_work_of_both(cast: Cast) -> None:
     user = User.objects.get(pk=user.pk)
     walk.consented(cast)
     walk.consented(cast, "LUMC")
-    assert {about.split("-")[0] for about in abouts(duty(user, "forms"))} == {SITE}
+    asked = {
+        task.about.split("-")[0]: {part.label for part in task.more}
+        for task in duty(user, "forms").tasks
+        if task.about.endswith("Baseline")
+    }
+    kset = current_definition().form("kset_base").label("en")
+    assert asked["LUMC"] == {kset}, "what the treating team enters"
+    assert asked[SITE] > {kset}
     walk.registered(cast)
     walk.registered(cast, "LUMC")
     assert duty(user, "consent").count == 1, "consent is recorded by a coordinator only"

@@ -141,6 +141,8 @@ MEANING = [
     (BODY, "codelist: complaints", "codelist: moans", "there is no code list `moans`"),
     (LEAVING, "ends_participation: status", "ends_participation: state", "there is no item of leaving `state`"),
     (BODY, "entered_by: [rater]", "entered_by: [rater]\nends_participation: hours", "`hours` is not a choice"),
+    (LEAVING, "entered_by: [nurse]", "entered_by: [nurse]\ncloses_visits: [log]", "there is no scheduled visit `log`"),
+    (LEAVING, "entered_by: [nurse]", "entered_by: [nurse]\ncloses_visits: [end]", "does not say from which day"),
     (BODY, "{given: {hours: 25}", "{given: {hour: 25}", "examples[0].given.hour: `hour` is no item"),
     (BODY, "start.body.weight: 40}", "start.body.height.m: 40}", "is no item"),
     # phases and visits

@@ -8,6 +8,7 @@ import pytest
 
 from tests.protocol import small_study
 from tests.protocol.small_study import BODY, STUDY, faults
+from trialmgr.protocol.casebook import Place, read_place
 from trialmgr.protocol.check import check_study
 from trialmgr.protocol.evaluation import Scope, evaluate_entry, truth_of
 from trialmgr.protocol.model import StudyDefinition
@@ -124,3 +125,48 @@ def test_a_fault_of_such_a_reference_is_told(tmp_path: Path, name: str, old: str
     assert old in text
     found = faults(tmp_path, {**FILES, name: text.replace(old, new, 1)})
     assert any(told in line for line in found), found
+
+
+OWN = "forms: [body]}\nmissing"
+REPORT = """\
+key: report
+label: {nl: Verslag, en: Report}
+entered_by: [rater]
+sections:
+  - key: main
+    label: {nl: Verslag, en: Report}
+    items:
+      - key: twice
+        type: decimal
+        label: {nl: Tweemaal, en: Twice}
+        derive: extra.body.weight * 2
+        examples:
+          - {given: {extra.body.weight: 40}, gives: 80}
+"""
+HELD = STUDY.replace(OWN, OWN.replace("[body]", "[body, report]"))
+WITH_REPORT: dict[str, str | bytes | None] = {"study.yaml": HELD, "forms/report.yaml": REPORT}
+
+
+def test_on_a_form_of_its_own_an_unscheduled_visit_means_the_same_time(tmp_path: Path) -> None:
+    report = check_study(small_study.write(tmp_path, WITH_REPORT))
+    assert report.failures == ()
+    study, weights = report.definition, {"extra": "50", "extra-2": "60"}
+    for slug, twice in (("extra", "100"), ("extra-2", "120"), (None, "100")):
+        found = evaluate_entry(study, study.form("report"), {}, {}, lambda at, *_item: weights.get(at), slug)
+        assert found.values["twice"] == twice
+    assert read_place(study, Place("extra-2", "report"), ("extra", "body", "weight")) == Place("extra-2", "body")
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"study.yaml": STUDY.replace("start.body.weight, end", "extra.body.weight, end")},
+        {
+            **WITH_REPORT,
+            "study.yaml": HELD.replace("day: 28, forms: [body]", "day: 28, forms: [body, report]"),
+        },
+        {**WITH_REPORT, "forms/body.yaml": BODY.replace("start.body.weight", "extra.report.twice")},
+    ],
+)
+def test_elsewhere_an_unscheduled_visit_means_no_time_of_it(files: dict[str, str], tmp_path: Path) -> None:
+    assert any("names a visit that can happen more than once" in fault for fault in faults(tmp_path, {**files}))

@@ -88,7 +88,15 @@ def test_the_screening_madrs_must_be_twenty_or_more(total: str | None, eligible:
     study = shipped()
     version = study.eligibility_on("2026-05-31")
     answers = {c.id.lower(): "yes" if c.kind == "inclusion" else "no" for c in version.criteria}
-    verdict, failed = judge(study, version, answers, lambda *path: total)
+    held = {
+        "madrs_total": total,
+        "birth_year": "1980",
+        "screened_on": "2026-05-31",
+        "mini_mdd": "yes",
+        "mini_psychotic": "no",
+        "th_resistant": "yes",
+    }
+    verdict, failed = judge(study, version, answers, lambda *path: held.get(path[-1]))
     assert verdict is eligible
     assert failed == (("I5",) if eligible is False else ())
 

@@ -21,13 +21,14 @@ from crf.models import FormEntry, GateDecision, Visit  # noqa: E402
 from exports.open_points import open_points  # noqa: E402
 from trialmgr.overview.rehearsal import trial  # noqa: E402
 from trialmgr.overview.rehearsal.cast import standing_cast  # noqa: E402
-from trialmgr.overview.rehearsal.invention.profile import load_profile  # noqa: E402
+from trialmgr.overview.rehearsal.invention.profile import Rates, load_profile  # noqa: E402
 from trialmgr.participants.models import Participant  # noqa: E402
 from trialmgr.people.models import User  # noqa: E402
 from trialmgr.people.permissions import Role  # noqa: E402
 
 SIGN_IN = "allauth.account.auth_backends.AuthenticationBackend"
-ALWAYS = {"screen_failure": 0.0, "drop_out": 0.0, "visit_not_done": 0.0, "item_missing": 0.0}
+NEVER = Rates.model_validate(dict.fromkeys(Rates.model_fields, 0))
+ALWAYS = {"screen_failure": 0.0, "drop_out": 0.0, "visit_not_done": 0.0, "item_missing": 0.0, "slips": NEVER}
 PLACES = ("overview:home", "participants:list", "overview:recruitment", "crf:queries", "overview:versions")
 # What nobody may read in a study in which nothing is drawn by lot.
 OF_LOTS = re.compile(r"randomi[sz]|allocat|code break|\barms?\b", re.IGNORECASE)

@@ -17,7 +17,7 @@ from trialmgr.protocol.evaluation import Evaluation, evaluate_entry, evaluate_no
 from trialmgr.protocol.expressions import parse
 from trialmgr.protocol.key_names import KeyNames, called
 from trialmgr.protocol.model import Form, StudyDefinition
-from trialmgr.protocol.previous import PREVIOUS, previous_visit
+from trialmgr.protocol.previous import meant_visit
 
 
 class Place(NamedTuple):
@@ -163,7 +163,7 @@ def _read_by(casebook: Casebook, place: Place) -> Iterator[Place]:
 def read_place(definition: StudyDefinition, place: Place, path: Sequence[str]) -> Place | None:
     """The entry that a path such as ``previous.madrs.madrs_total``, written for the entry at ``place``, reads."""
     visit, form = path[:2]
-    slug = previous_visit(definition, place.visit, form) if visit == PREVIOUS else visit
+    slug = meant_visit(definition, place.visit, visit, form)
     return None if slug is None else Place(slug, form)
 
 

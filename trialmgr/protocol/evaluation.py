@@ -29,7 +29,7 @@ from trialmgr.protocol.model import (
     StudyDefinition,
     Text,
 )
-from trialmgr.protocol.previous import PREVIOUS, previous_visit
+from trialmgr.protocol.previous import PREVIOUS, meant_visit
 from trialmgr.protocol.values import DEFAULT_DECIMALS, Value, ValueProblem, parse_value, typed
 
 Lookup: TypeAlias = Callable[[str, str, str], str | None]
@@ -178,9 +178,11 @@ class Scope:
 
     def _place(self, visit: str, form_key: str) -> str | None:
         """Slug of the visit that is meant."""
-        if visit != PREVIOUS or self.visit == PREVIOUS:  # in an example the visit before is given by that name
+        if self.visit is None:
+            return None if visit == PREVIOUS else visit
+        if self.visit == PREVIOUS:  # in an example the visit before is given by that name
             return visit
-        return previous_visit(self.definition, self.visit, form_key) if self.visit else None
+        return meant_visit(self.definition, self.visit, visit, form_key)
 
     def _elsewhere(self, visit: str, form_key: str) -> Scope | None:
         place = self._place(visit, form_key)

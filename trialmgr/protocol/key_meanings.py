@@ -87,6 +87,7 @@ MEANINGS: dict[str, str] = {
     "signed_by": "Role whose signature the form needs before the lock.",
     "Form.eligibility": "true on the one form whose first items are the criteria.",
     "ends_participation": "The choice that says how the participant ended.",
+    "closes_visits": "Visits that do not take place any more from the first date on the form.",
     "sections": "Groups of questions, in order.",
     "checks": "Edit checks.",
     "Section.items": "The questions, in order; rules of items look back only.",

@@ -378,7 +378,8 @@ class Form(Part):
 
     ``entered_by``: role keys that may enter it. ``reveals_allocation``: no blinded role meets it at all.
     ``repeating``: holds many rows (adverse events). ``eligibility``: its items come from the criteria in force.
-    ``ends_participation``: the item whose code says how the participant ended; see ``EndStatus``.
+    ``ends_participation``: the item whose code says how the participant ended; see ``EndStatus``. ``closes_visits``:
+    visits that do not take place any more from the first date on the form; the participant goes on.
     """
 
     key: Key
@@ -394,6 +395,7 @@ class Form(Part):
     signed_by: Key | None = None  # role whose signature the form needs before the study can be locked
     eligibility: bool = False
     ends_participation: Key | None = None
+    closes_visits: tuple[Key, ...] = later(())
     sections: tuple[Section, ...] = Field(min_length=1)
     checks: tuple[Check, ...] = ()
     confirm_with_protocol: bool = False
@@ -402,6 +404,11 @@ class Form(Part):
     def items(self) -> tuple[Item, ...]:
         """Every item, those of groups included (once, not a row)."""
         return tuple(item for section in self.sections for item in section.items)
+
+    @property
+    def first_date(self) -> Item | None:
+        """The date from which the form counts, where it ends participation or closes visits."""
+        return next((item for item in self.plain_items if item.type is ItemType.DATE), None)
 
     @cached_property
     def plain_items(self) -> tuple[Item, ...]:

@@ -1,4 +1,8 @@
-"""Which visit ``previous.form.item`` means: the nearest earlier one with that form, in the definition's order."""
+"""Which visit a path means where its rule is worked out.
+
+``previous.form.item`` means the nearest earlier one with that form, in the definition's order; the key of a visit that
+may come more than once means, on a form of its own, the time at which that form is filled in.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,13 @@ def visit_at(definition: StudyDefinition, slug: str) -> tuple[VisitDefinition, i
 def occurrence(written: str) -> str:
     """``session[3]``, as it stands in an expression, as the slug of that visit: ``session-3``."""
     return written.removesuffix("]").replace("[", "-", 1)
+
+
+def meant_visit(definition: StudyDefinition, here: str, visit: str, form_key: str) -> str | None:
+    """Slug of the visit that a path beginning with ``visit`` names, on a form of the visit ``here``."""
+    if visit == PREVIOUS:
+        return previous_visit(definition, here, form_key)
+    return here if here.partition("-")[0] == visit else visit
 
 
 def previous_visit(definition: StudyDefinition, slug: str, form_key: str) -> str | None:

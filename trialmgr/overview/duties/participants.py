@@ -100,7 +100,7 @@ def randomise(desk: Desk) -> Duty:
 
 
 def decisions(desk: Desk) -> Duty:
-    """Participants for whom the decision on a phase can be taken: the visit it rests on is complete."""
+    """Participants for whom the decision on a phase is owed: the visit it rests on is complete, or was not done."""
     tasks, count = [], 0
     for phase in desk.definition.phases:
         if phase.gate is not None:
@@ -151,7 +151,7 @@ def to_be_decided(rows: ParticipantQuerySet, phase: str, gate: Gate, desk: Desk)
     rows = rows.exclude(Exists(GateDecision.objects.filter(settled, **_OF_PARTICIPANT)))
     for earlier in _asked_before(desk, phase):
         rows = rows.filter(Exists(GateDecision.objects.filter(**_OF_PARTICIPANT, phase=earlier)))
-    ready = Q(pk__in=[])
+    ready = Q(Exists(Visit.objects.filter(**_OF_PARTICIPANT, key=gate.visit).exclude(not_done_reason="")))
     for stretch in stretches():
         ready |= _is_complete(stretch, gate.visit)
     return rows.filter(ready)

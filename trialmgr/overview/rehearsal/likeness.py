@@ -14,6 +14,8 @@ from crf.models import (
     FormEntry,
     Freeze,
     GateDecision,
+    JudgementConfirmation,
+    ProtocolDeviation,
     QueryMessage,
     Signature,
     Verification,
@@ -45,6 +47,11 @@ def likeness() -> dict[str, list[dict[str, Any]]]:
         ),
         "eligibility": (EligibilityDecision.objects.all(), ("participant__number", "eligible", "not_met")),
         "gates": (GateDecision.objects.all(), ("participant__number", "phase", "opened", "inputs")),
+        "confirmations": (JudgementConfirmation.objects.all(), ("participant__number", "judgement", "reason")),
+        "deviations": (
+            ProtocolDeviation.objects.all(),
+            ("visit__participant__number", "visit__slug", "rule", "about", "reason", "weight"),
+        ),
         "queries": (
             QueryMessage.objects.order_by("pk"),
             (*(f"query__{name}" for name in _ENTRY), "query__number", "query__item", "query__status", "text"),

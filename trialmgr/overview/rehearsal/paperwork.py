@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import cast
 
 from crf.actions import (
@@ -24,19 +24,31 @@ from crf.actions import (
 )
 from crf.lookup import StoredValues
 from crf.models import EntryQuerySet, EntryStatus, FormEntry, Query, QueryStatus, Visit
-from crf.participant_forms import form_for
+from crf.participant_forms import criteria_for, form_for
 from crf.versions import definition_for
-from trialmgr.overview.rehearsal.invention.answers import Inventor, Occasion
+from trialmgr.overview.rehearsal.invention.answers import ATTEMPTS, Answers, Inventor, Occasion, Overlaid
 from trialmgr.overview.rehearsal.invention.diary import Diary
 from trialmgr.overview.rehearsal.invention.persona import Persona
+from trialmgr.overview.rehearsal.slips import Slips
 from trialmgr.overview.rehearsal.stage import Stage
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
-from trialmgr.protocol.evaluation import SOFT_RANGE
-from trialmgr.protocol.model import Form, ItemType, StudyDefinition
+from trialmgr.protocol.evaluation import SOFT_RANGE, Scope, evaluate_entry, truth_of
+from trialmgr.protocol.expressions import parse
+from trialmgr.protocol.model import Criterion, Form, ItemType, StudyDefinition
 
 _NUMBERS = (ItemType.INTEGER, ItemType.DECIMAL)
+
+
+def _places_read(rule: str) -> set[tuple[str, str]]:
+    return {(path[0], path[1]) for path in parse(rule).references if len(path) > 1}
+
+
+def _numbers(entry: FormEntry) -> list[str]:
+    """The numbers that people entered on a form that stands."""
+    entered = [item for item in entry.form.items if item.key in entry.data and not item.is_derived]
+    return [item.key for item in entered if item.type in _NUMBERS] if entry.status != EntryStatus.REMOVED else []
 
 
 @dataclass
@@ -48,6 +60,10 @@ class Paperwork:
     _filled: Counter[str] = field(default_factory=Counter)
     _followed: set[int] = field(default_factory=set)
 
+    @cached_property
+    def slips(self) -> Slips:
+        return Slips(self.stage, self.persona, self.diary, self.participant)
+
     @property
     def site(self) -> str:
         return self.participant.site.code
@@ -56,18 +72,27 @@ class Paperwork:
         return self.stage.cast.who_may(permission, self.site)
 
     def fill(
-        self, visit: Visit, form_key: str, *, given: Mapping[str, str] | None = None, row: bool = False
+        self,
+        visit: Visit,
+        form_key: str,
+        *,
+        given: Mapping[str, str] | None = None,
+        row: bool = False,
+        missed: bool = False,
     ) -> FormEntry:
-        """Fill in a form as people do, mostly at once and whole; what is to follow is planned. ``row``: a new row."""
+        """Fill in a form as people do, mostly at once and whole; what is to follow is planned.
+
+        ``row``: a new row. ``missed``: it was not done.
+        """
         definition = definition_for(self.participant, visit.took_place_on)
         form = form_for(self.participant, definition, form_key)
         self._filled[f"{visit.slug}/{form_key}"] += 1
         purpose = f"{visit.slug}/{form_key}/{self._filled[f'{visit.slug}/{form_key}']}"
         decisive = given is not None or (visit.key, form_key) in self.stage.decisive
-        if not decisive and self._is_passed_over(form, purpose):
+        if missed or (not decisive and self._is_passed_over(form, purpose)):
             return self._mark_not_done(visit, form, definition)
         occasion = self._occasion(visit, purpose, complete=decisive)
-        answers = Inventor(definition, self.persona).fill(form, occasion, StoredValues(self.participant), given)
+        answers = self._suiting(definition, form, occasion, given)
         values = dict(answers.values)
         if not decisive and not visit.definition.before_allocation:
             self._hold_back(form, values, purpose)
@@ -83,8 +108,38 @@ class Paperwork:
         self._plan_paperwork(saved, form, purpose, decisive)
         return saved.entry
 
+    def _suiting(
+        self, definition: StudyDefinition, form: Form, occasion: Occasion, given: Mapping[str, str] | None
+    ) -> Answers:
+        """Answers; of who is to enter the trial, where they can be drawn, such as keep nobody out by a rule."""
+        inventor, stored = Inventor(definition, self.persona), StoredValues(self.participant)
+        rules = () if self.persona.fails_screening or form.eligibility else self._rules_on(definition, form, occasion)
+        answers = inventor.fill(form, occasion, stored, given)
+        for attempt in range(1, ATTEMPTS if rules else 1):
+            found = evaluate_entry(definition, form, answers.values, answers.missing, stored, occasion.visit)
+            here = Overlaid(stored, (occasion.visit or "", form.key), found.values)
+            scope = Scope(definition, None, here)
+            if all(truth_of(one.rule or "", scope) is not (one.kind == "exclusion") for one in rules):
+                break
+            again = replace(occasion, purpose=f"{occasion.purpose}/again/{attempt}")
+            answers = inventor.fill(form, again, stored, given)
+        return answers
+
+    def _rules_on(self, definition: StudyDefinition, form: Form, occasion: Occasion) -> tuple[Criterion, ...]:
+        """The criteria in force whose rules read this form at this visit."""
+        version = criteria_for(self.participant, definition)
+        place = (occasion.visit or "", form.key)
+        return tuple(one for one in version.criteria if one.rule and place in _places_read(one.rule))
+
+    def complete_visit(self, visit: Visit) -> None:
+        """Forms of which a question came up while the others were entered."""
+        for entry in self._entries().filter(visit=visit, status=EntryStatus.INCOMPLETE.value).order_by("pk"):
+            self._complete(entry.pk)
+
     def close_casebook(self) -> None:
         """The last work on a participant who has ended: nothing incomplete, unsigned or open, then frozen."""
+        self.slips.account_for_days()
+        self.slips.confirm()
         for entry in self._entries().filter(status=EntryStatus.INCOMPLETE.value):
             self._complete(entry.pk)
         signed = [form.key for form in self.stage.definition.forms if form.signed_by]
@@ -101,7 +156,7 @@ class Paperwork:
         return self.stage.cast.enterer(form, self.site)
 
     def _occasion(self, visit: Visit, purpose: str, *, complete: bool) -> Occasion:
-        day = visit.took_place_on or self.diary.day
+        day = visit.took_place_on or min(self.diary.day, self.participant.ended_on or self.diary.day)
         enrolled = self.participant.enrolled_on
         since = (day - enrolled).days if enrolled else None
         return Occasion(purpose, day, visit.ordinal, since, complete, visit.slug)
@@ -131,6 +186,14 @@ class Paperwork:
             self.diary.later(drawn.randint(7, 40), partial(self._question, entry.pk, purpose))
         if form.repeating and drawn.random() < profile.row_removed:
             self.diary.later(drawn.randint(2, 20), partial(self._remove, entry.pk))
+        if (
+            decisive
+            and not (form.eligibility or form.ends_participation)
+            and self.slips.happens("corrected_late", purpose)
+        ):
+            self.diary.later(drawn.randint(20, 90), partial(self._correct_late, entry.pk, purpose))
+        if self._may_be_cleared(form, entry.visit, decisive) and self.slips.happens("form_cleared", purpose):
+            self.diary.later(drawn.randint(1, 25), partial(self._clear, entry.pk))
         if form.signed_by and not form.eligibility:
             self.diary.later(drawn.randint(1, 10), partial(self._sign, entry.pk))
         if decisive:
@@ -175,16 +238,32 @@ class Paperwork:
 
     def _correct(self, pk: int, purpose: str) -> None:
         entry = self._entry(pk)
-        entered = [item for item in entry.form.items if item.key in entry.data and not item.is_derived]
-        numbers = [item.key for item in entered if item.type in _NUMBERS]
-        if numbers and entry.status != EntryStatus.REMOVED:
+        if numbers := _numbers(entry):
             self._correct_item(entry, self.persona.stream(f"corrected/{purpose}").choice(numbers))
 
-    def _correct_item(self, entry: FormEntry, key: str) -> None:
+    def _correct_late(self, pk: int, purpose: str) -> None:
+        """A value that somebody judged on was quite another; who judged looks again some days later."""
+        entry = self._entry(pk)
+        if numbers := _numbers(entry):
+            self._correct_item(entry, self.persona.stream(f"late/{purpose}").choice(numbers), surprising=True)
+        self.diary.later(self.persona.stream(f"confirmed/{purpose}").randint(1, 20), self.slips.confirm)
+
+    def _may_be_cleared(self, form: Form, visit: Visit, decisive: bool) -> bool:
+        return not (decisive or form.repeating or form.ends_participation or visit.definition.before_allocation)
+
+    def _clear(self, pk: int) -> None:
+        """Entered at the wrong place: taken out, and filled in from the right paper."""
+        entry = self._entry(pk)
+        if entry.status != EntryStatus.REMOVED:
+            remove_entry(by=self._enterer(entry.form), entry=entry, reason=self._says("slip", entry.name))
+            self.fill(entry.visit, entry.form_key)
+
+    def _correct_item(self, entry: FormEntry, key: str, *, surprising: bool = False) -> None:
         """Another value in place of the first; left as it was where a hard check refuses it."""
         occasion = self._occasion(entry.visit, f"{entry.name}/{entry.revision}", complete=True)
-        lookup = StoredValues(self.participant)
-        value = self._inventor_of(entry).other(entry.form, entry.form.item(key), occasion, lookup, entry.data)
+        lookup, item = StoredValues(self.participant), entry.form.item(key)
+        inventor = self._inventor_of(entry)
+        value = inventor.other(entry.form, item, occasion, lookup, entry.data, surprising=surprising)
         if value != entry.data[key]:
             with contextlib.suppress(EntryRefused):
                 self._change(entry, {key: value}, self._says("correction", entry.name))

@@ -33,5 +33,15 @@ class Stage:
         return any(visit == named for named, _form in self.decisive)
 
     @cached_property
+    def gate_visits(self) -> frozenset[str]:
+        """Visits at which a phase is decided."""
+        return frozenset(phase.gate.visit for phase in self.definition.phases if phase.gate is not None)
+
+    @cached_property
+    def stop_form(self) -> Form | None:
+        """The form that says a treatment stopped."""
+        return next((form for form in self.definition.forms if form.closes_visits), None)
+
+    @cached_property
     def end_form(self) -> Form | None:
         return next((form for form in self.definition.forms if form.ends_participation), None)

@@ -6,37 +6,37 @@ is still to be done waits as errands in order of their days, so a story cut at a
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from django.db.models import QuerySet
 
 from audit.acts import ActionRefused
 from crf.actions import (
-    DeviationAsked,
     add_unscheduled_visit,
     decide_gate,
     judge_eligibility,
     mark_visit_not_done,
     register_participant,
-    set_visit_day,
 )
 from crf.lookup import StoredValues
 from crf.models import EntryStatus, Visit
 from crf.participant_forms import criteria_for
-from crf.policies import eligibility_entry
+from crf.policies import eligibility_entry, standing_eligibility
 from randomization.actions import allocate
 from trialmgr.overview.rehearsal.invention.diary import Diary, Kind
 from trialmgr.overview.rehearsal.invention.persona import Persona
 from trialmgr.overview.rehearsal.paperwork import Paperwork
+from trialmgr.overview.rehearsal.slips import Slips
 from trialmgr.overview.rehearsal.stage import Stage
-from trialmgr.participants.actions import record_consent, save_contact, withdraw_consent
+from trialmgr.participants.actions import save_contact, withdraw_consent
 from trialmgr.participants.models import Consent, Participant
 from trialmgr.participants.states import ENDINGS, Status
 from trialmgr.people.models import Site, User
 from trialmgr.protocol.evaluation import Scope, truth_of
-from trialmgr.protocol.model import Phase, VisitDefinition
+from trialmgr.protocol.model import Form, Phase, VisitDefinition
 
 COMPLETED, NOT_OPENED, FAILED = "completed", "not_responder", "screen_failure"
 
@@ -46,6 +46,7 @@ class Story:
 
     paperwork: Paperwork
     participant: Participant
+    slips: Slips
 
     def __init__(self, stage: Stage, number: int, site: Site, begin: datetime.date) -> None:
         self.stage, self.site = stage, site
@@ -58,6 +59,9 @@ class Story:
         self._enter()
         yield from self._be_screened()
         yield from self.diary.wait(self._drawn("allocated", 0, 3))
+        self._reread()
+        if self.participant.state is Status.SCREENING:
+            self._judge()
         if self.participant.state is Status.SCREENING:
             self._be_let_in()
             yield from self._be_treated()
@@ -78,13 +82,13 @@ class Story:
         by, on = self._who("participants.register"), self.diary.day
         self.participant = register_participant(by=by, site=self.site, on=on)
         self.paperwork = Paperwork(self.stage, self.persona, self.diary, self.participant)
+        self.slips = self.paperwork.slips
         name = f"Proefpersoon {self.persona.number}"
         details = {"name": name, "email": f"{self.participant.number.lower()}@example.org"}
         save_contact(by=self._who("participants.contact"), participant=self.participant, details=details)
         version = [each for each in self.stage.definition.consents if each.valid_from <= on.isoformat()][-1:]
         consent = (version or [self.stage.definition.consents[0]])[0].key
-        by = self._who("participants.consent")
-        record_consent(by=by, participant=self.participant, version=consent, given_on=on)
+        self.slips.take_consent(consent, on)
 
     def _be_screened(self) -> Iterator[datetime.date]:
         self._plan_visits(self.participant.phase)
@@ -94,9 +98,9 @@ class Story:
         yield from self.diary.until_none(Kind.VISIT)
 
     def _judge(self) -> None:
-        """As soon as the eligibility form and all that its rules read are there."""
+        """As soon as the eligibility form and all that its rules read are there; again where a correction says so."""
         entry = eligibility_entry(self.participant)
-        if entry is None or entry.status != EntryStatus.COMPLETE or self.participant.eligibility_decisions.exists():
+        if entry is None or entry.status != EntryStatus.COMPLETE or standing_eligibility(self.participant):
             return
         try:
             decision = judge_eligibility(by=self._who("participants.judge"), participant=self.participant)
@@ -156,6 +160,7 @@ class Story:
         self.opened.add(phase.key)
         self._plan_visits(phase.key)
         self._plan_events(phase)
+        self._plan_stop(phase)
         yield from self.diary.until_none(Kind.VISIT)
 
     def _alternatives_left(self, phase: str, refused: set[str]) -> bool:
@@ -167,13 +172,14 @@ class Story:
         if not self.participant.is_active:
             return False
         self._fill_what_decides(phase)
-        try:
-            decision = decide_gate(by=self._who("participants.gate"), participant=self.participant, phase=phase.key)
-        except ActionRefused:
-            self._drop_out()
-            return False
-        self._reread()
-        return decision.opened
+        act = partial(decide_gate, by=self._who("participants.gate"), participant=self.participant, phase=phase.key)
+        for reason in ("", self.slips.says("undecided", phase.key)):
+            with contextlib.suppress(ActionRefused):
+                decision = act(reason=reason)
+                self._reread()
+                return decision.opened
+        self._drop_out()
+        return False
 
     def _fill_what_decides(self, phase: Phase) -> None:
         """Forms that the visit can do without but the gate reads, such as an offer."""
@@ -214,9 +220,30 @@ class Story:
             delay *= 5 if recorded < profile.visit_recorded_later / 4 else 1
         else:
             delay = 0
-        happens = early or self.stage.visit_is_decisive(visit.key) or drawn.random() >= profile.visit_not_done
-        act = partial(self._attend, visit, on) if happens else partial(self._miss, visit)
+        usual = self.stage.visit_is_decisive(visit.key) or drawn.random() >= profile.visit_not_done
+        happens = early or (usual and self._endpoint_missed(visit) != "visit")
+        act = partial(self._attend, visit, on) if happens else partial(self._say_missed, visit, on)
         self.diary.plan(on + datetime.timedelta(days=delay), Kind.VISIT, act)
+
+    def _endpoint_missed(self, visit: Visit) -> str:
+        """Of a visit at which a phase is decided: that it does not take place, or what the rule reads is not done."""
+        if visit.key not in self.stage.gate_visits or not self.slips.happens("endpoint_missed", visit.key):
+            return ""
+        return self.persona.stream(f"endpoint/{visit.key}").choice(("visit", "form"))
+
+    def _say_missed(self, visit: Visit, on: datetime.date) -> None:
+        """Recorded as not done; now and then it turns out that it was done."""
+        self._miss(visit)
+        if self._endpoint_missed(visit) != "visit" and self.slips.happens("not_done_undone", visit.slug):
+            days = self.persona.stream(f"undone/{visit.slug}").randint(1, 6)
+            later = self.diary.day + datetime.timedelta(days=days)
+            self.diary.plan(later, Kind.VISIT, partial(self._attend_after_all, visit, on))
+
+    def _attend_after_all(self, visit: Visit, on: datetime.date) -> None:
+        visit.refresh_from_db()
+        if visit.not_done_reason in self.stage.profile.texts.not_done:
+            self.slips.reopen(visit)
+            self._attend(visit, on)
 
     def _day_of(self, visit: Visit) -> datetime.date:
         """Near the target, mostly within the window; never before the day the story has come to."""
@@ -227,27 +254,31 @@ class Story:
         return max((visit.target_on or self.diary.day) + datetime.timedelta(days=off), self.diary.day)
 
     def _attend(self, visit: Visit, on: datetime.date) -> None:
+        visit.refresh_from_db()
+        if visit.is_not_done:  # the treatment stopped before it
+            return
         if self.participant.visits.filter(key=visit.key, took_place_on=on).exists():
-            return self._miss(visit)
-        with_reason = partial(set_visit_day, by=self._who("visits.plan"), visit=visit, on=on)
-        self._explained(visit.slug, with_reason)
+            self._miss(visit)
+            return
+        self.slips.record_day(visit, on)
         self._fill_all(visit)
         if visit.definition.before_allocation:
             self._judge()
 
-    def _explained(self, purpose: str, act: Callable[..., Visit]) -> Visit:
-        """An act that says why, where it is asked to."""
-        try:
-            return act()
-        except DeviationAsked:
-            texts = self.stage.profile.texts.not_done
-            return act(reason=self.persona.stream(f"why/{purpose}").choice(texts))
-
     def _fill_all(self, visit: Visit) -> None:
-        for key in visit.definition.forms:
+        keys, shuffled = list(visit.definition.forms), self.slips.happens("odd_order", visit.slug)
+        if shuffled:
+            self.persona.stream(f"order/{visit.slug}").shuffle(keys)
+        for key in keys:
             form = self.stage.definition.form(key)
             if form.ends_participation is None and self._comes_about(visit, key):
-                self.paperwork.fill(visit, key, given=self._criteria_answers() if form.eligibility else None)
+                given = self._criteria_answers() if form.eligibility else None
+                self.paperwork.fill(visit, key, given=given, missed=self._is_endpoint_missed(visit, key))
+        if shuffled:
+            self.paperwork.complete_visit(visit)
+
+    def _is_endpoint_missed(self, visit: Visit, form_key: str) -> bool:
+        return (visit.key, form_key) in self.stage.decisive and self._endpoint_missed(visit) == "form"
 
     def _comes_about(self, visit: Visit, form_key: str) -> bool:
         if form_key in visit.definition.must_complete:
@@ -256,6 +287,9 @@ class Story:
         return not self._is_for_a_gate(visit, form_key) and self.persona.happens(f"{visit.slug}/{form_key}", share)
 
     def _miss(self, visit: Visit) -> None:
+        visit.refresh_from_db()
+        if visit.is_not_done:
+            return
         reason = self.persona.stream(f"missed/{visit.slug}").choice(self.stage.profile.texts.not_done)
         mark_visit_not_done(by=self._who("visits.plan"), visit=visit, reason=reason)
 
@@ -278,6 +312,20 @@ class Story:
                 rate = profile.unscheduled_visits.get(visit.key, profile.unscheduled)
                 self._scatter(f"{phase.key}/{visit.key}", rate, span, partial(self._add_visit, visit))
 
+    def _plan_stop(self, phase: Phase) -> None:
+        """Of some who are treated the treatment stops; they stay for what is measured."""
+        form = self.stage.stop_form
+        days = [visit.target_on for visit in self._visits(phase.key) if form and visit.key in form.closes_visits]
+        left = [day for day in days if day and day > self.diary.day]
+        if form and left and self.slips.happens("treatment_stopped", phase.key):
+            on = self.persona.stream(f"stopped/{phase.key}").choice(left)
+            self.diary.plan(on, Kind.EVENT, partial(self._stop, form))
+
+    def _stop(self, form: Form) -> None:
+        visit = self._visit_with(form.key)
+        if form.first_date and not visit.entries.filter(form_key=form.key).exists():
+            self.paperwork.fill(visit, form.key, given={form.first_date.key: self.diary.day.isoformat()})
+
     def _forms_of_the_log(self) -> list[str]:
         """The repeating forms that stand open for this participant now."""
         logs = [visit for visit in self._reread_visits().order_by("pk") if visit.definition.kind == "log"]
@@ -296,7 +344,7 @@ class Story:
     def _add_visit(self, definition: VisitDefinition) -> None:
         by, on = self._who("visits.plan"), self.diary.day
         add = partial(add_unscheduled_visit, by=by, participant=self.participant, key=definition.key, on=on)
-        self._fill_all(self._explained(f"{definition.key}/{on}", add))
+        self._fill_all(self.slips.explained(f"{definition.key}/{on}", add))
 
     # The way out
 
@@ -329,8 +377,18 @@ class Story:
         form = self.stage.end_form
         if form is None:
             return
-        known = code if code in self._end_codes() else COMPLETED
-        self.paperwork.fill(self._visit_with(form.key), form.key, given={self._end_item(): known})
+        given = {self._end_item(): code if code in self._end_codes() else COMPLETED}
+        self.paperwork.fill(self._visit_with(form.key), form.key, given=given)
+        self._reread()
+        if self.slips.happens("ending_undone"):
+            days = self.persona.stream("ending undone").randint(2, 12)
+            self.diary.later(days, partial(self._end_anew, form, given))
+
+    def _end_anew(self, form: Form, given: Mapping[str, str]) -> None:
+        """The end was recorded for somebody else, on the wrong day: undone, and recorded as it was."""
+        self.slips.undo_ending()
+        self._reread()
+        self.paperwork.fill(self._visit_with(form.key), form.key, given=given)
         self._reread()
 
     def _reread(self) -> None:

@@ -55,6 +55,7 @@ def _form_references(study: StudyDefinition) -> Findings:
         if form.key not in used:
             yield Finding((*path, "key"), f"no visit holds the form {form.key}", "name it under `forms` of a visit")
         yield from _ending(path, form)
+        yield from _closing(study, path, form)
         for check_number, check in enumerate(form.checks):
             where = (*path, "checks", check_number, "items")
             yield from all_absent(where, check.items, (item.key for item in form.items), f"item of {form.key}")
@@ -67,6 +68,19 @@ def _ending(path: DocumentPath, form: Form) -> Findings:
     yield from absent((*path, "ends_participation"), key, (item.key for item in form.items), f"item of {form.key}")
     if form.has_item(key) and form.item(key).type is not ItemType.CHOICE:
         yield Finding((*path, "ends_participation"), f"`{key}` is not a choice", "let it be a choice from a code list")
+
+
+def _closing(study: StudyDefinition, path: DocumentPath, form: Form) -> Findings:
+    """A form that closes visits says from which day, once."""
+    if not form.closes_visits:
+        return
+    where: DocumentPath = (*path, "closes_visits")
+    scheduled = [visit.key for visit in study.visits if visit.kind == "scheduled"]
+    yield from all_absent(where, form.closes_visits, scheduled, "scheduled visit")
+    day = form.first_date
+    if form.repeating or day is None or day.missing_allowed or not day.required or day.ask_if:
+        mend = "let it have one row, and a date that is always asked, with `missing_allowed: false`"
+        yield Finding(where, f"{form.key} does not say from which day", mend)
 
 
 def _gates(study: StudyDefinition) -> Findings:

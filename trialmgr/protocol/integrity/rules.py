@@ -246,13 +246,20 @@ def _visit_fault(study: StudyDefinition, written: Written, path: Path) -> Fault 
         keys = [visit.key for visit in study.visits]
         return Fault("names no visit of the study", _nearest(path[0], keys, "see the visits of the study"))
     fault = _occurrence_fault(*found, has_ordinal="-" in path[0])
-    if fault is not None:
+    if fault is not None and not _is_own_visit(study, written, path[0]):
         return fault
     if path[1] not in found[0].forms or not study.has_form(path[1]):
         return Fault(
             "names no form of that visit", _nearest(path[1], found[0].forms, f"see the forms of {found[0].key}")
         )
     return _many_rows(study, path[1])
+
+
+def _is_own_visit(study: StudyDefinition, written: Written, key: str) -> bool:
+    """Whether the rule stands on a form that this unscheduled visit alone holds: then it means the same time of it."""
+    form = written.form.key if written.form and written.at_visit else None
+    held = [visit for visit in study.visits if form in visit.forms]
+    return [(visit.key, visit.kind) for visit in held] == [(key, "unscheduled")]
 
 
 def _many_rows(study: StudyDefinition, form_key: str) -> Fault | None:
@@ -263,7 +270,10 @@ def _many_rows(study: StudyDefinition, form_key: str) -> Fault | None:
 
 def _occurrence_fault(visit: VisitDefinition, ordinal: int, *, has_ordinal: bool) -> Fault | None:
     if visit.kind == "unscheduled":
-        return Fault("names a visit that can happen more than once", "refer to a scheduled visit")
+        return Fault(
+            "names a visit that can happen more than once",
+            "refer to a scheduled visit, or on a form of that visit alone",
+        )
     if visit.repeat is not None and not has_ordinal:
         return Fault("names a visit that can happen more than once", f"say which one: {visit.key}[1]")
     if visit.repeat is None and has_ordinal:

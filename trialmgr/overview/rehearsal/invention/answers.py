@@ -40,6 +40,18 @@ class Occasion:
 
 
 @dataclass(frozen=True, slots=True)
+class Overlaid:
+    """Stored values, but for one form those that are about to be."""
+
+    stored: Lookup
+    place: tuple[str, str]
+    values: Mapping[str, str]
+
+    def __call__(self, visit: str, form: str, item: str) -> str | None:
+        return self.values.get(item) if (visit, form) == self.place else self.stored(visit, form, item)
+
+
+@dataclass(frozen=True, slots=True)
 class Answers:
     values: dict[str, str]
     missing: dict[str, str]
@@ -62,13 +74,22 @@ class Inventor:
         problems = "; ".join(problem.message.en for problem in outcome.problems)
         raise Stuck(f"The form {form.key} refuses every invented set of answers: {problems}")
 
-    def other(self, form: Form, item: Item, occasion: Occasion, lookup: Lookup, held: Mapping[str, str]) -> str:
-        """Another answer to one item, within what is usual."""
+    def other(
+        self,
+        form: Form,
+        item: Item,
+        occasion: Occasion,
+        lookup: Lookup,
+        held: Mapping[str, str],
+        *,
+        surprising: bool = False,
+    ) -> str:
+        """Another answer to one item, within what is usual unless it is to surprise."""
         drawn = self.persona.stream(f"other/{occasion.purpose}/{item.key}")
         scope = Scope(self.definition, form, lookup, visit=occasion.visit)
         known = {key: raw for key, raw in held.items() if form.has_item(key)}
         scope.known = {key: read(self.definition, form.item(key), raw) for key, raw in known.items()}
-        return _Filling(self, form, occasion, drawn, scope, {}).invent(item, surprising=False)
+        return _Filling(self, form, occasion, drawn, scope, {}).invent(item, surprising=surprising)
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ class _Errand:
     day: datetime.date
     order: int
     kind: Kind = field(compare=False)
-    act: Callable[[], None] = field(compare=False)
+    act: Callable[[], object] = field(compare=False)
 
 
 class Diary:
@@ -32,10 +32,10 @@ class Diary:
         self._errands: list[_Errand] = []
         self._order = itertools.count()
 
-    def plan(self, day: datetime.date, kind: Kind, act: Callable[[], None]) -> None:
+    def plan(self, day: datetime.date, kind: Kind, act: Callable[[], object]) -> None:
         heapq.heappush(self._errands, _Errand(day, next(self._order), kind, act))
 
-    def later(self, days: int, act: Callable[[], None]) -> None:
+    def later(self, days: int, act: Callable[[], object]) -> None:
         """Paperwork, so many days from now."""
         self.plan(self.day + datetime.timedelta(days=days), Kind.PAPER, act)
 

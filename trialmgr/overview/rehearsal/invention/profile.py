@@ -56,6 +56,24 @@ class Texts(_Part):
     removed: tuple[str, ...] = ("Entered twice by mistake.",)
     withdrawn: tuple[str, ...] = ("The participant no longer wants to take part.",)
     signature: tuple[str, ...] = ("I have reviewed this form.",)
+    slip: tuple[str, ...] = ("Recorded in error.",)
+    confirmed: tuple[str, ...] = ("Looked at again with the values as they are: the judgement stands.",)
+    undecided: tuple[str, ...] = ("It was not measured, so the phase does not open.",)
+    weighed: tuple[str, ...] = ("Discussed with the team.",)
+
+
+class Rates(_Part):
+    """How often something goes wrong, and is put right: of participants, visits or forms, as the name says."""
+
+    odd_order: Share = 0.05  # of visits: their forms are entered in any order, also before those that they read
+    corrected_late: Share = 0.05  # of forms that a judgement or a decision reads: corrected, mostly after it
+    consent_day: Share = 0.03  # of participants: the day of consent, corrected
+    visit_day: Share = 0.02  # of visits: the day, corrected
+    not_done_undone: Share = 0.15  # of visits recorded as not done: they did take place
+    form_cleared: Share = 0.01  # of forms: taken out, and filled in anew
+    ending_undone: Share = 0.04  # of endings: undone, and recorded anew
+    endpoint_missed: Share = 0.04  # of visits at which a phase is decided: not done, or without what the rule reads
+    treatment_stopped: Share = 0.05  # of participants in a treatment that a form can stop
 
 
 class Profile(_Part):
@@ -88,6 +106,7 @@ class Profile(_Part):
     withdrawing: tuple[str, ...] = ()  # codes of the end of participation that also withdraw consent
     words: dict[str, tuple[str, ...]] = {}  # item -> texts to choose from
     texts: Texts = Texts()
+    slips: Rates = Rates()
 
 
 def load_profile(folder: Path) -> Profile:
