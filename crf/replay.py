@@ -31,7 +31,7 @@ def entry_faults() -> Iterator[str]:
 
 
 def query_faults() -> Iterator[str]:
-    """Every query that is in another state than the one to which the ledger led it, in words."""
+    """Every query in another state, or about another item, than the ledger says, in words."""
     yield from (found.said for found in query_differences())
 
 
@@ -56,9 +56,12 @@ def query_differences() -> Iterator[Unlike]:
     told = _told()
     for query in Query.objects.select_related("entry__visit__participant").order_by("pk").iterator(chunk_size=500):
         name = query.entry.name
-        if told.pop((name, query.number), (query.item, None))[1] is not query.state:
+        item, state = told.pop((name, query.number), (query.item, None))
+        if state is not query.state:
             said = f"form entry {name}, query {query.number}: its status is not the last one in the ledger"
             yield Unlike(name, query.item, said)
+        if item != query.item:
+            yield Unlike(name, query.item, f"form entry {name}, query {query.number}: the ledger has it about {item}")
     for (name, number), (item, _status) in told.items():
         yield Unlike(name, item, f"form entry {name}, query {number} stands in the ledger and not in the casebook")
 
