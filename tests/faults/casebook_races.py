@@ -49,8 +49,8 @@ from trialmgr.protocol.loader import load_study  # noqa: E402
 
 settings.ALLOWED_HOSTS.append("testserver")
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
-BETWEEN = 0.6  # seconds from one participant to the next
-NEAR = 0.3  # seconds by which one of the two, in turn, may come later
+BETWEEN = 0.8  # seconds from one participant to the next
+NEAR = (0.5, 0.1)  # seconds by which one of the two, in turn, may come later; who corrects has a page to load
 ACTS = ("outcome", "decide", "allocate", "freeze", "withdraw", "sign")
 MADRS = [f"madrs_{number}" for number in range(1, 11)]
 
@@ -169,8 +169,8 @@ def work(act: str, begin: str, seed: str, *numbers: str) -> dict[str, str]:
         _rater(cast.at(walk.SITE, Role.RATER)).get("/")  # so that the first page is not the slowest
     ended = {}
     for turn, number in enumerate(numbers):
-        waits = turn % 2 == (act == "correct")
-        moment = float(begin) + turn * BETWEEN + drawn.uniform(0, NEAR if waits else 0)
+        waits = NEAR[act == "correct"] if turn % 2 == (act == "correct") else 0
+        moment = float(begin) + turn * BETWEEN + drawn.uniform(0, waits)
         time.sleep(max(0.0, moment - time.time()))
         ended[number] = do(act, cast, people[number])
     return ended
