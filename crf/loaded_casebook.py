@@ -6,10 +6,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from crf.models import FormEntry
+from audit.statements import places, rows_where
+from crf.models import FormEntry, Visit
 from trialmgr.participants.models import Participant
-from trialmgr.protocol.casebook import Casebook, Place
+from trialmgr.protocol.casebook import Casebook, Place, Source
 from trialmgr.protocol.evaluation import Evaluation
+from trialmgr.protocol.previous import PREVIOUS
 from trialmgr.studies.queries import version_of_row
 
 
@@ -33,12 +35,35 @@ class LoadedCasebook:
         }
 
 
-def load_casebook(participant: Participant, forms: Collection[str] | None = None) -> LoadedCasebook:
-    """One question to the database. ``forms``: of these alone."""
-    rows = FormEntry.objects.filter(visit__participant=participant).standing().select_related("visit").order_by()
+def load_casebook(
+    participant: Participant, forms: Collection[str] | None = None, read: Collection[Source] = ()
+) -> LoadedCasebook:
+    """Two questions to the database. ``forms``: of these alone, and of what is ``read`` beside them."""
+    condition = _OF_PARTICIPANT
+    values: list[str | int] = [participant.pk]
     if forms is not None:
-        rows = rows.filter(form_key__in=sorted(forms))
+        chosen, more = _chosen(participant, forms, read)
+        condition, values = f"{condition} AND ({chosen})", [*values, *more]
+    rows = rows_where(FormEntry, condition, *values)
+    keys = [-1, *{entry.visit_id for entry in rows}]
+    visits = {visit.pk: visit for visit in rows_where(Visit, f"id IN ({places(len(keys))})", *keys)}
+    for entry in rows:
+        entry.visit = visits[entry.visit_id]
     return _loaded(participant, rows)
+
+
+_OF_PARTICIPANT = "status <> 'removed' AND visit_id IN (SELECT id FROM crf_visit WHERE participant_id = %s)"
+_AT_VISIT = "form_key = %s AND visit_id IN (SELECT id FROM crf_visit WHERE participant_id = %s AND slug = %s)"
+
+
+def _chosen(participant: Participant, forms: Collection[str], read: Collection[Source]) -> tuple[str, list[str | int]]:
+    """Forms at every visit, and forms at one; ``previous`` may be any."""
+    everywhere = sorted({*forms, *(source.form for source in read if source.visit == PREVIOUS)})
+    here = [source for source in sorted(read) if source.form not in everywhere]
+    values: list[str | int] = [*everywhere]
+    for source in here:
+        values += (source.form, participant.pk, source.visit)
+    return " OR ".join([f"form_key IN ({places(len(everywhere))})", *[_AT_VISIT] * len(here)]), values
 
 
 def load_casebooks() -> Iterator[LoadedCasebook]:

@@ -13,7 +13,7 @@ from crf.models import EntryQuerySet, FormEntry
 from crf.participant_forms import form_for
 from trialmgr.participants.models import by_number
 from trialmgr.people.models import User
-from trialmgr.protocol.evaluation import Evaluation, Problem, evaluate_entry
+from trialmgr.protocol.evaluation import Evaluation, Problem, evaluate_entry, evaluate_not_done
 from trialmgr.protocol.model import Form, RowKey, StudyDefinition
 
 # (form, item of the entry's version) -> item of the other version
@@ -116,7 +116,11 @@ def _evaluated(
     entry: FormEntry,
     stored: StoredValues,
 ) -> Evaluation:
-    return evaluate_entry(definition, form, values, missing, stored, entry.visit.slug) if form else _NOTHING
+    if form is None:
+        return _NOTHING
+    if entry.not_done:
+        return evaluate_not_done(definition, form, entry.not_done, stored, entry.visit.slug)
+    return evaluate_entry(definition, form, values, missing, stored, entry.visit.slug)
 
 
 def _in_order(form: Form, keys: Iterable[str]) -> list[str]:

@@ -31,7 +31,7 @@ def entry_faults() -> Iterator[str]:
 
 
 def query_faults() -> Iterator[str]:
-    """Every query that is in another state than the one to which the ledger led it, in words."""
+    """Every query in another state, or about another item, than the ledger says, in words."""
     yield from (found.said for found in query_differences())
 
 
@@ -57,9 +57,12 @@ def query_differences() -> Iterator[Unlike]:
     rows = Query.objects.select_related("entry__visit__participant", "visit__participant").order_by("pk")
     for query in rows.iterator(chunk_size=500):
         name = query.name
-        if told.pop((name, query.number), (query.item, None))[1] is not query.state:
+        item, state = told.pop((name, query.number), (query.item, None))
+        if state is not query.state:
             said = f"{in_words(name)}, query {query.number}: its status is not the last one in the ledger"
             yield Unlike(name, query.item, said)
+        if item != query.item:
+            yield Unlike(name, query.item, f"{in_words(name)}, query {query.number}: the ledger has it about {item}")
     for (name, number), (item, _status) in told.items():
         yield Unlike(name, item, f"{in_words(name)}, query {number} stands in the ledger and not in the casebook")
 

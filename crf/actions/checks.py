@@ -16,6 +16,7 @@ from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from audit.statements import places, rows_where
 from audit.storing import store_changed, store_new
 from crf.actions.queries import moved, opened, said
 from crf.models import FormEntry, Query, QueryMessage, QueryStatus
@@ -84,7 +85,8 @@ def _queries_of(judged: Sequence[Judged], *, always: bool) -> dict[int, list[Que
     found: dict[int, list[Query]] = defaultdict(list)
     if standing or always:
         # A bound that finds nothing asks the same question as one that finds something.
-        for query in Query.objects.filter(entry__in=[*standing, -1]).order_by("number"):
+        keys = [*standing, -1]
+        for query in rows_where(Query, f"entry_id IN ({places(len(keys))}) ORDER BY number", *keys):
             entry = standing[cast(int, query.entry_id)]
             query.entry = entry
             found[entry.pk].append(query)

@@ -1,19 +1,23 @@
 """What follows from an act: entries that read what changed are worked out anew and stored in the same act.
 
 By the system, on behalf of whoever acted, whatever that person may see. What follows raises no revision, so that nobody
-is told of it by a refusal; and the questions put to the database are as many whether something follows or not.
+is told of it by a refusal; the questions put to the database are as many whether something follows or not; and a page
+or a program of somebody blinded is answered after as long a time.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.actions import action
-from audit.acts import ActionRefused, record
+from audit.acts import ActionRefused, Means, current_act, record
+from audit.statements import places, rows_where
 from audit.storing import store_changed
 from crf.actions.checks import Changed, Judged, follow_checks
 from crf.actions.trail import Document, note_changes, note_entry
@@ -23,13 +27,15 @@ from crf.policies import lock_casebook
 from crf.versions import key_names
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import User
-from trialmgr.protocol.casebook import Place, assess, followers, sources
+from trialmgr.protocol.casebook import Place, Source, assess, followers, sources
 from trialmgr.protocol.evaluation import Evaluation
 from trialmgr.protocol.model import StudyDefinition
-from trialmgr.studies.queries import timeline
+from trialmgr.studies.queries import current_definition, timeline
 
 ACTION = "entry.followed"
 _DOCUMENT = ("data", "missing", "unasked", "status")
+EVEN_TIME = 0.05
+"""Seconds: several times as long as it takes to follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +52,11 @@ def follow(participant: Participant, changed: Changed, by: User, *, cause: str) 
 
     ``cause``: what the audit trail calls that which was changed.
     """
-    forms = _followers({place.form for place in changed})
+    forms = followers_of({place.form for place in changed})
     if not forms:
         return []
-    loaded = load_casebook(participant, forms | _read_by(forms))
+    _take_even_time(by)
+    loaded = load_casebook(participant, forms, _read_by(forms))
     judged = _judged(loaded, forms)
     found = [one for each in judged if (one := _difference(each))]
     _store(found, cause)
@@ -57,6 +64,13 @@ def follow(participant: Participant, changed: Changed, by: User, *, cause: str) 
     moved = {one.entry.place: frozenset(one.changed) for one in found}
     follow_checks(judged, _together(changed, moved), by, cause=cause)
     return found
+
+
+def _take_even_time(by: User) -> None:
+    """Once all is kept and nobody is held up any more, wait until a whole number of steps from now have passed."""
+    began = time.monotonic()
+    if current_act().means is not Means.COMMAND and by.sight(current_definition()).blinded:
+        transaction.on_commit(lambda: time.sleep((began - time.monotonic()) % EVEN_TIME))
 
 
 @action("casebook.settled", permission="entries.migrate", site=lambda participant, **_k: participant.site)
@@ -85,8 +99,8 @@ def settle_casebook(*, by: User, participant: Participant, reason: str) -> list[
 
 def preview(participant: Participant, entry: FormEntry, evaluation: Evaluation) -> list[Consequence]:
     """What would follow if ``entry`` came to this; nothing is stored."""
-    forms = _followers({entry.form_key})
-    loaded = load_casebook(participant, forms | _read_by(forms)) if forms else LoadedCasebook({})
+    forms = followers_of({entry.form_key})
+    loaded = load_casebook(participant, forms, _read_by(forms)) if forms else LoadedCasebook({})
     others = {place: one for place, one in loaded.entries.items() if place != entry.place}
     stored = LoadedCasebook(others).stored() | {entry.place: evaluation}
     entered = LoadedCasebook(others).entered(forms)
@@ -95,7 +109,8 @@ def preview(participant: Participant, entry: FormEntry, evaluation: Evaluation) 
     return [one for each in judged if (one := _difference(each))]
 
 
-def _followers(forms: Collection[str]) -> frozenset[str]:
+def followers_of(forms: Collection[str]) -> frozenset[str]:
+    """Keys of the forms that read these, by any version."""
     return followers(_definitions(), forms)
 
 
@@ -104,10 +119,10 @@ def _definitions() -> list[StudyDefinition]:
     return [span.version.definition for span in timeline().spans]
 
 
-def _read_by(forms: Collection[str]) -> frozenset[str]:
-    """The forms that the rules of these read, by any version."""
+def _read_by(forms: Collection[str]) -> frozenset[Source]:
+    """What the rules of these read, by any version."""
     read = (
-        source.form
+        source
         for definition in _definitions()
         for form in forms
         if definition.has_form(form)
@@ -140,8 +155,9 @@ def _store(found: Sequence[Consequence], cause: str) -> None:
 def _fall(entries: Sequence[FormEntry], cause: str) -> None:
     """What was verified or signed and is otherwise now, is so no longer; it does not return by itself."""
     known = {entry.pk: entry for entry in entries}
-    verified = Verification.objects.filter(entry__in=[*known, -1], stands=True)
-    signed = Signature.objects.filter(entry__in=[*known, -1], lapsed_at=None)
+    keys = [*known, -1]
+    verified = rows_where(Verification, f"stands AND entry_id IN ({places(len(keys))})", *keys)
+    signed = rows_where(Signature, f"lapsed_at IS NULL AND entry_id IN ({places(len(keys))})", *keys)
     fell = [row for row in verified if row.digest != known[row.entry_id].item_digest(row.item)]
     lapsed = [row for row in signed if row.digest != known[row.entry_id].digest]
     for verification in fell:

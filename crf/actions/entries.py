@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from audit.actions import action
 from audit.acts import ActionRefused
-from audit.statements import found
+from audit.statements import found, rows_where
 from crf import policies
 from crf.actions.checks import Judged, follow_checks, follow_removal
 from crf.actions.consequences import Consequence, follow
@@ -19,7 +19,7 @@ from crf.actions.trail import Document, item_reveals, note_changes, note_entry
 from crf.deviations import untimely
 from crf.loaded_casebook import load_casebook
 from crf.lookup import StoredValues
-from crf.models import EntryQuerySet, EntryStatus, FormEntry, Visit
+from crf.models import EntryStatus, FormEntry, Signature, Verification, Visit
 from crf.participant_forms import form_for
 from crf.policies import check_revision, check_unchanged
 from crf.versions import version_for
@@ -29,6 +29,7 @@ from trialmgr.protocol.evaluation import Evaluation, Problem, evaluate_entry, ev
 from trialmgr.protocol.model import Form, RowKey, StudyDefinition, Text
 from trialmgr.protocol.values import ValueProblem, check_unmistakable
 from trialmgr.studies.models import StudyVersion
+from trialmgr.studies.queries import version_of_row
 
 _NOT_ASKED = Text(
     nl="Deze vraag wordt niet gesteld, gezien de andere antwoorden.",
@@ -248,7 +249,7 @@ def _entry_to_write(by: User, visit: Visit, form_key: str, occurrence: int | Non
     """The row to write, its casebook held; every rule that forbids writing has been asked."""
     visit = policies.held_visit(visit)
     numbers = _row_numbers(visit, form_key)
-    begun = _rows(visit, form_key).get(occurrence=occurrence) if occurrence in numbers else None
+    begun = _row(visit, form_key, occurrence) if occurrence in numbers else None
     stands = begun is not None and not begun.is_vacant
     version = begun.study_version if begun and stands else version_for(visit.participant, visit.took_place_on)
     _check_form(version.definition, form_key)
@@ -261,9 +262,11 @@ def _entry_to_write(by: User, visit: Visit, form_key: str, occurrence: int | Non
     return entry
 
 
-def _rows(visit: Visit, form_key: str) -> EntryQuerySet:
-    rows: EntryQuerySet = FormEntry.objects.filter(visit=visit, form_key=form_key)
-    return rows.select_related("study_version").defer("study_version__document")
+def _row(visit: Visit, form_key: str, occurrence: int) -> FormEntry:
+    place = (visit.pk, form_key, occurrence)
+    (entry,) = rows_where(FormEntry, "visit_id = %s AND form_key = %s AND occurrence = %s", *place)
+    entry.study_version = version_of_row(entry.study_version_id)
+    return entry
 
 
 def _row_numbers(visit: Visit, form_key: str) -> set[int]:
@@ -392,12 +395,14 @@ def _is_derived(form: Form, key: str) -> bool:
 
 def _lapse(entry: FormEntry, form: Form, changed: tuple[str, ...]) -> None:
     """A changed value is no longer verified, and a signature on other content no longer stands."""
-    for verification in entry.verifications.filter(item__in=changed, stands=True):
+    verified = rows_where(Verification, "stands AND entry_id = %s", entry.pk)
+    signed = rows_where(Signature, "lapsed_at IS NULL AND entry_id = %s", entry.pk)
+    for verification in (one for one in verified if one.item in changed):
         verification.stands = False
         verification.save()
         restricted = item_reveals(entry, form, verification.item)
         note_entry(entry, action="verification.fell", item=verification.item, restricted=restricted)
-    for signature in entry.signatures.filter(lapsed_at=None).exclude(digest=entry.digest):
+    for signature in (one for one in signed if one.digest != entry.digest):
         signature.lapsed_at = timezone.now()
         signature.save()
         note_entry(entry, action="signature.lapsed", detail={"signer": signature.signer_name})

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from django.utils.translation import gettext as _
 
 from audit.ledger import canonical
-from crf.actions.consequences import Consequence, preview
+from crf.actions.consequences import Consequence, followers_of, preview
 from crf.layout.fields import shown_value
 from crf.layout.groups import item_label
 from crf.models import ENTRY_STATUS_LABELS, EntryStatus
@@ -19,9 +19,10 @@ from crf.sheets import Sheet
 def follows_from(sheet: Sheet, values: Mapping[str, str], missing: Mapping[str, str]) -> tuple[str, ...]:
     """One line for each value that would be otherwise, and for each form that would be complete no more, or again.
 
-    Both as ``read_submission`` gives them. Nothing for a form that is entered for the first time, or that is refused.
+    Both as ``read_submission`` gives them. Nothing for a form that is entered for the first time, or that is refused;
+    and what follows on forms that the person never sees is not even worked out.
     """
-    if sheet.entry is None:
+    if sheet.entry is None or not any(sheet.place.sees_form(form) for form in followers_of({sheet.form.key})):
         return ()
     evaluation = sheet.judged(values, missing)
     if evaluation.problems:

@@ -73,7 +73,7 @@ class Reader:
 
     def ask(self, method: str, url: str, language: str = LANGUAGE) -> Answer:
         call = getattr(self.client, method)
-        answer = _plain(call(url, headers={"Accept-Language": language}))
+        answer = plain(call(url, headers={"Accept-Language": language}))
         self.answers[(method, language, url)] = answer
         return answer
 
@@ -104,7 +104,7 @@ class Reader:
             transaction.savepoint_rollback(before)
 
 
-def _plain(answer: HttpResponseBase) -> Answer:
+def plain(answer: HttpResponseBase) -> Answer:
     content = b"".join(answer.streaming_content) if answer.streaming else answer.content  # type: ignore[attr-defined]
     body = content.decode("utf-8", "replace")
     for pattern, instead in _TOKENS:

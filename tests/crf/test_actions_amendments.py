@@ -11,8 +11,17 @@ from django.utils.translation import override
 
 from audit import verification
 from audit.acts import ActionRefused
-from crf.actions import freeze, judge_eligibility, migrate_entries, plan_migration, sign_entry, verify_items
+from crf.actions import (
+    freeze,
+    judge_eligibility,
+    mark_not_done,
+    migrate_entries,
+    plan_migration,
+    sign_entry,
+    verify_items,
+)
 from crf.actions.amendments import Move
+from crf.faults import casebook_faults
 from crf.models import FormEntry
 from exports.actions import lock_study
 from tests import walk
@@ -188,6 +197,20 @@ class TestMigrating:
         assert (lines[0].old, lines[0].new, lines[0].reason) == ("complete", "incomplete", "amendment 1")
         assert lines[0].detail == {"version_old": "0.1.0", "version_new": "9.9.9", "moved": {}}
         assert list(entry.queries.values_list("check_key", flat=True)) == ["pulse_high"]
+
+    def test_a_form_that_was_not_done_stays_so_with_what_the_version_asks(
+        self, cast: Cast, entry: FormEntry, manager: User, amend: Callable[[Edit], StudyVersion]
+    ) -> None:
+        by = walk.enterer(cast, walk.SITE, entry.form)
+        mark_not_done(by=by, visit=entry.visit, form_key=entry.form_key, code="not_done", reason="ill")
+        version = amend(richer)
+        move = planned(manager, version)
+        assert (move.reasons, move.outcome.added, move.outcome.lost) == ((), (), ())
+        migrate_entries(by=manager, version=version, reason="the height counts")
+        entry.refresh_from_db()
+        assert (entry.status, entry.data, entry.not_done) == ("complete", {}, "not_done")
+        assert entry.missing["height_cm"] == "not_done"
+        assert list(casebook_faults()) == []
 
     def test_a_value_goes_along_to_the_item_it_is_mapped_to(
         self, cast: Cast, entry: FormEntry, manager: User, amend: Callable[[Edit], StudyVersion]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import time
+from unittest import mock
 
 import pytest
 from django.db import models
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from audit.acts import ActionRefused
+from audit.acts import ActionRefused, Means, by_means_of
 from audit.models import LedgerEntry
 from audit.verification import verify
 from crf.actions import (
@@ -21,6 +24,7 @@ from crf.actions import (
     undo_ending,
     verify_items,
 )
+from crf.actions.consequences import EVEN_TIME
 from crf.deviations import open_departures
 from crf.faults import casebook_faults
 from crf.judgements import contradicted
@@ -206,6 +210,37 @@ def test_a_text_with_a_character_that_nobody_sees_is_refused_by_its_name(cast: C
     log = walk.visit_of(walk.consented(cast), "log")
     with pytest.raises(EntryRefused, match=r"U\+200B"):
         walk.fill(cast, log, "concomitant_medication", given={"cm_name": "para\u200bcetamol"}, occurrence=None)
+
+
+@pytest.mark.parametrize(
+    ("role", "means", "waits"),
+    [
+        (Role.RATER, Means.PAGE, True),
+        (Role.RATER, Means.API_KEY, True),
+        (Role.RATER, Means.COMMAND, False),
+        (Role.COORDINATOR, Means.PAGE, False),
+    ],
+)
+def test_who_is_blinded_is_answered_in_even_time(
+    cast: Cast,
+    responder: Participant,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+    role: Role,
+    means: Means,
+    waits: bool,
+) -> None:
+    """Whatever followed: the wait ends a whole step after it began, when all is kept."""
+    form = {Role.RATER: "madrs", Role.COORDINATOR: "demographics"}[role]
+    visit = walk.visit_of(responder, {"madrs": "week_8", "demographics": "screening"}[form])
+    values = {"madrs": {"madrs_1": "6"}, "demographics": {"birth_year": "1961"}}[form]
+    with by_means_of(means), django_capture_on_commit_callbacks() as after:
+        save_entry(by=cast.at("UMCG", role), visit=visit, form_key=form, values=values, reason="correction")
+    assert len(after) == waits
+    with mock.patch("crf.actions.consequences.time") as clock:
+        clock.monotonic.return_value = time.monotonic()
+        for wait in after:
+            wait()
+    assert [0 <= call.args[0] <= EVEN_TIME for call in clock.sleep.call_args_list] == [True] * waits
 
 
 def test_an_ending_without_a_form_is_undone_too(cast: Cast) -> None:

@@ -73,7 +73,41 @@ def a_query(treated: Participant) -> str:
     return str(query.entry.name)
 
 
-FORGERIES: list[Callable[[Participant], str]] = [a_value, what_somebody_entered, a_completeness, a_query]
+def what_a_query_is_about(treated: Participant) -> str:
+    query = Query.objects.filter(entry__visit__participant=treated, item="sex").get()
+    models.QuerySet(Query).filter(pk=query.pk).update(item="birth_year")
+    return str(query.entry.name)
+
+
+def a_query_that_nobody_raised(treated: Participant) -> str:
+    query = Query.objects.filter(entry__visit__participant=treated, item="sex").get()
+    query.pk, query.number = None, query.number + 1
+    models.Model.save_base(query, raw=True)
+    return str(query.entry.name)
+
+
+def an_answer_kept_aside(treated: Participant) -> str:
+    entry = FormEntry.objects.get(visit__participant=treated, form_key="demographics")
+    forge(entry, unasked={"birth_year": {"value": "1950"}}, data={**entry.data, "birth_year": "1950"})
+    return entry.name
+
+
+def that_a_form_was_not_done(treated: Participant) -> str:
+    entry = FormEntry.objects.filter(visit__participant=treated, form_key="vital_signs").earliest("pk")
+    forge(entry, not_done="not_done")
+    return str(entry.name)
+
+
+FORGERIES: list[Callable[[Participant], str]] = [
+    a_value,
+    what_somebody_entered,
+    a_completeness,
+    a_query,
+    what_a_query_is_about,
+    a_query_that_nobody_raised,
+    an_answer_kept_aside,
+    that_a_form_was_not_done,
+]
 
 
 def with_a_query(cast: Cast) -> Participant:

@@ -20,7 +20,7 @@ from randomization.models import Allocation
 from tests.amendments import put_in_force
 from tests.law import naive
 from tests.law.stage import Stage
-from trialmgr.participants.actions import record_consent, undo_withdrawal, withdraw_consent
+from trialmgr.participants.actions import correct_consent, record_consent, undo_withdrawal, withdraw_consent
 from trialmgr.participants.models import Consent, Participant
 from trialmgr.people.models import Site, User
 from trialmgr.people.permissions import Role
@@ -50,11 +50,13 @@ class Acts(RuleBasedStateMachine):
         self.amended = False
         self.tried = False  # whether something may have changed since it was checked
         self.begun: Participant | None = None
+        self.turns = 0
 
     @property
     def participant(self) -> Participant:
         assert self.begun is not None
-        found: Participant = Participant.objects.select_related("site", "study_version").get(pk=self.begun.pk)
+        people = Participant.objects.select_related("site", "study_version").defer("study_version__document")
+        found: Participant = people.get(pk=self.begun.pk)
         return found
 
     def teardown(self) -> None:
@@ -79,15 +81,15 @@ class Acts(RuleBasedStateMachine):
         try:
             with transaction.atomic():
                 found = act()
-        except ActionRefused:
-            self.refused[name] += 1
+        except ActionRefused as refusal:
+            self.refused[f"{name}: {refusal.reasons[0]}"[:90]] += 1
             return None
         self.done[name] += 1
         return found
 
     def entries(self) -> list[FormEntry]:
-        rows = FormEntry.objects.filter(visit__participant=self.participant).standing()
-        return list(rows.select_related("visit__participant__site", "study_version").order_by("pk"))
+        rows = FormEntry.objects.filter(visit__participant=self.begun).standing().order_by("pk")
+        return list(rows.select_related("visit__participant__site", "study_version").defer("study_version__document"))
 
     def one(self, drawn: random.Random, rows: Sequence[Any]) -> Any:
         return drawn.choice(list(rows)) if rows else None
@@ -100,7 +102,30 @@ class Acts(RuleBasedStateMachine):
     @precondition(lambda self: self.begun is None)
     @rule(number=seeds)
     def begin(self, number: int) -> None:
-        self.begun = self.stage.prepared[number % len(self.stage.prepared)]
+        self.begun = draws(number).choice(self.stage.prepared)
+
+    @precondition(lambda self: self.begun is not None)
+    @rule(seed=seeds)
+    def act(self, seed: int) -> None:
+        """What is rare by itself, so that each kind is reached often: Hypothesis takes the first by name most often."""
+        self.turns += 1
+        drawn = draws(f"{self.stage.study} {seed} {self.turns}")
+        if drawn.random() < 0.6 and Freeze.objects.filter(participant=self.begun, unfrozen_at=None).exists():
+            chosen = self.freeze
+        elif drawn.random() < 0.6 and not Consent.objects.filter(participant=self.begun).exists():
+            chosen = self.consent
+        else:
+            chosen = drawn.choice([*[self.decide, self.take_back] * 8, *self.rare()])
+        chosen(drawn.getrandbits(32))
+
+    @precondition(lambda self: self.begun is not None)
+    @rule(seed=seeds)
+    def act_again(self, seed: int) -> None:
+        self.act(seed)
+
+    def rare(self) -> list[Callable[[int], None]]:
+        often = [self.consent, self.freeze, self.verify, self.sign, self.query, self.amend, self.amend, self.add_visit]
+        return [*often * 2, self.visit_not_done, self.remove_entry, self.form_not_done, self.give_a_reason, self.clear]
 
     @precondition(lambda self: self.begun is not None)
     @rule(seed=seeds)
@@ -171,6 +196,7 @@ class Acts(RuleBasedStateMachine):
         if entry is not None:
             form = entry.form
             keys = [key for key in self.keys(entry, drawn) if not naive.derived(form.item(key))]
+            keys = [key for key in keys if form.item(key).missing_allowed or drawn.random() < 0.1]
             codes = [each.code for each in entry.study_version.definition.missing_reasons.items]
             missing = {key: drawn.choice(codes) for key in drawn.sample(keys, min(len(keys), 2))}
             values = dict.fromkeys(missing, "")
@@ -194,9 +220,7 @@ class Acts(RuleBasedStateMachine):
     @rule(seed=seeds)
     def add_row(self, seed: int) -> None:
         drawn = draws(seed)
-        places = [
-            (each, key) for each in self.visits() for key in each.definition.forms if self.form(each, key).repeating
-        ]
+        places = [(each, key) for each in self.visits() for key in each.definition.forms if key in self.stage.repeating]
         found = self.one(drawn, places)
         if found is not None:
             visit, key = found
@@ -262,7 +286,7 @@ class Acts(RuleBasedStateMachine):
     @rule(seed=seeds)
     def add_visit(self, seed: int) -> None:
         keys = [each.key for each in current_definition().visits if each.kind == "unscheduled"]
-        key, on = draws(seed).choice(keys), self.participant.registered_on + datetime.timedelta(days=60)
+        key, on = draws(seed).choice(keys), self.participant.registered_on + datetime.timedelta(days=40 + seed % 60)
         by, who = self.may("visits.plan"), self.participant
         self.do("visit added", lambda: crf.add_unscheduled_visit(by=by, participant=who, key=key, on=on))
 
@@ -299,16 +323,18 @@ class Acts(RuleBasedStateMachine):
     @rule(seed=seeds)
     def decide(self, seed: int) -> None:
         drawn, who = draws(seed), self.participant
-        if drawn.random() < 0.4:
+        if drawn.random() < 0.2:
             act = lambda: crf.judge_eligibility(by=self.may("participants.judge"), participant=who)  # noqa: E731
             self.do("judged", act)
         elif who.enrolled_on is None and current_definition().is_randomised:
             key, by = f"law {who.pk} {seed}", self.may("participants.randomise")
             self.do("decided", lambda: allocate(by=by, participant=who, idempotency_key=key))
         else:
-            phase = drawn.choice([each.key for each in current_definition().phases if each.opens != "registration"])
+            later = [each for each in current_definition().phases if each.opens != "registration"]
+            fitting = [each for each in later if (each.gate is None) is (who.enrolled_on is None)]
+            phase = drawn.choice(fitting if drawn.random() < 0.9 else later).key
             by = self.may("participants.gate")
-            self.do("decided", lambda: crf.decide_gate(by=by, participant=who, phase=phase))
+            self.do("decided", lambda: crf.decide_gate(by=by, participant=who, phase=phase, reason=WHY))
 
     @precondition(lambda self: self.begun is not None)
     @rule(seed=seeds)
@@ -399,12 +425,56 @@ class Acts(RuleBasedStateMachine):
     @rule(seed=seeds)
     def amend(self, seed: int) -> None:
         """A version with a question more on every form and another expected range; what stands moves to it."""
-        if seed % 5:
+        if self.amended or seed % 2:
             return
         self.amended = True
         version = put_in_force(self.stage.next_version, effective_from=today())
         by = self.by(Role.DATA_MANAGER)
         self.do("amended", lambda: crf.migrate_entries(by=by, version=version, reason=WHY))
+
+    @precondition(lambda self: self.begun is not None)
+    @rule(seed=seeds)
+    def take_back(self, seed: int) -> None:
+        """A consent, an ending, what was recorded of a visit, or a form was recorded in error."""
+        drawn = draws(seed)
+        if not self.participant.is_active and drawn.random() < 0.5:
+            self.end_or_not(drawn)
+        else:
+            drawn.choice([self.correct_consent, *[self.end_or_not, self.reopen, self.take_out] * 2])(drawn)
+
+    def correct_consent(self, drawn: random.Random) -> None:
+        consent = self.one(drawn, list(Consent.objects.filter(participant=self.participant).order_by("pk")))
+        if consent is not None:
+            on = consent.given_on + datetime.timedelta(days=drawn.choice([-2, -1, 1, 2]))
+            by, version = self.may("participants.consent"), drawn.choice(current_definition().consents).key
+            act = lambda: correct_consent(by=by, consent=consent, version=version, given_on=on, reason=WHY)  # noqa: E731
+            self.do("consent corrected", act)
+
+    def end_or_not(self, drawn: random.Random) -> None:
+        who = self.participant
+        if not who.is_active:
+            by = self.may("participants.reopen")
+            self.do("ending undone", lambda: crf.undo_ending(by=by, participant=who, reason=WHY))
+            return
+        places = [(visit, key) for visit in self.visits() for key in visit.definition.forms if key in self.stage.ending]
+        visit, key = drawn.choice(places)
+        form = self.form(visit, key)
+        values = self.stage.invented(who, visit, form, drawn.randint(0, 99))
+        self.do("save", lambda: self.enter(visit, form, values))
+
+    def reopen(self, drawn: random.Random) -> None:
+        begun = {visit for visit, _form, _row in map(place, self.entries())}
+        known = [each for each in self.visits() if each.took_place_on or each.is_not_done]
+        visit = self.one(drawn, [each for each in known if each.slug not in begun] or known)
+        if visit is not None:
+            by = self.may("visits.plan")
+            self.do("visit reopened", lambda: crf.reopen_visit(by=by, visit=visit, reason=WHY))
+
+    def take_out(self, drawn: random.Random) -> None:
+        entry = self.begun_entry(drawn)
+        if entry is not None:
+            by = self.stage.cast.enterer(entry.form, self.participant.site.code)
+            self.do("taken out", lambda: crf.remove_entry(by=by, entry=entry, reason=WHY))
 
     # --- what an act needs
 
@@ -498,7 +568,8 @@ def check(participant: Participant) -> None:
     """What is stored is what the naive evaluator says; queries, signatures and verifications go with it."""
     truths = naive.truths(participant)
     rows = FormEntry.objects.filter(visit__participant=participant).standing()
-    entries = {place(entry): entry for entry in rows.select_related("visit__participant", "study_version")}
+    rows = rows.select_related("visit__participant", "study_version").defer("study_version__document")
+    entries = {place(entry): entry for entry in rows}
     related = ("queries__messages", "signatures", "verifications")
     models.prefetch_related_objects(list(entries.values()), *related)
     for where, entry in entries.items():

@@ -248,7 +248,7 @@ class Book:
 def book_of(participant: Participant) -> Book:
     book = Book()
     rows = FormEntry.objects.filter(visit__participant=participant).exclude(status=EntryStatus.REMOVED.value)
-    for entry in rows.select_related("visit", "study_version"):
+    for entry in rows.select_related("visit", "study_version").defer("study_version__document"):
         book.sheets[(entry.visit.slug, entry.form_key, entry.occurrence)] = sheet_of(book, participant, entry)
     return book
 

@@ -22,7 +22,7 @@ from tests.walk import _on
 from trialmgr.overview.rehearsal.cast import Cast, set_up
 from trialmgr.overview.rehearsal.invention.answers import Inventor, Occasion
 from trialmgr.overview.rehearsal.invention.persona import Persona
-from trialmgr.overview.rehearsal.invention.profile import load_profile
+from trialmgr.overview.rehearsal.invention.profile import Profile, load_profile
 from trialmgr.participants.actions import record_consent
 from trialmgr.participants.models import Participant
 from trialmgr.people.permissions import Role
@@ -30,6 +30,7 @@ from trialmgr.protocol.casebook import sources
 from trialmgr.protocol.evaluation import Scope, truth_of
 from trialmgr.protocol.loader import load_study
 from trialmgr.protocol.model import Form, StudyDefinition
+from trialmgr.studies.queries import version_of_row
 
 DAYS_AGO = 200
 
@@ -47,7 +48,8 @@ class Stage:
         definition = load_study(Path(settings.TRIALMGR_STUDIES) / study)
         cast = set_up(definition, password=None, seed=None)
         stage = cls(study, definition, cast, definition.sites[0].code)
-        stage.prepared = [stage.consented(), stage.entered(), stage.entered()]
+        ready = [stage.screened(), stage.at_gates()]
+        stage.prepared = [stage.registered(), stage.consented(), stage.entered(), *ready * 2]
         return stage
 
     # --- which forms are tied to one another
@@ -61,8 +63,20 @@ class Stage:
         return self.read | {form.key for form in self.definition.forms if sources(form)}
 
     @cached_property
+    def repeating(self) -> frozenset[str]:
+        return frozenset(form.key for form in self.definition.forms if form.repeating)
+
+    @cached_property
+    def ending(self) -> frozenset[str]:
+        return frozenset(form.key for form in self.definition.forms if form.ends_participation)
+
+    @cached_property
     def gate_visits(self) -> frozenset[str]:
         return frozenset(phase.gate.visit for phase in self.definition.phases if phase.gate)
+
+    @cached_property
+    def profile(self) -> Profile:
+        return load_profile(Path(settings.TRIALMGR_STUDIES) / self.study)
 
     @cached_property
     def next_version(self) -> StudyDefinition:
@@ -81,14 +95,14 @@ class Stage:
     # --- answers
 
     def form(self, participant: Participant, visit: Visit, key: str) -> Form:
-        standing = visit.entries.filter(form_key=key).select_related("study_version").first()
-        definition = standing.study_version.definition if standing else definition_for(participant, visit.took_place_on)
+        begun = visit.entries.filter(form_key=key).order_by("pk").values_list("study_version", flat=True).first()
+        definition = version_of_row(begun).definition if begun else definition_for(participant, visit.took_place_on)
         return form_for(participant, definition if definition.has_form(key) else self.definition, key)
 
     def invented(self, participant: Participant, visit: Visit, form: Form, seed: int) -> dict[str, str]:
         """Answers as people give them; the criteria answered so that somebody can take part."""
         day = visit.took_place_on or participant.registered_on
-        persona = Persona(seed, 1, load_profile(Path(settings.TRIALMGR_STUDIES) / self.study))
+        persona = Persona(seed, 1, self.profile)
         occasion = Occasion(str(seed), day, visit.ordinal, None, True, visit.slug)
         definition = definition_for(participant, visit.took_place_on)
         given = self._criteria(participant) if form.eligibility else None
@@ -106,22 +120,38 @@ class Stage:
 
     # --- participants
 
-    def consented(self) -> Participant:
+    def registered(self) -> Participant:
         begin = timezone.localdate() - datetime.timedelta(days=DAYS_AGO)
         with _on(begin):
             by = self.cast.at(self.site, Role.COORDINATOR)
-            participant = register_participant(by=by, site=self.cast.sites[self.site], on=begin)
+            return register_participant(by=by, site=self.cast.sites[self.site], on=begin)
+
+    def consented(self) -> Participant:
+        participant = self.registered()
+        with _on(participant.registered_on):
             version = self.definition.consents[0].key
             by = self.cast.who_may("participants.consent", self.site)
-            record_consent(by=by, participant=participant, version=version, given_on=begin)
+            record_consent(by=by, participant=participant, version=version, given_on=participant.registered_on)
         return participant
 
-    def entered(self) -> Participant:
-        """In the trial; people are invented until one is eligible."""
+    def at_gates(self) -> Participant:
+        """In the trial, and all that the decisions on its phases rest on is entered."""
+        participant = self.entered()
+        for visit in participant.visits.select_related("participant__site").filter(key__in=self.gate_visits):
+            self._visited(participant, visit, visit.target_on or participant.registered_on, seed=0)
+        return participant
+
+    def screened(self) -> Participant:
+        """Judged eligible; people are invented until one is."""
         for seed in range(100):
             participant = self.consented()
             if self._screened(participant, seed):
                 break
+        return participant
+
+    def entered(self) -> Participant:
+        """In the trial."""
+        participant = self.screened()
         with _on(participant.registered_on + datetime.timedelta(days=10)):
             phase = self.definition.entry_phase.key
             if self.definition.is_randomised:
@@ -134,20 +164,22 @@ class Stage:
         return participant
 
     def _screened(self, participant: Participant, seed: int) -> bool:
-        by = self.cast.who_may("visits.plan", self.site)
         for number, defined in enumerate(each for each in self.definition.visits if each.before_allocation):
             visit = participant.visits.select_related("participant__site").get(key=defined.key)
             day = participant.registered_on + datetime.timedelta(days=3 * number)
-            day = max(day, visit.earliest_on or day)
-            with _on(day):
-                set_visit_day(by=by, visit=visit, on=day)
-                for key in defined.forms:
-                    form = self.form(participant, visit, key)
-                    values = self.invented(participant, visit, form, seed)
-                    save_entry(by=self.cast.enterer(form, self.site), visit=visit, form_key=key, values=values)
+            self._visited(participant, visit, max(day, visit.earliest_on or day), seed)
         with _on(participant.registered_on + datetime.timedelta(days=9)):
             by = self.cast.who_may("participants.judge", self.site)
             return judge_eligibility(by=by, participant=participant).eligible
+
+    def _visited(self, participant: Participant, visit: Visit, day: datetime.date, seed: int) -> None:
+        by = self.cast.who_may("visits.plan", self.site)
+        with _on(day):
+            set_visit_day(by=by, visit=visit, on=day)
+            for key in visit.definition.forms:
+                form = self.form(participant, visit, key)
+                values = self.invented(participant, visit, form, seed)
+                save_entry(by=self.cast.enterer(form, self.site), visit=visit, form_key=key, values=values)
 
     def fresh(self, first: Participant) -> Participant:
         """Registered on the same day, with the same visits on the same days, and nothing entered."""

@@ -13,7 +13,7 @@ from tests.sizes import FULL, size
 pytestmark = [pytest.mark.slow, pytest.mark.on_both]  # what is compared is JSON, and what follows is stored in bulk
 
 WORKER = ("-m", "tests.law.worker")
-EXAMPLES, STEPS = size(4, 150), size(15, 40)
+EXAMPLES, STEPS = size(4, 250), 16
 STUDIES = ("reset_trd", "umcg_off_label", "nasal_spray_registry", "iv_maintenance")
 KINDS = {
     "save",
@@ -27,7 +27,11 @@ KINDS = {
     "visit not done",
     "visit added",
     "consent",
+    "consent corrected",
     "withdrawal",
+    "ending undone",
+    "visit reopened",
+    "taken out",
     "judged",
     "decided",
     "decision undone",

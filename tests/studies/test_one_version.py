@@ -16,10 +16,19 @@ pytestmark = pytest.mark.django_db
 
 
 def test_inside_one_page_the_version_is_read_once() -> None:
+    assert current_version()
     with CaptureQueriesContext(connection) as queries, one_version():
         assert current_version() is current_version()
     assert len(queries) == 1
-    assert current_version() is not current_version()
+    with CaptureQueriesContext(connection) as queries:
+        assert current_version() == current_version()
+    assert len(queries) == len(("once", "and anew"))
+
+
+def test_a_version_put_in_force_between_two_pages_is_seen_by_the_second(reset_trd: StudyDefinition) -> None:
+    before = current_version()
+    put_in_force(reset_trd.model_copy(update={"version": "9"}))
+    assert (before.label, current_version().label) == (reset_trd.version, "9")
 
 
 def test_a_version_put_in_force_inside_a_page_is_seen_at_once(reset_trd: StudyDefinition) -> None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeAlias
 
 from audit.statements import found
 from trialmgr.protocol.lineage import with_dropped_parts
@@ -128,7 +129,27 @@ def timeline() -> Timeline:
     return page.timeline
 
 
+_OF_ACTIVATIONS = (
+    "SELECT v.id, v.sha256, a.site, a.effective_from FROM studies_studyactivation a "
+    "JOIN studies_studyapproval p ON p.id = a.approval_id JOIN studies_studyversion v ON v.id = p.version_id "
+    "ORDER BY v.number, a.site"
+)
+_Known: TypeAlias = tuple[tuple[int, str, str, str], ...]
+_known: dict[_Known, Timeline] = {}
+
+
 def _read() -> Timeline:
+    """Every act and page asks; while no other version is put in force the answer is the one that is known."""
+    stands = tuple((pk, sha256, site, str(begins)) for pk, sha256, site, begins in found(_OF_ACTIVATIONS))
+    if stands in _known:
+        return _known[stands]
+    now = _timeline()
+    _known.clear()
+    _known[tuple((one.version.pk, one.version.sha256, one.site, str(one.begins)) for one in now.spans)] = now
+    return now
+
+
+def _timeline() -> Timeline:
     # The documents are long and parsed ones are kept, so they are read only when they must be.
     rows = StudyActivation.objects.select_related("approval__version").defer("approval__version__document")
     spans = [InForce(row.approval.version, row.site, row.effective_from) for row in rows]
