@@ -53,11 +53,11 @@ def load_casebook(
 
 
 _OF_PARTICIPANT = "status <> 'removed' AND visit_id IN (SELECT id FROM crf_visit WHERE participant_id = %s)"
-_AT_VISIT = "form_key = %s AND visit_id IN (SELECT id FROM crf_visit WHERE participant_id = %s AND slug = %s)"
+_AT_VISIT = "form_key = %s AND visit_id IN (SELECT id FROM crf_visit WHERE participant_id = %s AND %s IN (slug, key))"
 
 
 def _chosen(participant: Participant, forms: Collection[str], read: Collection[Source]) -> tuple[str, list[str | int]]:
-    """Forms at every visit, and forms at one; ``previous`` may be any."""
+    """Forms at every visit, and forms at one; ``previous`` may be any, and a key any time of an unscheduled visit."""
     everywhere = sorted({*forms, *(source.form for source in read if source.visit == PREVIOUS)})
     here = [source for source in sorted(read) if source.form not in everywhere]
     values: list[str | int] = [*everywhere]

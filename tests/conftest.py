@@ -7,19 +7,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.db import connection, connections
 from django.test import Client
 from django.utils import translation
 from pytest_django import DjangoDbBlocker
 
 from tests import order
+from tests.fewer_forms import with_fewer_forms
 from tests.installation import copied_database, migrated
 from tests.order import pytest_configure, pytest_configure_node, pytest_terminal_summary
 from tests.sizes import FULL
 from trialmgr.overview.rehearsal.cast import Cast, set_up, standing_cast
 from trialmgr.people.models import Site, User
-from trialmgr.protocol.loader import load_study
 from trialmgr.protocol.model import StudyDefinition
 
 __all__ = ["pytest_configure", "pytest_configure_node", "pytest_terminal_summary"]
@@ -91,7 +90,7 @@ def _in_english() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def reset_trd() -> StudyDefinition:
-    return load_study(Path(settings.TRIALMGR_STUDIES) / "reset_trd")
+    return with_fewer_forms()
 
 
 @pytest.fixture(scope="session")

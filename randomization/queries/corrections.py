@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from audit.models import LedgerEntry
 from crf.models import FormEntry
 from randomization.models import Allocation, AllocationQuerySet
 from trialmgr.participants.models import by_number
@@ -33,8 +35,9 @@ def _of(allocation: Allocation, values: dict[str, str]) -> Iterator[Difference]:
     corrected = {one.factor: one.corrected for one in allocation.corrections.all()}
     for factor, source in allocation.row.stratum.list.factors.items():
         held, now = corrected.get(factor, allocation.levels.get(factor, "")), values.get(source, "")
-        # The site is no value of the casebook: where the participant went later changes nothing of the allocation.
-        if source != "site" and held != now:
+        # The site at which somebody was randomised is no value of the casebook: a corrected one is the last word.
+        is_settled = source == "site" and factor in corrected
+        if held != now and not is_settled:
             yield Difference(allocation, factor, held, now)
 
 
@@ -50,8 +53,21 @@ def _values(allocations: Collection[Allocation]) -> dict[int, dict[str, str]]:
         place, _dot, item = source.rpartition(".")
         items[place].append(item)
     found: dict[int, dict[str, str]] = defaultdict(dict)
+    found |= {each.participant_id: {"site": code} for each, code in _sites(allocations)}
     for entry in entries.select_related("visit__participant"):
         place = f"{entry.visit.slug}.{entry.form_key}"
         known = {f"{place}.{item}": entry.data.get(item) or "" for item in items[place]}
         found[entry.visit.participant_id].update(known)
     return found
+
+
+def _sites(allocations: Collection[Allocation]) -> Iterator[tuple[Allocation, str]]:
+    """Where each was randomised: where a participant went later changes nothing of the allocation."""
+    numbers = {each.participant.number for each in allocations}
+    lines = LedgerEntry.objects.filter(action="participant.moved", participant__in=numbers).order_by("seq")
+    moves: dict[str, list[tuple[datetime.datetime, str]]] = defaultdict(list)
+    for number, at, old in lines.values_list("participant", "at", "old"):
+        moves[number].append((at, old or ""))
+    for each in allocations:
+        later = [left for at, left in moves[each.participant.number] if at > each.allocated_at]
+        yield each, later[0] if later else each.participant.site.code

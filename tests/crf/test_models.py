@@ -22,7 +22,7 @@ def test_the_rows_name_themselves(cast: Cast) -> None:
     named = [entry, query, query.messages.get(), verified, signature, frozen]
     assert [str(row) for row in named] == [
         f"{number} screening vital_signs 1",
-        f"{number} screening vital_signs 1 #1",
+        f"{number}/screening/vital_signs/1 #1",
         "Is this right?",
         f"{number} screening vital_signs 1 pulse",
         f"{number} screening vital_signs 1 Investigator UMCG",

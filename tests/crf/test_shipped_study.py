@@ -23,7 +23,9 @@ from crf.policies import reasons_not_ready
 from crf.queries import due_for
 from exports.open_points import Kind, open_points
 from tests import walk
+from tests.amendments import put_in_force
 from tests.audit.recipes import again, the
+from tests.fewer_forms import shipped
 from trialmgr.overview.duties import duty
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.models import Participant
@@ -45,6 +47,10 @@ def at_screening(cast: Cast) -> Visit:
 
 
 class TestFormsDue:
+    @pytest.fixture(autouse=True)
+    def _all_forms(self, cast: Cast) -> None:
+        put_in_force(shipped().model_copy(update={"version": "9.9.9"}), days_ago=walk.DAYS_AGO + 1)
+
     def test_what_the_schedule_names_is_due_chased_and_an_open_point(self, cast: Cast) -> None:
         screening = at_screening(cast)
         for form in FIRST_FORMS:

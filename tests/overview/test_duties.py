@@ -154,8 +154,6 @@ def test_nothing_waits_at_a_frozen_site_or_visit_nor_on_a_frozen_form(cast: Cast
     walk.fill(cast, visit, form)
     freeze_visit(by=manager, visit=visit, form_key=form)
     assert not waiting(), "what is complete and frozen is counted once"
-    for key in (*others, form):
-        unfreeze_visit(by=manager, visit=visit, form_key=key, reason="a page came late")
     baseline = walk.visit_of(participant, "baseline")
     assert duty(rater, "forms").count == 1
     freeze_visit(by=manager, visit=baseline)

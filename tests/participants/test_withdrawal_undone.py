@@ -12,7 +12,7 @@ from django.utils.translation import override
 from audit.acts import ActionRefused
 from audit.models import LedgerEntry
 from audit.verification import verify
-from crf.policies import entry_closed_reasons
+from crf.policies import WITHDRAWN_BEFORE, entry_closed_reasons
 from tests import walk
 from tests.api_caller import Caller
 from tests.audit.recipes import again, the
@@ -36,12 +36,14 @@ def withdrawn(cast: Cast) -> Consent:
 def test_the_consent_stands_as_it_was_given_and_entering_goes_on(cast: Cast) -> None:
     consent = withdrawn(cast)
     visit = walk.visit_of(consent.participant, "baseline")
-    visit.took_place_on = today()
     closed = entry_closed_reasons(visit, visit.participant.study_version.definition.form("madrs"))
     assert len(closed) == 1
+    assert visit.not_done_reason == str(WITHDRAWN_BEFORE)
     assert duty(the(cast, Role.COORDINATOR), "ending").count == 1
     undo_withdrawal(by=the(cast, Role.INVESTIGATOR), consent=consent, reason=WHY)
     assert again(consent).withdrawn_on is None
+    visit = walk.visit_of(consent.participant, "baseline")
+    visit.took_place_on = today()
     assert entry_closed_reasons(visit, visit.participant.study_version.definition.form("madrs")) == []
     assert duty(the(cast, Role.COORDINATOR), "ending").count == 0
     line = LedgerEntry.objects.get(action="consent.withdrawal_undone")

@@ -99,12 +99,18 @@ def test_a_participant_is_randomised_once(cast: Cast, ready: Participant) -> Non
     assert not can_allocate(ready, by)
 
 
+def _forms_before(participant: Participant) -> int:
+    return sum(
+        len(visit.must_complete) for visit in participant.study_version.definition.visits if visit.before_allocation
+    )
+
+
 def test_every_reason_is_named_at_once_and_nothing_is_consumed(cast: Cast) -> None:
     participant = walk.registered(cast)
     with pytest.raises(ActionRefused) as refused:
         actions.allocate(by=cast.at("UMCG", Role.COORDINATOR), participant=participant, idempotency_key=KEY)
-    # No consent, no judgement, and one reason for each of the eight forms of screening and baseline.
-    assert len(refused.value.reasons) == 2 + 8
+    # No consent, no judgement, and one reason for each form of screening and baseline.
+    assert len(refused.value.reasons) == 2 + _forms_before(participant)
     assert Stratum.objects.get(key="site=UMCG").used == 0
     assert not Allocation.objects.exists()
 
@@ -275,8 +281,8 @@ class TestRefusals:
         list_in_force(cast, factors=(SITE, SEX), length_per_stratum=4)
         with pytest.raises(ActionRefused) as refused:
             allocated(cast, participant=participant)
-        # consent, judgement, eight forms, hold, cap, and the level of sex
-        assert len(refused.value.reasons) == 1 + 1 + 8 + 1 + 1 + 1
+        # consent, judgement, forms, hold, cap, and the level of sex
+        assert len(refused.value.reasons) == 1 + 1 + _forms_before(participant) + 1 + 1 + 1
         assert not Stratum.objects.exclude(used=0).exists()
         assert not LedgerEntry.objects.filter(participant=participant.number, action="participant.randomised").exists()
 

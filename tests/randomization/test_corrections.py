@@ -137,5 +137,5 @@ class TestStrata:
     ) -> None:
         allocated(cast)
         allocated(cast, "LUMC")
-        with django_assert_num_queries(3):  # type: ignore[attr-defined]
+        with django_assert_num_queries(4):  # type: ignore[attr-defined]
             strata_that_differ(Allocation.objects.all())

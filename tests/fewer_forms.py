@@ -1,0 +1,32 @@
+"""RESET-TRD with fewer forms that are due, so that walking to a visit costs a test less.
+
+Every form stands at its visits and can be filled in. Due are those on which a criterion, a decision or a judgement
+rests; how many the shipped study asks for is asked of it alone (``shipped``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.conf import settings
+
+from trialmgr.protocol.loader import load_study
+from trialmgr.protocol.model import StudyDefinition
+
+DUE = {
+    "screening": ("demographics", "vital_signs", "madrs", "mini_plus", "treatment_history", "eligibility"),
+    "baseline": ("madrs", "hdrs17", "ids_sr", "vital_signs", "kset_base"),
+    "week_8": ("madrs", "hdrs17", "ids_sr", "vital_signs", "cssrs_since", "outcome"),
+}
+
+
+def shipped() -> StudyDefinition:
+    return load_study(Path(settings.TRIALMGR_STUDIES) / "reset_trd")
+
+
+def with_fewer_forms() -> StudyDefinition:
+    study = shipped()
+    visits = (
+        visit.model_copy(update={"required_forms": DUE.get(visit.key, visit.required_forms)}) for visit in study.visits
+    )
+    return study.model_copy(update={"visits": tuple(visits)})
