@@ -19,6 +19,7 @@ from exports.policies import open_points
 from tests.amendments import amended, items, new_item, proposer, put_in_force
 from tests.audit.staging import lock_the_study
 from tests.commands.calling import called
+from tests.fewer_forms import DUE
 from tests.rehearsal.amendment import FORM, ITEM, NEW, OLD, write_amendment
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.overview.rehearsal.trial import rehearse
@@ -59,6 +60,7 @@ def _check_what_is_told(amendment: Path, entries: list[FormEntry]) -> None:
         "study",
         f"forms.{FORM}.{ITEM}",
         f"forms.{FORM}.checks.pulse_high",
+        *(f"visits.{visit}" for visit in DUE),  # of the amendment all forms are due, as in what ships
     }
     assert sum(line["entries"] for line in found["impact"]["entries"]) == len(entries)
     assert {line["form"] for line in found["impact"]["entries"]} == {FORM}

@@ -17,7 +17,7 @@ from tests.amendments import amended, approver, items, new_item, proposer, put_i
 from tests.audit.staging import deed, ledger_length, lock_the_study, newest_entries
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.protocol.model import StudyDefinition
-from trialmgr.studies import models
+from trialmgr.studies import models, queries
 from trialmgr.studies.actions import approve_version, propose_version
 from trialmgr.studies.actions import put_in_force as bring_into_force
 from trialmgr.studies.clock import today
@@ -214,6 +214,7 @@ def test_what_was_published_is_read_back_the_same(
 
 def test_without_a_published_study_nothing_is_in_force(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(StudyActivation, "objects", StudyActivation.objects.none())
+    monkeypatch.setattr(queries, "found", lambda _statement: [])
     with pytest.raises(NoStudyPublished):
         current_version()
 

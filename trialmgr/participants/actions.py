@@ -112,6 +112,7 @@ def undo_withdrawal(*, by: User, consent: Consent, reason: str) -> Consent:
     consent.save()
     detail = {"version": consent.version}
     _note(consent.participant, item="consent", old=old, new=consent.given_on.isoformat(), detail=detail)
+    _follow(consent.participant)
     return consent
 
 
