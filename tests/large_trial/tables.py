@@ -141,7 +141,8 @@ def unique_columns(table: Table, tables: Mapping[Model, Table]) -> Iterator[str]
         if field.unique and field.name not in own:
             yield label(table.model, field)
     for constraint in table.model._meta.constraints:
-        if isinstance(constraint, models.UniqueConstraint) and own.isdisjoint(constraint.fields):
+        names = set(constraint.fields) if isinstance(constraint, models.UniqueConstraint) else own
+        if names.isdisjoint(own) and not any(f"{table.model._meta.label}.{name}" in EMPTY for name in names):
             yield f"{table.model._meta.label}.{constraint.name}"
 
 
