@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -36,6 +37,7 @@ REST_THRESHOLD = 95
 STEP_LIMIT = 45 * 60  # seconds; a step that hangs is ended, so that the summary is still printed
 NO_TESTS_COLLECTED = 5
 PROCESSORS = 2
+LONG_AT_ONCE = 3  # one of them waits for a browser, a lock or a killed process at any moment
 
 Environment = dict[str, str]
 
@@ -44,7 +46,7 @@ Environment = dict[str, str]
 class Step:
     """One thing to check: `database` is `sqlite` or `postgresql`, `runs_tests` says whether pytest counts for it.
 
-    `beside`: it keeps one processor busy and is timed by nobody, so its neighbours may run at the same moment.
+    `beside`: it leaves a processor waiting and is timed by nobody; so many of its neighbours run at the same moment.
     """
 
     name: str
@@ -52,7 +54,7 @@ class Step:
     command: list[str]
     database: str = "sqlite"
     runs_tests: bool = False
-    beside: bool = False
+    beside: int = 1
     extra: Environment = field(default_factory=dict)
 
 
@@ -81,29 +83,40 @@ def _still_checks() -> list[Step]:
     """The longest first, so that the rest runs beside it."""
     manage = [PYTHON, "manage.py"]
     return [
-        Step("types", "mypy --strict", [PYTHON, "-m", "mypy"], beside=True),
-        Step("house", "lock files, words and sizes", [*PYTEST, "tests/house", "-q"], runs_tests=True, beside=True),
-        Step("lint", "ruff check", [PYTHON, "-m", "ruff", "check", "."], beside=True),
-        Step("format", "ruff format --check", [PYTHON, "-m", "ruff", "format", "--check", "."], beside=True),
+        Step("types", "mypy --strict", [PYTHON, "-m", "mypy"], beside=PROCESSORS),
+        Step(
+            "house",
+            "lock files, words and sizes",
+            [*PYTEST, "tests/house", "-q"],
+            runs_tests=True,
+            beside=PROCESSORS,
+        ),
+        Step("lint", "ruff check", [PYTHON, "-m", "ruff", "check", "."], beside=PROCESSORS),
+        Step("format", "ruff format --check", [PYTHON, "-m", "ruff", "format", "--check", "."], beside=PROCESSORS),
         Step(
             "walls",
             "import-linter: rooms import downwards only",
             [_beside_python("lint-imports"), "--no-logo"],
-            beside=True,
+            beside=PROCESSORS,
         ),
         Step(
             "translations",
             "catalogues complete and compiled",
             [PYTHON, "scripts/translations.py", "check"],
-            beside=True,
+            beside=PROCESSORS,
         ),
-        Step("migrations", "makemigrations --check", [*manage, "makemigrations", "--check", "--dry-run"], beside=True),
+        Step(
+            "migrations",
+            "makemigrations --check",
+            [*manage, "makemigrations", "--check", "--dry-run"],
+            beside=PROCESSORS,
+        ),
         Step(
             "deploy",
             "check --deploy with the production settings",
             [*manage, "check", "--deploy", "--fail-level", "WARNING"],
             database="postgresql",
-            beside=True,
+            beside=PROCESSORS,
             extra=_production(),
         ),
     ]
@@ -112,20 +125,24 @@ def _still_checks() -> list[Step]:
 def _test_runs() -> list[Step]:
     """What runs on which database, tests say by their marks: see ``tests/conftest.py``."""
     most = ["-n", "2", "-m", "not journey and not benchmark and not slow", "--ignore", "tests/house"]
-    beside = "--beside-postgresql"
+    beside = "--beside"
     # What other processes do is not measured, so these are not slowed down by measuring either.
     # Tests of one group share what took minutes to make, and groups come first.
     contract = ["-p", "schemathesis.pytest.plugin"]
-    slow = [*PYTEST, *contract, "-n", "2", "--dist", "loadgroup", "-m", "slow and not journey and not benchmark"]
+    slow = [*PYTEST, *contract, "--dist", "loadgroup", "-m", "slow and not journey and not benchmark", beside]
     together = "tests/journeys/test_with_every_page.py"
-    journeys = [*PYTEST, "-n", "2", "--dist", "loadfile", "-m", "journey", "--ignore", together, f"--looks={LOOKS}"]
+    journeys = [*PYTEST, "-n", "1", "--dist", "loadfile", "-m", "journey", "--ignore", together, f"--looks={LOOKS}"]
+    seen = [*PYTEST, together, f"--looks={LOOKS}"]
+    long = partial(Step, runs_tests=True, beside=LONG_AT_ONCE)
     return [
-        Step("postgresql", "tests on PostgreSQL, measured", [*MEASURED, *most], "postgresql", runs_tests=True),
-        Step("sqlite", "what differs on SQLite, and pure tests, measured", [*MEASURED, *most, beside], runs_tests=True),
-        Step("slow-postgresql", "whole trial and load on PostgreSQL", slow, "postgresql", runs_tests=True),
-        Step("slow-sqlite", "load, demo and blinding on SQLite", [*slow, beside], runs_tests=True),
-        Step("journeys", "whole ways through the pages in Chromium", journeys, runs_tests=True),
-        Step("every-page", "what the journeys saw together", [*PYTEST, together, f"--looks={LOOKS}"], runs_tests=True),
+        Step("sqlite", "tests on SQLite, measured", [*MEASURED, *most, beside], runs_tests=True),
+        Step(
+            "postgresql", "what PostgreSQL may do otherwise", [*MEASURED, *most, beside], "postgresql", runs_tests=True
+        ),
+        long("slow-sqlite", "load, rehearsals and blinding on SQLite", [*slow, "-n", "2"]),
+        long("slow-postgresql", "whole trial, races and load on PostgreSQL", [*slow, "-n", "1"], "postgresql"),
+        long("journeys", "whole ways through the pages in Chromium", journeys, "postgresql"),
+        Step("every-page", "what the journeys saw together", seen, "postgresql", runs_tests=True),
     ]
 
 
@@ -205,7 +222,7 @@ def run(step: Step, environment: Environment) -> Outcome:
     seconds = time.monotonic() - begun
     if exit_code == NO_TESTS_COLLECTED and step.runs_tests:
         lines.append(f"==> {step.name}: no test was found; that counts as a failure\n")
-    if step.beside:  # the words of two steps at once would run through one another
+    if step.beside > 1:  # the words of two steps at once would run through one another
         print(f"\n==> {step.name}: {step.says}\n{''.join(lines)}", end="")
     word = "ok" if exit_code == 0 else "FAILED"
     print(f"==> {step.name}: {word} after {seconds:.0f} s, {processor:.0f} s of a processor", flush=True)
@@ -213,7 +230,7 @@ def run(step: Step, environment: Environment) -> Outcome:
 
 
 def _say(step: Step, line: str) -> None:
-    if not step.beside:
+    if step.beside == 1:
         print(line, end="" if line.endswith("\n") else "\n", flush=True)
 
 
@@ -268,7 +285,7 @@ def _environment(step: Step, addresses: dict[str, str], common: Environment) -> 
 def run_all(chosen: list[Step], addresses: dict[str, str], common: Environment) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for beside, neighbours in groupby(chosen, key=lambda step: step.beside):
-        with ThreadPoolExecutor(PROCESSORS if beside else 1) as lanes:
+        with ThreadPoolExecutor(beside) as lanes:
             outcomes += lanes.map(lambda step: run(step, _environment(step, addresses, common)), neighbours)
     return outcomes
 

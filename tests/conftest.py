@@ -29,9 +29,9 @@ PASSWORD = "a long password for tests"
 def pytest_addoption(parser: pytest.Parser) -> None:
     order.pytest_addoption(parser)
     parser.addoption(
-        "--beside-postgresql",
+        "--beside",
         action="store_true",
-        help="another run on PostgreSQL answers for what goes the same on both, so not here",
+        help="a run on the other database answers for what goes the same on both, so not here",
     )
     parser.addoption("--looks", type=Path, metavar="DIR", help="where journeys walked side by side leave what they saw")
 
@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     here: list[pytest.Item] = []
     elsewhere: list[pytest.Item] = []
     for item in items:
-        (here if _belongs_here(item, beside=config.option.beside_postgresql) else elsewhere).append(item)
+        (here if _belongs_here(item, beside=config.option.beside) else elsewhere).append(item)
     config.hook.pytest_deselected(items=elsewhere)
     seed = config.option.order_seed
     items[:] = here if seed == order.AS_WRITTEN else order.shuffled(here, seed)
@@ -63,17 +63,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _belongs_here(item: pytest.Item, *, beside: bool) -> bool:
     """Whether a test runs on this kind of database in this run, by its marks.
 
-    What touches a database runs on PostgreSQL. What may go otherwise on SQLite (triggers, locks, races, times, JSON,
-    migrations, back-ups) is marked ``on_both``, or ``only_on`` one of them. What touches none runs once, with SQLite.
-    Without a run on PostgreSQL beside it, a run on SQLite takes everything but what belongs to PostgreSQL alone.
+    At full size what touches a database runs on both kinds. Every day it runs on SQLite, unless it is marked: as what
+    may go otherwise on PostgreSQL (triggers, locks, races, times, JSON, order, bulk writes) with ``on_both``, as what
+    goes through much of it (every address, the whole trial) with ``daily_on`` one of them. ``only_on`` says something
+    of one kind alone. What touches no database runs once, with SQLite.
     """
     if item.get_closest_marker("full") and not FULL:
         return False
     if vendors := {mark.args[0] for mark in item.iter_markers("only_on")}:
         return connection.vendor in vendors
-    if connection.vendor == "postgresql":
-        return _needs_a_database(item)
-    return not (beside and _needs_a_database(item)) or item.get_closest_marker("on_both") is not None
+    if not _needs_a_database(item):
+        return connection.vendor == "sqlite"
+    if not beside or FULL or item.get_closest_marker("on_both"):
+        return True
+    return connection.vendor in ({mark.args[0] for mark in item.iter_markers("daily_on")} or {"sqlite"})
 
 
 def _needs_a_database(item: pytest.Item) -> bool:

@@ -22,6 +22,8 @@ from trialmgr.settings import DATABASES, STORAGES, TEMPLATES
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A file, as in production, so that threads and other processes can open it too; one for each test process.
     DATABASES["default"]["TEST"] = {"NAME": str(Path(tempfile.gettempdir()) / f"trialmgr-test-{os.getpid()}.sqlite3")}
+else:
+    DATABASES["default"]["TEST"] = {"NAME": f"trialmgr_test_{os.getpid()}"}
 
 # Lets coverage see which lines of a template were rendered.
 TEMPLATES[0]["OPTIONS"]["debug"] = True

@@ -10,7 +10,8 @@ import pytest
 from tests.installation import installation
 from tests.sizes import FULL, size
 
-pytestmark = [pytest.mark.slow, pytest.mark.on_both]  # what is compared is JSON, and what follows is stored in bulk
+# What is compared is JSON, and what follows is stored in bulk.
+pytestmark = [pytest.mark.slow, pytest.mark.daily_on("postgresql")]
 
 WORKER = ("-m", "tests.law.worker")
 EXAMPLES, STEPS = size(4, 250), 16

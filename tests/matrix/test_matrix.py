@@ -18,6 +18,7 @@ from tests.matrix.house import House, build
 from tests.matrix.reading import STRANGER, Line, read_table
 from trialmgr.overview.rehearsal.cast import standing_cast
 
+pytestmark = pytest.mark.daily_on("postgresql")
 TABLE = read_table()
 ARGUMENTS = {address.name: address.arguments for address in addresses()}
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.sizes import size
 from trialmgr.protocol.differences import Change, Kind, differences, forbidden
 from trialmgr.protocol.lineage import with_dropped_parts
 from trialmgr.protocol.model import StudyDefinition
@@ -318,7 +319,7 @@ def test_a_change_is_plain_data_for_machines(reset_trd: StudyDefinition) -> None
     }
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=size(8, 25), deadline=None)
 @given(data=st.data())
 def test_what_comes_one_way_goes_the_other(reset_trd: StudyDefinition, data: st.DataObject) -> None:
     """Dropping any set of forms, visits and items; and what is dropped stays known across versions."""

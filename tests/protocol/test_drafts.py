@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.protocol.odm_files import draft, one_form, told
+from tests.sizes import size
 from trialmgr.protocol.exchange.drafts import Draft, ImportRefused, Keys, Notice, plain_code, plain_key, save
 from trialmgr.protocol.exchange.yaml_writer import Noted, yaml_text
 from trialmgr.protocol.yaml_source import read_source
@@ -54,6 +55,7 @@ def _read_back(document: dict[str, Any], folder: Path) -> Any:
     return source.document
 
 
+@settings(max_examples=size(25, 100))
 @given(
     document=st.dictionaries(
         TEXT, st.recursive(TEXT, lambda part: st.one_of(st.lists(part), st.dictionaries(TEXT, part))), min_size=1

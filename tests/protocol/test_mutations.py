@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.protocol.small_study import RESET_TRD
+from tests.sizes import size
 from trialmgr.protocol import loader
 from trialmgr.protocol.check import CheckReport, check_study
 from trialmgr.protocol.loader import StudyErrors
 from trialmgr.protocol.yaml_source import YamlSource, read_source
 
-DAMAGES = 200
+DAMAGES = size(50, 200)
 SIGNS = "aZ09 \n\t:-{}[]'\"#&*!|>%@`,.?=<()\\/_~\0\x85\u2028é\U0001f600"
 FORMS = sorted(str(path.relative_to(RESET_TRD)) for path in RESET_TRD.glob("forms/*.yaml"))
 

@@ -17,6 +17,7 @@ from odmlib.oid_generator import create_oid_checker
 
 from tests.protocol.odm_files import draft, imported, told
 from tests.protocol.small_study import write
+from tests.sizes import size
 from trialmgr.protocol import studies
 from trialmgr.protocol.exchange.drafts import ImportRefused, in_both
 from trialmgr.protocol.exchange.odm.exports import definition_of, odm_of
@@ -272,7 +273,7 @@ def definitions(draw: st.DrawFn) -> StudyDefinition:
     )
 
 
-@settings(max_examples=40, deadline=None, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=size(12, 40), deadline=None, phases=(Phase.explicit, Phase.generate))
 @given(definitions())
 def test_any_definition_is_valid_odm_and_comes_back_whole(definition: StudyDefinition) -> None:
     document = odm_of(definition)

@@ -17,7 +17,11 @@ from tests.installation import Installation, installation
 from tests.rehearsal.amendment import FORM, ITEM, NEW, OLD, write_amendment
 from tests.sizes import size
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("whole trial")]  # rehearsed once for all tests here
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.daily_on("postgresql"),
+    pytest.mark.xdist_group("whole trial"),
+]  # rehearsed once for all tests here
 # The size of the trial on the embedded database; a tenth of it where only the database differs.
 PARTICIPANTS = size("40", "172") if connection.vendor == "sqlite" else size("8", "17")
 
