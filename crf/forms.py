@@ -119,6 +119,11 @@ class RegisterForm(ActForm):
         _offer(self, "site", [(site.code, site.name) for site in sites])
 
 
+class RegisteredForm(ReasonForm):
+    on = DayField(label=_("Day of registration"))
+    field_order = ["on", "reason"]
+
+
 class AddVisitForm(ActForm):
     key = forms.ChoiceField(label=_("Visit"))
     on = DayField(label=_("Day on which the visit took place"))

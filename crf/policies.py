@@ -35,11 +35,13 @@ from crf.models import (
 from crf.versions import definition_for, planned_as
 from trialmgr.participants.models import Participant, check_not_voided
 from trialmgr.participants.policies import (
+    check_not_future,
     check_reason,
     check_site_active,
     check_transition,
     ends_of_consents,
     valid_consent,
+    version_to_register_on,
 )
 from trialmgr.participants.states import STATUS_LABELS, Status, undoing
 from trialmgr.people.models import Site, User
@@ -188,6 +190,22 @@ def check_voidable(participant: Participant, reason: str) -> None:
     check_reason(reason)
     check_transition(participant, "participant.voided")
     check_unfrozen(participant)
+
+
+def check_registration_corrected(participant: Participant, on: datetime.date, reason: str) -> None:
+    """Nothing of the participant lies before it, and the version of the study that was in force stays the same."""
+    check_reason(reason)
+    check_not_future(on)
+    check_unfrozen(participant)
+    if on == participant.registered_on:
+        raise ActionRefused(_("This day is recorded already: give the right one."))
+    if version_to_register_on(participant.site, on) != participant.study_version:
+        raise ActionRefused(
+            _("Another version of the study was in force on that day: void this registration and register anew.")
+        )
+    days = [*participant.visits.values_list("took_place_on", flat=True), participant.enrolled_on, participant.ended_on]
+    if any(day is not None and day < on for day in days):
+        raise ActionRefused(_("A day of this participant lies before that one: correct that day first, or this one."))
 
 
 def check_site_changes(participant: Participant, site: Site, reason: str) -> None:

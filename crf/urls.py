@@ -76,6 +76,7 @@ _casebook: list[URLPattern | URLResolver] = [
     path("ending/undo/", participation.undo_ending, name="undo_ending"),
     path("site/", participation.change_site, name="change_site"),
     path("void/", casebooks.void, name="void"),
+    path("registration/", casebooks.correct_registration, name="correct_registration"),
     path("freeze/", freezes.freeze, name="freeze"),
 ]
 

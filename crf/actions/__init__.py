@@ -28,6 +28,7 @@ from crf.actions.signatures import sign_entry
 from crf.actions.verifications import verify_items
 from crf.actions.visits import (
     add_unscheduled_visit,
+    correct_registration,
     mark_visit_not_done,
     open_visits,
     register_participant,
@@ -43,6 +44,7 @@ __all__ = [
     "answer_query",
     "close_query",
     "confirm_judgement",
+    "correct_registration",
     "decide_gate",
     "explain_deviation",
     "freeze",

@@ -79,9 +79,7 @@ def settle_casebook(*, by: User, participant: Participant, reason: str) -> list[
     if not reason.strip():
         raise ActionRefused(_("Give the reason."))
     lock_casebook(participant.pk)
-    loaded = load_casebook(participant)
-    assessed = assess(loaded.entered(), names=key_names()).entries
-    judged = [Judged(entry, assessed[place]) for place, entry in loaded.entries.items()]
+    judged = _from_nothing(participant)
     found = [one for each in judged if (one := _difference(each))]
     cause = participant.number
     record(
@@ -91,10 +89,27 @@ def settle_casebook(*, by: User, participant: Participant, reason: str) -> list[
         participant=cause,
         detail={"entries": len(found)},
     )
+    _store_all(judged, found, by)
+    return found
+
+
+def follow_participant(participant: Participant, by: User) -> None:
+    """Within an act, after what is known of the participant changed: all that follows from it in the casebook."""
+    judged = _from_nothing(participant)
+    _store_all(judged, [one for each in judged if (one := _difference(each))], by)
+
+
+def _from_nothing(participant: Participant) -> list[Judged]:
+    loaded = load_casebook(participant)
+    assessed = assess(loaded.entered(), names=key_names()).entries
+    return [Judged(entry, assessed[place]) for place, entry in loaded.entries.items()]
+
+
+def _store_all(judged: list[Judged], found: list[Consequence], by: User) -> None:
+    cause = judged[0].entry.participant.number if judged else ""
     _store(found, cause)
     _fall([one.entry for one in judged], cause)
     follow_checks(judged, {one.entry.place: frozenset(one.changed) for one in found}, by, cause=cause)
-    return found
 
 
 def preview(participant: Participant, entry: FormEntry, evaluation: Evaluation) -> list[Consequence]:

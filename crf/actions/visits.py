@@ -9,12 +9,20 @@ from django.utils.translation import gettext as _
 
 from audit.actions import action, itself
 from audit.acts import ActionRefused, record
+from crf.actions.consequences import follow_participant
 from crf.actions.deviations import account_for, known_departures
 from crf.actions.participation import may_be_closed, settle_visits
 from crf.actions.trail import note_visit
 from crf.deviations import phase_opened_on
-from crf.models import Visit
-from crf.policies import check_site_unfrozen, check_unfrozen, check_visit_reopened, lock_casebook, lock_visit
+from crf.models import Visit, VisitQuerySet
+from crf.policies import (
+    check_registration_corrected,
+    check_site_unfrozen,
+    check_unfrozen,
+    check_visit_reopened,
+    lock_casebook,
+    lock_visit,
+)
 from crf.versions import definition_for
 from trialmgr.participants.actions import register
 from trialmgr.participants.models import Participant
@@ -31,6 +39,34 @@ def register_participant(*, by: User, site: Site, on: datetime.date) -> Particip
     participant = register(by=by, site=site, on=on)
     open_visits(participant=participant, phase=participant.phase)
     record(object_type="participant", object_id=participant.number, site=site.code, participant=participant.number)
+    return participant
+
+
+@action("registration.corrected", permission="participants.register", site=lambda participant, **_k: participant.site)
+def correct_registration(*, by: User, participant: Participant, on: datetime.date, reason: str) -> Participant:
+    """Registered on another day than was recorded: visits that count from it move along.
+
+    Days that no longer go together are then proposed as protocol deviations, with the same reason.
+    """
+    lock_casebook(participant.pk)
+    participant.refresh_from_db()
+    check_registration_corrected(participant, on, reason)
+    known = known_departures(participant)
+    old, participant.registered_on = participant.registered_on, on
+    participant.save()
+    record(
+        object_type="participant",
+        object_id=participant.number,
+        participant=participant.number,
+        site=participant.site.code,
+        item="registered_on",
+        old=old.isoformat(),
+        new=on.isoformat(),
+    )
+    _plan_again(participant, participant.visits.all(), cause=participant.number)
+    settle_visits(participant)
+    follow_participant(participant, by)
+    account_for(participant, known, by, reason)
     return participant
 
 
@@ -99,11 +135,16 @@ def _anchor(participant: Participant, definition: VisitDefinition) -> datetime.d
 def _plan_anew(gate: Visit) -> None:
     """Within an act: the visits of a phase that opened at this one count from its day, also when that is corrected."""
     phases = [one.key for one in definition_for(gate.participant, None).phases if one.gate_visit == gate.slug]
-    for visit in gate.participant.visits.filter(phase__in=phases, target_on__isnull=False).order_by("pk"):
-        visit.participant = gate.participant
+    visits = gate.participant.visits.filter(phase__in=phases)
+    _plan_again(gate.participant, visits, cause=f"{gate.participant.number}/{gate.slug}")
+
+
+def _plan_again(participant: Participant, visits: VisitQuerySet, *, cause: str) -> None:
+    for visit in visits.filter(target_on__isnull=False).order_by("pk"):
+        visit.participant = participant
         days = visit.definition.occurrences()[visit.ordinal - 1 : visit.ordinal]
-        for planned in (planned_visit(gate.participant, visit.definition, visit.ordinal, day) for day in days):
-            _move(visit, planned, cause=f"{gate.participant.number}/{gate.slug}")
+        for planned in (planned_visit(participant, visit.definition, visit.ordinal, day) for day in days):
+            _move(visit, planned, cause=cause)
 
 
 def _move(visit: Visit, planned: Visit, *, cause: str) -> None:

@@ -33,6 +33,27 @@ class SiteChanged(CasebookView):
         return Response(ParticipantSerializer(participant).data)
 
 
+class RegistrationRequest(ReasonRequest):
+    registered_on = serializers.DateField()
+
+
+class RegistrationCorrected(CasebookView):
+    @operation(
+        "participation_correct_registration",
+        "Correct the day of registration; visits that count from it move along",
+        may=("participants.register",),
+        request=RegistrationRequest,
+        answer=ParticipantSerializer,
+        refusals=WRITING,
+    )
+    def post(self, request: Request, number: str) -> Response:
+        participant = self.casebook(number).participant
+        sent = checked(RegistrationRequest, request)
+        day = sent.pop("registered_on")
+        participant = actions.correct_registration(by=person(request), participant=participant, on=day, **sent)
+        return Response(ParticipantSerializer(participant).data)
+
+
 class RegistrationVoided(CasebookView):
     @operation(
         "participation_void",

@@ -14,9 +14,10 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from crf import policies
+from crf.actions import correct_registration as correct
 from crf.actions import register_participant, void_registration
 from crf.casebook import DueLine, casebook, due_line, randomise_url
-from crf.forms import ParticipantFilter, RegisterForm, sites_of
+from crf.forms import ParticipantFilter, RegisteredForm, RegisterForm, sites_of
 from crf.judgements import judgements_of
 from crf.models import Freeze
 from crf.places import CasebookPlace, casebook_place, spoken
@@ -69,6 +70,18 @@ def register(request: HttpRequest) -> HttpResponse:
         return redirect("participants:consent", number=made.number)
     crumbs = [{"label": _("Participants"), "url": reverse("participants:list")}, {"label": _("Register a participant")}]
     return show(request, "casebooks/register", {"form": form, "breadcrumbs": crumbs})
+
+
+@permitted("participants.register")
+def correct_registration(request: HttpRequest, number: str) -> HttpResponse:
+    """The participant was registered on another day."""
+    place = casebook_place(person(request), number)
+    place.check_may("participants.register")
+    form = bound(RegisteredForm, request)
+    if acted(request, form, correct, by=place.user, participant=place.participant):
+        messages.success(request, _("The day of registration is corrected."))
+        return redirect(place.url)
+    return show(request, "casebooks/registration", frame(place, _("Correct the day of registration"), form=form))
 
 
 @permitted("participants.view")
@@ -147,7 +160,7 @@ def _facts(place: CasebookPlace) -> Iterator[dict[str, Any]]:
     yield {"key": _("Status"), "value": participant.get_status_display(), "kind": STATUS_KINDS[participant.state]}
     yield {"key": _("Phase"), "value": phase.label(spoken())}
     yield {"key": _("Site"), "value": participant.site.name}
-    yield {"key": _("Registered on"), "value": date_format(participant.registered_on, "j F Y")}
+    yield _registration_fact(place)
     yield _consent_fact(place)
     if any(form.eligibility and place.sees_form(form.key) for form in place.definition.forms):
         yield _eligibility_fact(place)
@@ -159,6 +172,13 @@ def _facts(place: CasebookPlace) -> Iterator[dict[str, Any]]:
         yield {"key": _("Ended on"), "value": date_format(participant.ended_on, "j F Y")}
     if policies.is_frozen(participant):
         yield {"key": _("Casebook"), "value": _("Frozen"), "kind": "locked"}
+
+
+def _registration_fact(place: CasebookPlace) -> dict[str, Any]:
+    fact = {"key": _("Registered on"), "value": date_format(place.participant.registered_on, "j F Y")}
+    if not place.may("participants.register") or place.participant.state is Status.VOIDED:
+        return fact
+    return fact | {"url": reverse("crf:correct_registration", args=[place.participant.number]), "action": _("Correct")}
 
 
 def _consent_fact(place: CasebookPlace) -> dict[str, Any]:

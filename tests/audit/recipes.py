@@ -351,6 +351,14 @@ def _voided(cast: Cast) -> Act:
     )
 
 
+def _registration_corrected(cast: Cast) -> Act:
+    participant = walk.registered(cast)
+    on = participant.registered_on - datetime.timedelta(days=1)
+    return lambda: crf.correct_registration(
+        by=the(cast, Role.COORDINATOR), participant=again(participant), on=on, reason="typed wrongly"
+    )
+
+
 def _registered(cast: Cast) -> Act:
     return lambda: participants.register(by=the(cast, Role.COORDINATOR), site=Site.objects.get(code=SITE), on=today())
 
@@ -770,6 +778,7 @@ RECIPES: dict[str, Recipe] = {
     "query.raised_on_form": _raised_on_form,
     "query.raised_on_visit": _raised_on_visit,
     "query.reopened": _reopened,
+    "registration.corrected": _registration_corrected,
     "release.downloaded": _release_downloaded,
     "release.made": _release_made,
     "role.ended": _role_ended,

@@ -95,6 +95,7 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "query.raised_on_form": frozenset({M, D}),
     "query.raised_on_visit": frozenset({M, D}),
     "query.reopened": frozenset({M, D}),
+    "registration.corrected": frozenset({C, INV}),
     "release.downloaded": frozenset({D, U, INS}),
     "release.made": frozenset({D}),
     "role.ended": frozenset({A}),

@@ -63,6 +63,7 @@ LOCKS: dict[str, tuple[str, ...]] = {
     "query.raised_on_form": ("participants_participant",),
     "query.raised_on_visit": ("participants_participant",),
     "query.reopened": ("participants_participant",),
+    "registration.corrected": ("participants_participant",),
     "release.made": ("studies_studylock",),
     "site.frozen": ("participants_participant",),
     "site.unfrozen": ("participants_participant",),

@@ -142,6 +142,7 @@ def test_slips_are_taken_back_and_judgements_looked_at_again(one_day: Trial, hir
             f"{casebook}visits/week_1/reopen/",
             f"{casebook}visits/screening/deviations/explain/",
             f"/participants/{ended}/ending/undo/",
+            f"{casebook}registration/",
             f"{casebook}void/",
             f"{casebook}allocation/in-error/withdraw/",
         ),

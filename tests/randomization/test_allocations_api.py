@@ -90,3 +90,40 @@ def test_what_was_noted_of_an_allocation_is_read_with_it(cast: Cast, coordinator
     assert flagged["in_error"] == "flagged"
     countersign_in_error(by=cast.at("UMCG", Role.INVESTIGATOR), flag=flag)
     assert coordinator.get(place)[1]["in_error"] == "countersigned"
+
+
+class TestFlags:
+    """No arm stands in any of these answers: whoever flags may be blinded."""
+
+    def place(self, cast: Cast) -> str:
+        return f"participants/{randomised(cast).number}/allocation/flag/"
+
+    def test_two_people_flag_and_two_withdraw(self, cast: Cast, coordinator: Caller) -> None:
+        place, second = self.place(cast), Caller(cast.at("UMCG", Role.INVESTIGATOR)).signed_in_again()
+        number = place.split("/")[1]
+        status, told = coordinator.post(place, {"reason": "had not consented"})
+        flagged = {"participant": number, "in_error": "flagged", "reason": "had not consented", "withdrawal": "no"}
+        assert (status, told) == (200, flagged)
+        assert coordinator.post(place, {"reason": "again"})[0] == 409
+        assert second.post(f"{place}countersign/") == (200, flagged | {"in_error": "countersigned"})
+        asked = flagged | {"in_error": "countersigned", "withdrawal": "asked"}
+        assert coordinator.post(f"{place}withdrawal/", {"reason": "had consented after all"}) == (200, asked)
+        assert coordinator.post(f"{place}withdrawal/", {"reason": "again"})[0] == 409
+        withdrawn = flagged | {"in_error": "no", "withdrawal": "withdrawn"}
+        assert second.post(f"{place}withdrawal/countersign/") == (200, withdrawn)
+        assert coordinator.get(f"participants/{number}/allocation/")[1]["in_error"] == "no"
+
+    def test_the_second_signature_is_of_another_person_who_has_just_signed_in(self, cast: Cast) -> None:
+        place, both = self.place(cast), cast.at("UMCG", Role.INVESTIGATOR)
+        assert Caller(both).post(place, {"reason": "had not consented"})[0] == 200
+        for end in ("countersign/", "withdrawal/countersign/"):
+            assert Caller(both).post(f"{place}{end}")[0] == 403
+        assert Caller(both).signed_in_again().post(f"{place}countersign/")[0] == 409
+
+    def test_without_a_flag_there_is_nothing_to_countersign_or_withdraw(self, cast: Cast, coordinator: Caller) -> None:
+        place = self.place(cast)
+        assert coordinator.post(f"{place}withdrawal/", {"reason": "none"})[0] == 404
+        manager = Caller(cast.at("", Role.DATA_MANAGER)).signed_in_again()
+        assert manager.post(f"{place}countersign/")[0] == 404
+        assert Caller(cast.at("UMCG", Role.RATER)).post(place, {"reason": "not mine"})[0] == 403
+        assert Caller(cast.at("LUMC", Role.COORDINATOR)).post(place, {"reason": "not mine"})[0] == 404

@@ -70,6 +70,7 @@ ACT_LABELS: dict[str, str | Promise] = {
     "query.reopened": _("Query reopened"),
     "release.downloaded": _("Release downloaded"),
     "release.made": _("Release made"),
+    "registration.corrected": _("Day of registration corrected"),
     "role.ended": _("Role ended"),
     "role.granted": _("Role granted"),
     "signature.lapsed": _("Signature lapsed"),

@@ -57,8 +57,13 @@ _participant: Patterns = [
     path("phases/<slug:phase>/undo/", decisions.GateUndone.as_view(), name="gate_undo"),
     path("site/", participation.SiteChanged.as_view(), name="site"),
     path("void/", participation.RegistrationVoided.as_view(), name="void"),
+    path("registration/", participation.RegistrationCorrected.as_view(), name="registration"),
     path("ending/undo/", participation.EndingUndone.as_view(), name="ending_undo"),
     path("allocation/", randomization.AllocationDetail.as_view(), name="allocation"),
+    path("allocation/flag/", randomization.Flag.as_view(), name="flag"),
+    path("allocation/flag/countersign/", randomization.FlagCountersigned.as_view(), name="flag_countersign"),
+    path("allocation/flag/withdrawal/", randomization.FlagWithdrawal.as_view(), name="flag_withdrawal"),
+    path("allocation/flag/withdrawal/countersign/", randomization.FlagWithdrawn.as_view(), name="flag_withdrawn"),
 ]
 _version_1: Patterns = [
     path("study/", overview.Study.as_view(), name="study"),
