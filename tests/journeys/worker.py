@@ -15,16 +15,18 @@ django.setup()
 
 import time_machine  # noqa: E402  Django is set up first
 from django.conf import settings  # noqa: E402
+from django.db.models import Q  # noqa: E402
 
-from crf.actions import set_visit_day  # noqa: E402
-from randomization.actions import flag_in_error  # noqa: E402
+from audit.models import LedgerEntry  # noqa: E402
+from crf.actions import mark_not_done, set_visit_day  # noqa: E402
+from randomization.actions import countersign_in_error, flag_in_error  # noqa: E402
 from randomization.models import Allocation  # noqa: E402
 from tests import walk  # noqa: E402
 from tests.conftest import PASSWORD  # noqa: E402
 from tests.matrix.house import note_what_can_happen, wait_for_extension  # noqa: E402
 from trialmgr.overview.rehearsal.cast import set_up, standing_cast  # noqa: E402
 from trialmgr.overview.rehearsal.trial import rehearse  # noqa: E402
-from trialmgr.participants.actions import correct_consent  # noqa: E402
+from trialmgr.participants.actions import correct_consent, withdraw_consent  # noqa: E402
 from trialmgr.participants.models import Participant  # noqa: E402
 from trialmgr.people.permissions import Role  # noqa: E402
 from trialmgr.protocol.loader import load_study  # noqa: E402
@@ -88,15 +90,45 @@ def slipped() -> str:
     return f"{participant.number} {ended.number}"
 
 
+def in_error() -> str:
+    """Somebody for each slip that can be taken back, by what was recorded in error: numbers."""
+    cast = standing_cast()
+    coordinator, investigator = cast.at(walk.SITE, Role.COORDINATOR), cast.at(walk.SITE, Role.INVESTIGATOR)
+    found = {name: walk.registered(cast) for name in ("registered", "registered late")}
+    found |= {name: walk.consented(cast) for name in ("consent", "withdrawal", "day")}
+    withdrawn = found["withdrawal"].consents.get()
+    withdraw_consent(by=coordinator, consent=withdrawn, on=withdrawn.given_on, reason="somebody else")
+    walk.came(cast, found["day"], "screening")
+    found["form"] = walk.screened(cast)
+    walk.came(cast, found["form"], "baseline")
+    screening = walk.visit_of(found["form"], "screening")
+    mark_not_done(by=coordinator, visit=screening, form_key="labs", code="not_done", reason="no blood")
+    found["decision"] = walk.in_follow_up(cast)
+    flag = flag_in_error(by=coordinator, allocation=found["decision"].allocation, reason="not eligible")
+    countersign_in_error(by=investigator, flag=flag)
+    found["ending"] = walk.consented(cast)
+    walk.fill(cast, walk.visit_of(found["ending"], "log"), "end_of_participation")
+    return json.dumps({name: participant.number for name, participant in found.items()})
+
+
+def taken_back() -> str:
+    """The acts that were done with the reason the journey gives, and the second signature, which has none."""
+    acts = LedgerEntry.objects.filter(
+        Q(reason="recorded in error") | Q(action="allocation.flag_withdrawn")
+    ).values_list("action", flat=True)
+    return json.dumps(list(acts))
+
+
 def _number(participant: Participant) -> str:
     return participant.number
 
 
+COMMANDS = (people, rehearsed, screened, not_responding, much_noted, slipped, in_error, taken_back)
+
+
 def main(name: str, day: str = "") -> None:
     """Print, as JSON, what the command gives. ``day``: on which it is done; today where there is none."""
-    commands: dict[str, Callable[[], str]] = {
-        command.__name__: command for command in (people, rehearsed, screened, not_responding, much_noted, slipped)
-    }
+    commands: dict[str, Callable[[], str]] = {command.__name__: command for command in COMMANDS}
     noon = datetime.time(12, tzinfo=datetime.UTC)
     with contextlib.ExitStack() as stack:
         if day:
