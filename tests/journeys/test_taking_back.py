@@ -21,7 +21,7 @@ ACTS = {
     "entry.moved",
     "entry.removed",
     "gate.undone",
-    "participant.ending_undone",
+    "participant.screening_reopened",
     "participant.moved",
     "participant.voided",
     "registration.corrected",

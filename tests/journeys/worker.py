@@ -113,10 +113,8 @@ def in_error() -> str:
 
 def taken_back() -> str:
     """The acts that were done with the reason the journey gives, and the second signature, which has none."""
-    acts = LedgerEntry.objects.filter(
-        Q(reason="recorded in error") | Q(action="allocation.flag_withdrawn")
-    ).values_list("action", flat=True)
-    return json.dumps(list(acts))
+    wanted = Q(reason="recorded in error") | Q(action="allocation.flag_withdrawn")
+    return json.dumps(list(LedgerEntry.objects.filter(wanted).values_list("action", flat=True)))
 
 
 def _number(participant: Participant) -> str:
