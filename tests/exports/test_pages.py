@@ -147,15 +147,13 @@ def test_a_release_made_elsewhere_is_listed_without_files_to_take_along(
     assert desk.get("/releases/1/visits.csv/").status_code == 409
 
 
-@pytest.mark.parametrize(
-    "address", ["/releases/1/../../secret/", "/releases/1/..%2f..%2fsecret/", "/releases/1/secret.csv/", "/releases/2/"]
-)
-def test_only_files_on_record_can_be_asked_for(cast: Cast, desk: Client, kept: Path, address: str) -> None:
+def test_only_files_on_record_can_be_asked_for(cast: Cast, desk: Client, kept: Path) -> None:
     locked(cast)
     make_release(by=data_manager(cast))
     (kept / "secret").write_text("key")
     (kept / "1/secret.csv").write_text("key")
-    assert desk.get(address).status_code == 404
+    strange = ("/releases/1/../../secret/", "/releases/1/..%2f..%2fsecret/", "/releases/1/secret.csv/", "/releases/2/")
+    assert {address: desk.get(address).status_code for address in strange} == dict.fromkeys(strange, 404)
 
 
 def test_a_blinded_person_with_the_right_to_view_meets_only_releases_without_the_allocation(

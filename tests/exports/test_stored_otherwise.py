@@ -34,8 +34,6 @@ from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.models import Participant
 from trialmgr.people.permissions import Role
 
-pytestmark = pytest.mark.on_both
-
 PLACE = "UMCG-001/week_8/outcome/1"
 
 
