@@ -124,12 +124,21 @@ def _still_checks() -> list[Step]:
 
 def _test_runs() -> list[Step]:
     """What runs on which database, tests say by their marks: see ``tests/conftest.py``."""
-    most = ["-n", "2", "-m", "not journey and not benchmark and not slow", "--ignore", "tests/house"]
+    # Tests of one file share what took long to make.
+    most = [
+        "-n",
+        "2",
+        "--dist",
+        "loadfile",
+        "-m",
+        "not journey and not benchmark and not slow",
+        "--ignore",
+        "tests/house",
+    ]
     beside = "--beside"
     # What other processes do is not measured, so these are not slowed down by measuring either.
-    # Tests of one group share what took minutes to make, and groups come first.
     contract = ["-p", "schemathesis.pytest.plugin"]
-    slow = [*PYTEST, *contract, "--dist", "loadgroup", "-m", "slow and not journey and not benchmark", beside]
+    slow = [*PYTEST, *contract, "--dist", "loadfile", "-m", "slow and not journey and not benchmark", beside]
     together = "tests/journeys/test_with_every_page.py"
     journeys = [*PYTEST, "-n", "1", "--dist", "loadfile", "-m", "journey", "--ignore", together, f"--looks={LOOKS}"]
     seen = [*PYTEST, together, f"--looks={LOOKS}"]

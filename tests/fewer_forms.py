@@ -10,6 +10,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from tests.sizes import FULL
 from trialmgr.protocol.loader import load_study
 from trialmgr.protocol.model import StudyDefinition
 
@@ -22,6 +23,11 @@ DUE = {
 
 def shipped() -> StudyDefinition:
     return load_study(Path(settings.TRIALMGR_STUDIES) / "reset_trd")
+
+
+def of_this_size() -> StudyDefinition:
+    """At full size what ships."""
+    return shipped() if FULL else with_fewer_forms()
 
 
 def with_fewer_forms() -> StudyDefinition:

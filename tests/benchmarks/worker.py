@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import django
 
 django.setup()
 
-from django.conf import settings  # noqa: E402  Django is set up first
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY  # noqa: E402
 from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
 from django.db import connection  # noqa: E402
@@ -20,10 +18,10 @@ from django.test import Client  # noqa: E402
 from django.test.utils import CaptureQueriesContext  # noqa: E402
 
 from tests import walk  # noqa: E402
+from tests.fewer_forms import of_this_size  # noqa: E402
 from trialmgr.overview.rehearsal.cast import set_up, standing_cast  # noqa: E402
 from trialmgr.people.models import User  # noqa: E402
 from trialmgr.people.permissions import Role  # noqa: E402
-from trialmgr.protocol.loader import load_study  # noqa: E402
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 SITE = "UMCG"
@@ -31,7 +29,7 @@ SITE = "UMCG"
 
 def populate(count: str) -> dict[str, Any]:
     """Participants with consent, and a first one whose baseline visit has begun; the sessions of two people."""
-    cast = set_up(load_study(Path(settings.TRIALMGR_STUDIES) / "reset_trd"), password=None, seed=None)
+    cast = set_up(of_this_size(), password=None, seed=None)
     first = walk.eligible(cast, SITE)
     walk.visited(cast, first, "baseline")
     add(str(int(count) - 1))

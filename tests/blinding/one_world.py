@@ -27,10 +27,10 @@ from tests.blinding.reader import BLINDED, Reader, echo_free, guesses  # noqa: E
 from tests.blinding.words import arm_words  # noqa: E402
 from tests.blinding.worlds import build  # noqa: E402
 from tests.conftest import PASSWORD  # noqa: E402
+from tests.fewer_forms import of_this_size  # noqa: E402
 from trialmgr.overview.rehearsal.cast import set_up, standing_cast  # noqa: E402
 from trialmgr.people.models import User  # noqa: E402
 from trialmgr.people.permissions import Role  # noqa: E402
-from trialmgr.protocol.loader import load_study  # noqa: E402
 from trialmgr.protocol.model import StudyDefinition  # noqa: E402
 from trialmgr.studies.queries import current_definition  # noqa: E402
 
@@ -39,7 +39,7 @@ A_FEW = 12
 
 
 def prepare() -> dict[str, Any]:
-    set_up(load_study(Path(settings.TRIALMGR_STUDIES) / "reset_trd"), password=PASSWORD, seed=None)
+    set_up(of_this_size(), password=PASSWORD, seed=None)
     return {}
 
 

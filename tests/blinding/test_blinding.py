@@ -24,7 +24,7 @@ from trialmgr.people.permissions import Role
 
 # Both worlds are read once for all tests here; answers are held against one another, whatever the database: the table
 # test asks both databases.
-pytestmark = [pytest.mark.slow, pytest.mark.only_on("sqlite"), pytest.mark.xdist_group("blinding")]
+pytestmark = [pytest.mark.slow, pytest.mark.only_on("sqlite")]
 ONE_WORLD = ("esketamine", "ect", "esketamine")
 OTHER_WORLD = ("ect", "esketamine", "ect")
 # So that a broken crawl cannot pass for a clean one: links alone lead each person to at least so many answers.

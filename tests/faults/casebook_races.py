@@ -13,7 +13,6 @@ import random
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import django
@@ -39,13 +38,13 @@ from crf.models import FormEntry, Freeze, Query  # noqa: E402
 from randomization.actions import allocate  # noqa: E402
 from randomization.models import Allocation  # noqa: E402
 from tests import walk  # noqa: E402
+from tests.fewer_forms import of_this_size  # noqa: E402
 from tests.law.machine import check  # noqa: E402
 from trialmgr.overview.rehearsal.cast import Cast, set_up, standing_cast  # noqa: E402
 from trialmgr.participants.actions import withdraw_consent  # noqa: E402
 from trialmgr.participants.models import Consent, Participant  # noqa: E402
 from trialmgr.people.models import User  # noqa: E402
 from trialmgr.people.permissions import Role  # noqa: E402
-from trialmgr.protocol.loader import load_study  # noqa: E402
 
 settings.ALLOWED_HOSTS.append("testserver")
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
@@ -144,7 +143,7 @@ def do(act: str, cast: Cast, participant: Participant) -> str:
 
 def prepare(count: str, act: str) -> dict[str, Any]:
     """So many participants to race about, and two who show either order."""
-    cast = set_up(load_study(Path(settings.TRIALMGR_STUDIES) / "reset_trd"), password=None, seed=None)
+    cast = set_up(of_this_size(), password=None, seed=None)
     people = [_ready(cast, act) for _number in range(int(count) + 2)]
     first, second = people[:2]
     orders = {}

@@ -13,7 +13,6 @@ from tests.installation import installation
 from tests.sizes import size
 
 pytestmark = [
-    pytest.mark.xdist_group("killed workers"),  # the crowd runs once for all tests here
     pytest.mark.on_both,  # what a killed process leaves is cleared up otherwise
 ]
 PARTICIPANTS, KILLS = size(200, 1000), size(20, 50)

@@ -6,14 +6,12 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import django
 
 django.setup()
 
-from django.conf import settings  # noqa: E402  Django is set up first
 
 from audit.acts import ActionRefused  # noqa: E402
 from audit.verification import verify  # noqa: E402
@@ -21,15 +19,15 @@ from randomization.actions import allocate, set_cap  # noqa: E402
 from randomization.models import Allocation, RandomizationList  # noqa: E402
 from randomization.queries.lists import list_findings  # noqa: E402
 from tests import walk  # noqa: E402
+from tests.fewer_forms import of_this_size  # noqa: E402
 from trialmgr.overview.rehearsal.cast import set_up, standing_cast  # noqa: E402
 from trialmgr.participants.models import Participant  # noqa: E402
 from trialmgr.people.permissions import Role  # noqa: E402
-from trialmgr.protocol.loader import load_study  # noqa: E402
 
 
 def prepare(count: str, *sites: str) -> dict[str, Any]:
     """Participants ready to be randomised, ``count`` in all, spread over the sites."""
-    cast = set_up(load_study(Path(settings.TRIALMGR_STUDIES) / "reset_trd"), password=None, seed=None)
+    cast = set_up(of_this_size(), password=None, seed=None)
     return {"ready": [walk.baseline_done(cast, sites[turn % len(sites)]).number for turn in range(int(count))]}
 
 

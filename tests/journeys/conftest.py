@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.fewer_forms import of_this_size
 from tests.journeys import trial
 from tests.journeys.reader import Looks
 from tests.journeys.staff import SITE, Member
 from tests.journeys.trial import Trial
 from trialmgr.people.permissions import SITE_ROLES, Role
+from trialmgr.protocol.model import StudyDefinition
 
 FIRST_DAY, ONE_DAY = datetime.date(2024, 1, 8), datetime.date(2025, 6, 16)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -66,6 +68,11 @@ def every_journey(request: pytest.FixtureRequest, looks: Looks) -> Looks:
     return together
 
 
+@pytest.fixture(scope="session")
+def reset_trd() -> StudyDefinition:
+    return of_this_size()
+
+
 @pytest.fixture
 def two_years(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
     """An empty trial on its first day; the journey moves the day on."""
@@ -82,8 +89,8 @@ def one_day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
 
 @pytest.fixture
 def own_day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
-    """The same for one journey alone, after which the others could not go on."""
-    with trial.demo(tmp_path_factory.mktemp("own-day"), ONE_DAY, begin="rehearsed") as begun:
+    """A trial in which nobody takes part yet, for one journey alone, after which the others could not go on."""
+    with trial.demo(tmp_path_factory.mktemp("own-day"), ONE_DAY, begin="people") as begun:
         yield begun
 
 

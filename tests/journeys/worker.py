@@ -7,7 +7,6 @@ import datetime
 import json
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import django
 
@@ -23,27 +22,27 @@ from randomization.actions import countersign_in_error, flag_in_error  # noqa: E
 from randomization.models import Allocation  # noqa: E402
 from tests import walk  # noqa: E402
 from tests.conftest import PASSWORD  # noqa: E402
+from tests.fewer_forms import of_this_size  # noqa: E402
 from tests.matrix.house import note_what_can_happen, wait_for_extension  # noqa: E402
 from trialmgr.overview.rehearsal.cast import set_up, standing_cast  # noqa: E402
 from trialmgr.overview.rehearsal.trial import rehearse  # noqa: E402
 from trialmgr.participants.actions import correct_consent, withdraw_consent  # noqa: E402
 from trialmgr.participants.models import Participant  # noqa: E402
 from trialmgr.people.permissions import Role  # noqa: E402
-from trialmgr.protocol.loader import load_study  # noqa: E402
 
 SEED = "two years"  # with it the first participant of the first site gets esketamine
-INVENTED = 12
+INVENTED = 6
 
 
 def people() -> str:
     """Study, sites, people and a list in force; in a demo the same list every time."""
-    study = load_study(Path(settings.TRIALMGR_STUDIES) / "reset_trd")
-    set_up(study, password=PASSWORD, seed=SEED if settings.TRIALMGR_DEMO else None)
+    set_up(of_this_size(), password=PASSWORD, seed=SEED if settings.TRIALMGR_DEMO else None)
     return ""
 
 
 def rehearsed() -> str:
     """The same, with a trial under way."""
+    people()
     rehearse(participants=INVENTED, seed=1, ongoing=True, password=PASSWORD)
     return ""
 

@@ -30,7 +30,6 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installati
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("large trial")
 def test_a_rehearsed_trial_grows_and_work_on_a_copy_goes_on(grown: tuple[Installation, dict[str, Any]]) -> None:
     site, told = grown
     assert told["participants"] == PARTICIPANTS
@@ -46,7 +45,6 @@ def test_a_rehearsed_trial_grows_and_work_on_a_copy_goes_on(grown: tuple[Install
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("large trial")
 def test_a_large_trial_can_be_made_larger_and_stays_whole(grown: tuple[Installation, dict[str, Any]]) -> None:
     site, _told = grown
     larger = site.ask("-m", "tests.large_trial", str(PARTICIPANTS + 5))

@@ -18,6 +18,7 @@ from crf.models import Visit
 from crf.participant_forms import criteria_for, form_for
 from crf.versions import definition_for
 from randomization.actions import allocate
+from tests.fewer_forms import of_this_size
 from tests.walk import _on
 from trialmgr.overview.rehearsal.cast import Cast, set_up
 from trialmgr.overview.rehearsal.invention.answers import Inventor, Occasion
@@ -45,7 +46,7 @@ class Stage:
 
     @classmethod
     def of(cls, study: str) -> Stage:
-        definition = load_study(Path(settings.TRIALMGR_STUDIES) / study)
+        definition = of_this_size() if study == "reset_trd" else load_study(Path(settings.TRIALMGR_STUDIES) / study)
         cast = set_up(definition, password=None, seed=None)
         stage = cls(study, definition, cast, definition.sites[0].code)
         ready = [stage.screened(), stage.at_gates()]

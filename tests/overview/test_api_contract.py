@@ -26,7 +26,7 @@ from tests.walk import at_week_8
 from trialmgr.overview.rehearsal.cast import standing_cast
 from trialmgr.people.permissions import Role
 
-pytestmark = [pytest.mark.slow, pytest.mark.daily_on("postgresql"), pytest.mark.xdist_group("api contract")]
+pytestmark = [pytest.mark.slow, pytest.mark.daily_on("postgresql")]
 EXAMPLES = 8
 # Values that exist, so that requests get past "there is no such participant".
 KNOWN = {

@@ -115,7 +115,6 @@ def read(document: Any) -> dict[str, Any]:
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("secrecy"),
     pytest.mark.on_both,  # dumps differ
 ]
 

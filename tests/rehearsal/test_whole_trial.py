@@ -20,8 +20,7 @@ from tests.sizes import size
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.daily_on("postgresql"),
-    pytest.mark.xdist_group("whole trial"),
-]  # rehearsed once for all tests here
+]
 # The size of the trial on the embedded database; a tenth of it where only the database differs.
 PARTICIPANTS = size("40", "172") if connection.vendor == "sqlite" else size("8", "17")
 
