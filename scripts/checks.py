@@ -124,23 +124,14 @@ def _still_checks() -> list[Step]:
 
 def _test_runs() -> list[Step]:
     """What runs on which database, tests say by their marks: see ``tests/conftest.py``."""
-    # Tests of one file share what took long to make.
-    most = [
-        "-n",
-        "2",
-        "--dist",
-        "loadfile",
-        "-m",
-        "not journey and not benchmark and not slow",
-        "--ignore",
-        "tests/house",
-    ]
+    by_file = ["--dist", "loadfile"]  # tests of one file share what took long to make
+    most = ["-n", "2", *by_file, "-m", "not journey and not benchmark and not slow", "--ignore", "tests/house"]
     beside = "--beside"
     # What other processes do is not measured, so these are not slowed down by measuring either.
     contract = ["-p", "schemathesis.pytest.plugin"]
-    slow = [*PYTEST, *contract, "--dist", "loadfile", "-m", "slow and not journey and not benchmark", beside]
+    slow = [*PYTEST, *contract, *by_file, "-m", "slow and not journey and not benchmark", beside]
     together = "tests/journeys/test_with_every_page.py"
-    journeys = [*PYTEST, "-n", "1", "--dist", "loadfile", "-m", "journey", "--ignore", together, f"--looks={LOOKS}"]
+    journeys = [*PYTEST, "-n", "1", *by_file, "-m", "journey", "--ignore", together, f"--looks={LOOKS}"]
     seen = [*PYTEST, together, f"--looks={LOOKS}"]
     long = partial(Step, runs_tests=True, beside=LONG_AT_ONCE)
     return [
