@@ -6,6 +6,7 @@ rests; how many the shipped study asks for is asked of it alone (``shipped``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from django.conf import settings
@@ -25,14 +26,18 @@ def shipped() -> StudyDefinition:
     return load_study(Path(settings.TRIALMGR_STUDIES) / "reset_trd")
 
 
+# Ratings between baseline and the end of treatment, and of the year after it, for who walks all the way.
+EACH_TIME = {f"{kind}_{number}": ("madrs",) for kind in ("week", "month") for number in range(1, 13)} | DUE
+
+
 def of_this_size() -> StudyDefinition:
-    """At full size what ships."""
-    return shipped() if FULL else with_fewer_forms()
+    """For walks through the whole trial; at full size what ships."""
+    return shipped() if FULL else with_fewer_forms(EACH_TIME)
 
 
-def with_fewer_forms() -> StudyDefinition:
+def with_fewer_forms(due: Mapping[str, tuple[str, ...]] = DUE) -> StudyDefinition:
     study = shipped()
     visits = (
-        visit.model_copy(update={"required_forms": DUE.get(visit.key, visit.required_forms)}) for visit in study.visits
+        visit.model_copy(update={"required_forms": due.get(visit.key, visit.required_forms)}) for visit in study.visits
     )
     return study.model_copy(update={"visits": tuple(visits)})

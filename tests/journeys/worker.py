@@ -42,7 +42,6 @@ def people() -> str:
 
 def rehearsed() -> str:
     """The same, with a trial under way."""
-    people()
     rehearse(participants=INVENTED, seed=1, ongoing=True, password=PASSWORD)
     return ""
 
