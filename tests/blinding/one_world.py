@@ -28,6 +28,7 @@ from tests.blinding.words import arm_words  # noqa: E402
 from tests.blinding.worlds import build  # noqa: E402
 from tests.conftest import PASSWORD  # noqa: E402
 from tests.fewer_forms import of_this_size  # noqa: E402
+from tests.sizes import size  # noqa: E402
 from trialmgr.overview.rehearsal.cast import set_up, standing_cast  # noqa: E402
 from trialmgr.people.models import User  # noqa: E402
 from trialmgr.people.permissions import Role  # noqa: E402
@@ -35,7 +36,8 @@ from trialmgr.protocol.model import StudyDefinition  # noqa: E402
 from trialmgr.studies.queries import current_definition  # noqa: E402
 
 START = ("/", "/api/schema/", "/api/v1/participants/", "/api/v1/queries/", "/api/v1/study/")
-A_FEW = 12
+A_FEW = size(6, 12)
+LANGUAGES = size(("nl",), ("nl", "en"))
 
 
 def prepare() -> dict[str, Any]:
@@ -55,7 +57,7 @@ def read_everything(arms: tuple[str, ...]) -> dict[Role, Reader]:
 
 def _read(user: User, guessed: dict[str, list[str]], pressed: dict[str, list[str]]) -> Reader:
     reader = Reader.signed_in(user)
-    for language in ("nl", "en"):
+    for language in LANGUAGES:
         reader.crawl(START, language)
     reader.guess(guessed)
     reader.press(pressed)

@@ -20,6 +20,7 @@ import pytest
 
 from tests.blinding.reader import BLINDED, Asked
 from tests.installation import copied, installation
+from tests.sizes import size
 from trialmgr.people.permissions import Role
 
 # Both worlds are read once for all tests here; answers are held against one another, whatever the database: the table
@@ -28,8 +29,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.only_on("sqlite")]
 ONE_WORLD = ("esketamine", "ect", "esketamine")
 OTHER_WORLD = ("ect", "esketamine", "ect")
 # So that a broken crawl cannot pass for a clean one: links alone lead each person to at least so many answers.
-LEAST_CRAWLED = {Role.RATER: 200, Role.STATISTICIAN: 10, Role.ADMINISTRATOR: 200}
-LEAST_ASKED = {Role.RATER: 5000, Role.STATISTICIAN: 500, Role.ADMINISTRATOR: 700}
+LEAST_CRAWLED = {Role.RATER: size(100, 200), Role.STATISTICIAN: size(5, 10), Role.ADMINISTRATOR: size(100, 200)}
+LEAST_ASKED = {Role.RATER: size(4000, 5000), Role.STATISTICIAN: size(250, 500), Role.ADMINISTRATOR: size(350, 700)}
 WORKER = ("-m", "tests.blinding.one_world")
 
 

@@ -20,6 +20,7 @@ from trialmgr.overview.rehearsal.likeness import fingerprint
 from trialmgr.participants.models import Consent, Participant
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("demo")]
+by_itself = pytest.mark.full  # every day they come all together, see the last test
 
 
 def profile(**changes: Any) -> Profile:
@@ -50,6 +51,7 @@ def test_days_that_were_mistyped_are_corrected(monkeypatch: pytest.MonkeyPatch) 
     assert all(line.reason for line in corrected)
 
 
+@by_itself
 def test_forms_in_any_order_come_to_the_same_completeness(monkeypatch: pytest.MonkeyPatch) -> None:
     lived(monkeypatch, 2, slips={"odd_order": 1.0})
     entered = FormEntry.objects.filter(visit__key="screening").order_by("pk").values_list("form_key", flat=True)
@@ -59,6 +61,7 @@ def test_forms_in_any_order_come_to_the_same_completeness(monkeypatch: pytest.Mo
     assert Participant.objects.filter(enrolled_on__isnull=False).count() == 2
 
 
+@by_itself
 def test_what_was_judged_on_is_corrected_and_the_judgement_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
     """All fall by about half, so that a few points more or less decide otherwise."""
     course = profile().course.model_copy(update={"left_responder": (0.5, 0), "left_other": (0.5, 0)})
@@ -69,6 +72,7 @@ def test_what_was_judged_on_is_corrected_and_the_judgement_confirmed(monkeypatch
     assert all(row.reason for row in JudgementConfirmation.objects.all())
 
 
+@by_itself
 def test_what_was_entered_in_error_is_taken_out_and_entered_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     done = lived(monkeypatch, 1, slips={"form_cleared": 0.3, "ending_undone": 1.0})
     assert done["entry.removed"] > 3
@@ -77,11 +81,13 @@ def test_what_was_entered_in_error_is_taken_out_and_entered_anew(monkeypatch: py
     assert Participant.objects.get().state.value in ("completed", "ended_early")
 
 
+@by_itself
 def test_a_visit_that_was_done_after_all_gets_its_day(monkeypatch: pytest.MonkeyPatch) -> None:
     done = lived(monkeypatch, 1, visit_not_done=0.5, slips={"not_done_undone": 1.0})
     assert done["visit.reopened"] > 3
 
 
+@by_itself
 def test_an_endpoint_that_was_missed_leaves_the_decision_to_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     lived(monkeypatch, 4, slips={"endpoint_missed": 1.0})
     visits = Visit.objects.filter(key="week_8")
@@ -100,6 +106,7 @@ def test_an_endpoint_that_was_missed_leaves_the_decision_to_a_reason(monkeypatch
     assert len(told) == 4
 
 
+@by_itself
 def test_a_treatment_that_stops_closes_its_sessions_and_the_ratings_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     lived(monkeypatch, 2, slips={"treatment_stopped": 1.0})
     assert FormEntry.objects.standing().filter(form_key="withdrawal").count() == 2

@@ -23,6 +23,7 @@ from randomization.methods.designs import (
     urn,
 )
 from randomization.methods.designs.one_by_one import ahead_thresholds, one_more
+from tests.sizes import size
 
 EQUAL = {"a": 1, "b": 1}
 TWO_FACTORS = {"sex": ["f", "m"], "age": ["old", "young"]}
@@ -292,13 +293,14 @@ def minimised_by_every_way(
 @pytest.mark.parametrize(
     ("ratio", "levels"), [({"a": 2, "b": 1}, 2), ({"a": 1, "b": 1}, 5)], ids=["2:1, 2 x 2 levels", "1:1, 2 x 5 levels"]
 )
-def test_twenty_allocations_by_minimisation_are_worked_out_exactly(ratio: dict[str, int], levels: int) -> None:
+def test_so_many_allocations_by_minimisation_are_worked_out_exactly(ratio: dict[str, int], levels: int) -> None:
     factors = {"sex": ["f", "m"], "site": [f"S{number}" for number in range(levels)]}
     design = minimisation(ratio, factors=factors, measure="variance", p="4/5")
-    law = theory.counts_law(design, 20)
+    many = size(14, 20)
+    law = theory.counts_law(design, many)
     assert sum(law.values()) == 1
     share = Fraction(ratio["a"], sum(ratio.values()))
-    assert sum(counts[0] * chance for counts, chance in law.items()) == 20 * share
+    assert sum(counts[0] * chance for counts, chance in law.items()) == many * share
 
 
 def test_figures_that_would_take_hours_are_refused_with_what_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
