@@ -33,7 +33,7 @@ class SiteChanged(CasebookView):
         return Response(ParticipantSerializer(participant).data)
 
 
-class RegistrationRequest(ReasonRequest):
+class RegistrationCorrectionRequest(ReasonRequest):
     registered_on = serializers.DateField()
 
 
@@ -42,13 +42,13 @@ class RegistrationCorrected(CasebookView):
         "participation_correct_registration",
         "Correct the day of registration; visits that count from it move along",
         may=("participants.register",),
-        request=RegistrationRequest,
+        request=RegistrationCorrectionRequest,
         answer=ParticipantSerializer,
         refusals=WRITING,
     )
     def post(self, request: Request, number: str) -> Response:
         participant = self.casebook(number).participant
-        sent = checked(RegistrationRequest, request)
+        sent = checked(RegistrationCorrectionRequest, request)
         day = sent.pop("registered_on")
         participant = actions.correct_registration(by=person(request), participant=participant, on=day, **sent)
         return Response(ParticipantSerializer(participant).data)
