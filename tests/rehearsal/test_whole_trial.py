@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.daily_on("postgresql"),
 ]
 # The size of the trial on the embedded database; a tenth of it where only the database differs.
-PARTICIPANTS = size("40", "172") if connection.vendor == "sqlite" else size("6", "17")
+PARTICIPANTS = size("40", "172") if connection.vendor == "sqlite" else size("8", "17")
 
 
 @dataclass(frozen=True)
