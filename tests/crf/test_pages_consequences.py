@@ -91,3 +91,14 @@ def test_a_rater_is_not_shown_what_changes_on_a_form_out_of_sight(signed_in: Sig
     rater.post(form_url(week_8, "madrs"), boxes(lower, revision, reason_choice="typing"))
     outcome = FormEntry.objects.get(visit=week_8, form_key="outcome")
     assert outcome.data["oc_fall"] == "100.0"
+
+
+def test_what_is_refused_is_refused_before_anything_is_said_of_other_forms(
+    signed_in: SignedIn, cast: Cast, visit: Visit
+) -> None:
+    coordinator = Reader(signed_in, cast, Role.COORDINATOR)
+    refused = coordinator.post(
+        form_url(visit, "demographics"), sent(visit) | {"item.birth_year": "years ago"}, status=422
+    )
+    assert "This changes other forms too" not in refused
+    assert labs(visit).status == "complete"
