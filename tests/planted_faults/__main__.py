@@ -25,7 +25,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from tests.planted_faults.catalogue import ROOT, Fault, check_python, faults
 
@@ -159,9 +158,8 @@ def postgresql(folder: Path, wanted: bool) -> Iterator[str]:
 
 
 def _addresses(folder: Path, server: str, job: int) -> dict[str, str]:
-    """The tests make a database of their own beside the one named here, by its name."""
-    named = urlunsplit(urlsplit(server)._replace(path=f"/planted_{job}")) if server else ""
-    return {"sqlite": f"sqlite:///{folder}/{job}.main.sqlite3", "postgresql": named}
+    """Each process of the tests makes a database of its own beside the one named here."""
+    return {"sqlite": f"sqlite:///{folder}/{job}.main.sqlite3", "postgresql": server}
 
 
 def run_all(chosen: Sequence[Fault], jobs: int, at_once: bool) -> int:
