@@ -414,9 +414,7 @@ def check_decision_taken_back(by: User, decision: GateDecision, reason: str) -> 
     check_reason(reason)
     participant = decision.participant
     check_transition(participant, "participant.phase_closed")
-    reasons = []
-    if is_frozen(participant):
-        reasons.append(_("The casebook of this participant is frozen: a data manager can unfreeze it."))
+    reasons = frozen_reasons(participant)
     if decision.opened and participant.phase != decision.phase:
         reasons.append(_("A later phase has opened since: take that decision back first."))
     if decision.opened:

@@ -89,14 +89,15 @@ def settle_casebook(*, by: User, participant: Participant, reason: str) -> list[
         participant=cause,
         detail={"entries": len(found)},
     )
-    _store_all(judged, found, by)
+    _store_all(judged, found, by, cause)
     return found
 
 
 def follow_participant(participant: Participant, by: User) -> None:
     """Within an act, after what is known of the participant changed: all that follows from it in the casebook."""
     judged = _from_nothing(participant)
-    _store_all(judged, [one for each in judged if (one := _difference(each))], by)
+    found = [one for each in judged if (one := _difference(each))]
+    _store_all(judged, found, by, participant.number)
 
 
 def _from_nothing(participant: Participant) -> list[Judged]:
@@ -105,8 +106,7 @@ def _from_nothing(participant: Participant) -> list[Judged]:
     return [Judged(entry, assessed[place]) for place, entry in loaded.entries.items()]
 
 
-def _store_all(judged: list[Judged], found: list[Consequence], by: User) -> None:
-    cause = judged[0].entry.participant.number if judged else ""
+def _store_all(judged: list[Judged], found: list[Consequence], by: User, cause: str) -> None:
     _store(found, cause)
     _fall([one.entry for one in judged], cause)
     follow_checks(judged, {one.entry.place: frozenset(one.changed) for one in found}, by, cause=cause)

@@ -8,6 +8,7 @@ from rest_framework.response import Response
 from crf import actions
 from crf.api.casebooks import CasebookView
 from trialmgr.participants.api import ParticipantSerializer, ReasonRequest
+from trialmgr.participants.models import Participant
 from trialmgr.people.api import WRITING, checked, operation, person
 from trialmgr.people.models import Site
 
@@ -29,8 +30,7 @@ class SiteChanged(CasebookView):
         participant = self.casebook(number).participant
         sent = checked(SiteRequest, request)
         site = get_object_or_404(Site, code=sent.pop("site"))
-        participant = actions.move_participant(by=person(request), participant=participant, site=site, **sent)
-        return Response(ParticipantSerializer(participant).data)
+        return _told(actions.move_participant(by=person(request), participant=participant, site=site, **sent))
 
 
 class RegistrationCorrectionRequest(ReasonRequest):
@@ -50,8 +50,7 @@ class RegistrationCorrected(CasebookView):
         participant = self.casebook(number).participant
         sent = checked(RegistrationCorrectionRequest, request)
         day = sent.pop("registered_on")
-        participant = actions.correct_registration(by=person(request), participant=participant, on=day, **sent)
-        return Response(ParticipantSerializer(participant).data)
+        return _told(actions.correct_registration(by=person(request), participant=participant, on=day, **sent))
 
 
 class RegistrationVoided(CasebookView):
@@ -65,9 +64,9 @@ class RegistrationVoided(CasebookView):
     )
     def post(self, request: Request, number: str) -> Response:
         participant = self.casebook(number).participant
-        sent = checked(ReasonRequest, request)
-        participant = actions.void_registration(by=person(request), participant=participant, **sent)
-        return Response(ParticipantSerializer(participant).data)
+        return _told(
+            actions.void_registration(by=person(request), participant=participant, **checked(ReasonRequest, request))
+        )
 
 
 class EndingUndone(CasebookView):
@@ -81,6 +80,10 @@ class EndingUndone(CasebookView):
     )
     def post(self, request: Request, number: str) -> Response:
         participant = self.casebook(number).participant
-        sent = checked(ReasonRequest, request)
-        participant = actions.undo_ending(by=person(request), participant=participant, **sent)
-        return Response(ParticipantSerializer(participant).data)
+        return _told(
+            actions.undo_ending(by=person(request), participant=participant, **checked(ReasonRequest, request))
+        )
+
+
+def _told(participant: Participant) -> Response:
+    return Response(ParticipantSerializer(participant).data)
