@@ -53,6 +53,8 @@ def surroundings(request: HttpRequest) -> dict[str, Any]:
     if isinstance(user, User) and user.is_active:
         shown |= {"nav_items": nav_items(user, request.path), "account_roles": role_lines(user)}
         shown["account_name"] = user.actor_name
+        shown["may_find"] = user.may("participants.view")
+        shown["number_sought"] = request.GET.get("number", "") if request.path == reverse("participants:list") else ""
     return shown
 
 
