@@ -51,7 +51,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """``summary``: first and last value. ``options``: the scores of which there are values."""
+    """``summary``: first and last value. ``counted``: from which day. ``options``: the scores of which there are values."""
 
     label: str
     summary: str
@@ -59,7 +59,7 @@ class Course:
     values: tuple[Value, ...]
     treatments: tuple[Happening, ...]
     events: tuple[Happening, ...]
-    entered: Happening | None
+    counted: str
     levels: tuple[str, ...]
     options: tuple[Option, ...]
 
@@ -126,7 +126,7 @@ class _Reading:
             drawn, [OnDay((one.day - zero).days, one.label, kind=one.kind) for one in marks], heights
         )
         return Course(
-            label=scored.item.label(spoken()),
+            label=_label(scored),
             summary=_summary(base if base is not None else values[0][2], values[-1][2]),
             chart=chart,
             values=tuple(
@@ -135,9 +135,9 @@ class _Reading:
             ),
             treatments=tuple(self._treatments()),
             events=tuple(self._events()),
-            entered=next(self._entered(), None),
+            counted=self._counted(),
             levels=tuple(text for _height, text in heights),
-            options=tuple(Option(one.key, one.item.label(spoken()), one is scored) for one in with_values),
+            options=tuple(Option(one.key, _label(one), one is scored) for one in with_values),
         )
 
     # --- what happened beside it ----------------------------------------------------------------------------------
@@ -161,8 +161,18 @@ class _Reading:
 
     def _entered(self) -> Iterator[Happening]:
         if self.place.participant.enrolled_on:
-            said = _("Randomised") if self.place.definition.is_randomised else _("Enrolled")
-            yield Happening("entered", said, self.place.participant.enrolled_on)
+            yield Happening("entered", self._counted(), self.place.participant.enrolled_on)
+
+    def _counted(self) -> str:
+        if not self.place.participant.enrolled_on:
+            return _("Days since registration")
+        return _("Days since randomisation") if self.place.definition.is_randomised else _("Days since enrolment")
+
+
+def _label(scored: Scored) -> str:
+    """A score that does not name its form is named with it."""
+    form, item = (part.label(spoken()) for part in (scored.form, scored.item))
+    return item if form.partition(",")[0] in item else f"{form}: {item}"
 
 
 def _first_day(form: Form, data: Mapping[str, str]) -> datetime.date | None:

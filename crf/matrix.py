@@ -27,6 +27,8 @@ from trialmgr.protocol.model import Form, StudyDefinition, VisitDefinition
 from trialmgr.studies.clock import today
 
 MOST_AHEAD = 4
+WIDE = 17
+"""Columns up to which a wide screen has room for the names of visits as they are."""
 
 
 class Show(enum.StrEnum):
@@ -156,10 +158,15 @@ class Matrix:
     late: int
     queries: int
 
+    @property
+    def is_wide(self) -> bool:
+        return len(self.columns) > WIDE
+
     @cached_property
     def visits(self) -> list[Column]:
-        """Every visit that is not folded away, and those of the strips whose time it is."""
-        return [*self.columns, *(column for column in self.folded if column.is_pressing)]
+        """Every visit that is not folded away; of the strips those whose time it is, and the next one of each."""
+        ahead = [next((one for one in strip.columns if one.tag.kind == "todo"), None) for strip in self.strips]
+        return [*self.columns, *(one for one in self.folded if one.is_pressing or one in ahead)]
 
     @property
     def by_day(self) -> list[Column]:
