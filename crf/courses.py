@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -111,7 +111,7 @@ class _Reading:
         values = self.of(scored)
         by_visit = {visit.slug: value for visit, _day, value in values}
         heights = [
-            (height, _level_text(level.visit, height, self.place))
+            (height, _number(height))
             for level in levels(self.place.definition, scored)
             if (height := level.height(by_visit.get(level.visit))) is not None
         ]
@@ -127,10 +127,10 @@ class _Reading:
         )
         return Course(
             label=_label(scored),
-            summary=_summary(base if base is not None else values[0][2], values[-1][2]),
+            summary=_summary(values[0][2] if base is None else base, [value for _visit, _day, value in values]),
             chart=chart,
             values=tuple(
-                Value(visit.label(spoken()), day, _number(value), _change(base, value, visit.slug == counted))
+                Value(visit.label(spoken()), day, _number(value), "" if visit.slug == counted else _change(base, value))
                 for visit, day, value in values
             ),
             treatments=tuple(self._treatments()),
@@ -185,23 +185,20 @@ def _number(value: Decimal) -> str:
     return number_format(value.normalize() if value else Decimal(0), use_l10n=True)
 
 
-def _level_text(visit: str, height: Decimal, place: CasebookPlace) -> str:
-    if not visit:
-        return _number(height)
-    label = place.definition.visit(visit.partition("-")[0]).label(spoken())
-    return _("%(value)s, counted from %(visit)s") % {"value": _number(height), "visit": label}
-
-
-def _summary(first: Decimal, last: Decimal) -> str:
-    said = _("%(first)s to %(last)s") % {"first": _number(first), "last": _number(last)}
-    change = _change(first, last, False)
+def _summary(first: Decimal, values: Sequence[Decimal]) -> str:
+    if len(values) == 1:
+        return _number(values[0])
+    said = _("%(first)s to %(last)s") % {"first": _number(first), "last": _number(values[-1])}
+    change = _change(first, values[-1])
     return f"{said}, {change}" if change else said
 
 
-def _change(first: Decimal | None, value: Decimal, is_first: bool) -> str:
-    if not first or first < 0 or is_first:
+def _change(first: Decimal | None, value: Decimal) -> str:
+    """In percent of the first value, where that is a number to take a part of."""
+    if first is None or first <= 0:
         return ""
     percent = ((first - value) * 100 / first).quantize(Decimal(1))
-    if percent < 0:
-        return _("a rise of %(n)s %%") % {"n": -percent}
-    return _("a fall of %(n)s %%") % {"n": percent}
+    if percent == 0:
+        return _("no change")
+    said = _("a rise of %(n)s %%") if percent < 0 else _("a fall of %(n)s %%")
+    return said % {"n": abs(percent)}

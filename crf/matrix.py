@@ -412,10 +412,10 @@ def _has_column(visit: VisitDefinition) -> bool:
 
 
 def _with_today(columns: list[Column]) -> list[Column]:
-    """Mark the visit in whose window today lies; the nearest where there are more."""
+    """Mark the visit in whose window today lies; of several one that is waited for, then the nearest."""
     now = today()
     open_now = [one for one in columns if one.visit.target_on and one.visit.in_window(now)]
     if not open_now:
         return columns
-    nearest = min(open_now, key=lambda one: abs((one.visit.target_on or now) - now))
+    nearest = min(open_now, key=lambda one: (not one.is_pressing, abs((one.visit.target_on or now) - now)))
     return [replace(one, is_today=one is nearest) for one in columns]

@@ -39,9 +39,9 @@ from trialmgr.protocol.values import PartialDate, Value
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One part of a rule, all of which must hold. ``worked``: the values it read and what they come to, "" if nothing.
+    """One part of a rule, all of which must hold. ``worked``: the values it read and what they come to.
 
-    ``holds``: None while a value is missing.
+    "" where the part says it all, such as an answer that is as it should be. ``holds``: None while a value is missing.
     """
 
     text: str
@@ -50,7 +50,9 @@ class Clause:
 
 
 def rule_in_words(definition: StudyDefinition, rule: str, language: str) -> str:
-    return _Words(definition, language).truth(parse(rule).root)
+    """A sentence, without its full stop."""
+    said = _Words(definition, language).truth(parse(rule).root)
+    return said[:1].upper() + said[1:]
 
 
 def clauses(definition: StudyDefinition, rule: str, scope: Scope, language: str) -> tuple[Clause, ...]:
@@ -289,16 +291,16 @@ class _Words:
                 return self._outcome(right, node, scope)
             case Comparison(left=left):
                 return self._outcome(left, node, scope)
-            case Inverse(part=part) | Presence(part=part) | Membership(part=part) | Holding(part=part):
+            case Presence(part=part) | Membership(part=part) | Holding(part=part):
                 return self._outcome(part, None, scope)
-            case Reference():
-                return self._outcome(node, None, scope)
+            case Reference() | Inverse(part=Reference()) if node.value(scope) is False:
+                return self.shown(isinstance(node, Inverse))
             case _:
                 return ""
 
     def _outcome(self, node: Node, held: Comparison | None, scope: Scope) -> str:
         value = node.value(scope)
-        if value is None or isinstance(node, Junction):
+        if value is None:
             return ""
         if isinstance(node, Call) and _is_fall(node) and isinstance(value, Decimal):
             return self._fell(node, value, held, scope)
