@@ -1,4 +1,4 @@
-"""What is read of one participant's casebook for drawing it: a visit with its forms and their state, and the next step."""
+"""What is read of one participant's casebook for drawing it: a visit with its forms, and the next step."""
 
 from __future__ import annotations
 

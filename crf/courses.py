@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.utils.formats import date_format, number_format
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from crf.layout.charts import Chart, OnDay, course_chart
@@ -51,7 +51,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """``summary``: first and last value. ``counted``: from which day. ``options``: the scores of which there are values."""
+    """``summary``: first and last value. ``counted``: from which day. ``options``: the scores that have values."""
 
     label: str
     summary: str
@@ -120,11 +120,10 @@ class _Reading:
         zero = self.place.participant.enrolled_on or self.place.participant.registered_on
         marks = [*self._treatments(), *self._events(), *self._entered()]
         drawn = [
-            OnDay((day - zero).days, f"{visit.label(spoken())}: {_number(value)}", value) for visit, day, value in values
+            OnDay((day - zero).days, f"{visit.label(spoken())}: {_number(value)}", value)
+            for visit, day, value in values
         ]
-        chart = course_chart(
-            drawn, [OnDay((one.day - zero).days, one.label, kind=one.kind) for one in marks], heights
-        )
+        chart = course_chart(drawn, [OnDay((one.day - zero).days, one.label, kind=one.kind) for one in marks], heights)
         return Course(
             label=_label(scored),
             summary=_summary(values[0][2] if base is None else base, [value for _visit, _day, value in values]),

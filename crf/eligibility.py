@@ -106,7 +106,9 @@ def _line(place: CasebookPlace, criterion: Criterion, scope: Scope) -> Criterion
 def _clauses(place: CasebookPlace, rule: str, scope: Scope) -> tuple[Clause, ...]:
     """Without the values where one of them is out of sight."""
     read = [path for path in parse(rule).references if len(path) > 1]
-    seen = all(place.sees_form(path[1]) and place.sight.item(place.definition.form(path[1]).item(path[-1])) for path in read)
+    seen = all(
+        place.sees_form(path[1]) and place.sight.item(place.definition.form(path[1]).item(path[-1])) for path in read
+    )
     return clauses(place.definition, rule, scope if seen else as_asked(place.definition, {}), spoken())
 
 

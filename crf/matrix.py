@@ -125,7 +125,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """The occurrences of a visit that returns. ``held``: how many took place. ``total``: not counting those not done."""
+    """The occurrences of a visit that returns. ``held``: how many took place. ``total``: without those not done."""
 
     key: str
     label: str
@@ -145,7 +145,7 @@ class Switch:
 
 @dataclass(frozen=True)
 class Matrix:
-    """``phases``: each with the number of its columns. ``single``: forms of one visit, by visit. ``logs``: what runs on."""
+    """``phases``: each with the number of its columns. ``single``: forms of one visit. ``logs``: what runs on."""
 
     show: Show
     columns: tuple[Column, ...]
@@ -212,11 +212,11 @@ _PRESSING = {"late", "due"}
 
 
 def _by_target(columns: Iterable[Column]) -> list[Column]:
-    return sorted(columns, key=lambda one: (one.visit.took_place_on or one.visit.target_on or datetime.date.max))
+    return sorted(columns, key=lambda one: one.visit.took_place_on or one.visit.target_on or datetime.date.max)
 
 
 def matrix(place: CasebookPlace, visits: Iterable[Visit], show: Show = Show.ALL, unfolded: str = "") -> Matrix:
-    """``visits``: those within the person's sight, as they are planned. ``unfolded``: key of the visit whose strip is open."""
+    """``visits``: those within the person's sight, as planned. ``unfolded``: key of the visit whose strip is open."""
     return _Drawing(place, read_book(place), _verified(place), show).matrix(visits, unfolded)
 
 
@@ -412,10 +412,16 @@ def _has_column(visit: VisitDefinition) -> bool:
 
 
 def _with_today(columns: list[Column]) -> list[Column]:
-    """Mark the visit in whose window today lies; of several one that is waited for, then the nearest."""
+    """Mark the visit that is waited for in its window or took place today; the nearest of several."""
     now = today()
-    open_now = [one for one in columns if one.visit.target_on and one.visit.in_window(now)]
-    if not open_now:
+    at_hand = [
+        one for one in columns if one.visit.took_place_on == now or (one.is_pressing and _is_open(one.visit, now))
+    ]
+    if not at_hand:
         return columns
-    nearest = min(open_now, key=lambda one: (not one.is_pressing, abs((one.visit.target_on or now) - now)))
+    nearest = min(at_hand, key=lambda one: abs((one.visit.target_on or now) - now))
     return [replace(one, is_today=one is nearest) for one in columns]
+
+
+def _is_open(visit: Visit, day: datetime.date) -> bool:
+    return visit.target_on is not None and visit.in_window(day)

@@ -1,8 +1,8 @@
 """Scores whose course over a participant's visits can be drawn, and the level at which a gate holds. Pure.
 
-A score has a course when its form is filled in at more than one moment. Those that a gate reads come first. The level is
-read off the gate's rule: ``percent_fall(baseline.madrs.total, week_8.madrs.total) >= 50`` gives half of the baseline,
-``week_8.madrs.total <= 10`` gives 10.
+A score has a course when its form is filled in at more than one moment. Those that a gate reads come first. The level
+is read off the gate's rule: ``percent_fall(baseline.madrs.total, week_8.madrs.total) >= 50`` gives half of the
+baseline, ``week_8.madrs.total <= 10`` gives 10.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A rule in words, in both languages, and what each part of it comes to on stored values. Pure.
 
-Words follow the tree of the expression: labels of items and visits, words for signs and functions. What is worked out is
-shown with as many decimals as it takes to agree with whether the part holds: a fall of 49.6 % is no fall of 50 %.
+Words follow the tree of the expression: labels of items and visits, words for signs and functions. What is worked out
+is shown with as many decimals as it takes to agree with whether the part holds: a fall of 49.6 % is no fall of 50 %.
 """
 
 from __future__ import annotations
@@ -117,7 +117,10 @@ _BEFORE = _text("the visit before", "het vorige bezoek")
 _ANSWERED = _text("{name}: {answer}", "{name}: {answer}")
 _NOT = _text("not ({part})", "niet ({part})")
 _BOTH, _EITHER = _text(", and ", ", en "), _text(", or ", ", of ")
-_PRESENT, _MISSING = _text("{part} has a value", "{part} heeft een waarde"), _text("{part} is missing", "{part} ontbreekt")
+_PRESENT, _MISSING = (
+    _text("{part} has a value", "{part} heeft een waarde"),
+    _text("{part} is missing", "{part} ontbreekt"),
+)
 _ONE_OF = _text("{part} is one of {options}", "{part} is een van {options}")
 _HAS = _text("{part} includes {code}", "{part} bevat {code}")
 _CHOICE = _text("{one} if {test}, otherwise {other}", "{one} als {test}, anders {other}")
