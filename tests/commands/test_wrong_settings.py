@@ -24,9 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_a_wrong_setting_is_named_without_a_traceback_and_without_its_secret(
     settings: dict[str, str], named: str
 ) -> None:
-    environment = (
-        os.environ | {"TRIALMGR_SECRET_KEY": "a key", "DJANGO_SETTINGS_MODULE": "trialmgr.settings"} | settings
-    )
+    sound = {"TRIALMGR_SECRET_KEY": "a key", "DJANGO_SETTINGS_MODULE": "trialmgr.settings"}
     ended = subprocess.run(
         [sys.executable, "manage.py", "study", "check", "reset_trd"],
         cwd=ROOT,
