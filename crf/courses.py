@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from crf.layout.charts import Chart, OnDay, course_chart
 from crf.models import FormEntry, Visit
 from crf.places import CasebookPlace, spoken
-from crf.versions import key_names
 from trialmgr.protocol.casebook import value_called
 from trialmgr.protocol.courses import Scored, levels, scores
 from trialmgr.protocol.model import Form, ItemType
+from trialmgr.studies.queries import key_names
 
 # Source: SDTM 2.0, domains of treatments given (exposure, procedures) and of adverse and clinical events.
 TREATMENTS = frozenset({"EX", "EC", "PR"})

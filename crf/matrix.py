@@ -21,8 +21,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from crf.casebook import Book, Tag, read_book, visit_tag
 from crf.models import EntryStatus, FormEntry, Verification, Visit
-from crf.participant_forms import form_for
 from crf.places import CasebookPlace, spoken
+from trialmgr.participants.queries import form_for
 from trialmgr.protocol.model import Form, StudyDefinition, VisitDefinition
 from trialmgr.studies.clock import today
 

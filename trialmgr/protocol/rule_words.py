@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from trialmgr.protocol.durations import Duration, Unit
-from trialmgr.protocol.evaluation import Scope
+from trialmgr.protocol.evaluation import PREVIOUS, Scope
 from trialmgr.protocol.expressions import Kind, Path, parse
 from trialmgr.protocol.expressions.arithmetic import compare
 from trialmgr.protocol.expressions.nodes import (
@@ -33,7 +33,6 @@ from trialmgr.protocol.expressions.nodes import (
 )
 from trialmgr.protocol.integrity.rules import ITEM_KINDS
 from trialmgr.protocol.model import Form, Item, StudyDefinition, Text
-from trialmgr.protocol.previous import PREVIOUS
 from trialmgr.protocol.values import PartialDate, Value
 
 
