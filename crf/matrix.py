@@ -188,7 +188,7 @@ class Matrix:
     @property
     def ahead(self) -> list[Column]:
         """The next few visits, and those that are waited for."""
-        waiting = [one for one in (*self.columns, *self.folded) if one.tag.kind in {*_PRESSING, "todo"}]
+        waiting = [one for one in self.visits if one.tag.kind in {*_PRESSING, "todo"}]
         return _by_target(waiting)[:MOST_AHEAD]
 
 

@@ -53,16 +53,19 @@ def participants(request: HttpRequest) -> HttpResponse:
     """The list; a number that is somebody's leads to their casebook."""
     user = person(request)
     filter_form = ParticipantFilter(request.GET or None, sites=sites_of(user, "participants.view"))
-    rows = _filtered(user, filter_form)
     found = _named(user, filter_form)
     if found is not None:
         return redirect("participants:detail", number=found.number)
-    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    page = Paginator(_filtered(user, filter_form), PAGE_SIZE).get_page(request.GET.get("page"))
+    columns = list(_columns())
+    rows = participant_rows(user, list(page.object_list))
     context = {
         "filter_form": filter_form,
         "page_obj": page,
-        "rows": participant_rows(user, list(page.object_list)),
-        "columns": list(_columns()),
+        "rows": [
+            [cell | {"label": column["label"]} for cell, column in zip(row, columns, strict=True)] for row in rows
+        ],
+        "columns": columns,
         "may_register": bool(sites_of(user, "participants.register")),
     }
     return render(request, "crf/casebooks/list.html", context)
