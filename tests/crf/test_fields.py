@@ -89,7 +89,7 @@ def test_sections_keep_their_order_and_lose_what_is_hidden(definition: StudyDefi
         ("long_text", {}, "long_text", "item-it"),
         ("date", {}, "date", "item-it-day"),
         ("partial_date", {}, "date", "item-it-day"),
-        ("yes_no", {}, "radios", "item-it-0"),
+        ("yes_no", {}, "keys", "item-it-0"),
         ("choice", {"codelist": "position"}, "radios", "item-it-0"),
         ("choice", {"codelist": "many"}, "select", "item-it"),
         ("multi_choice", {"codelist": "many"}, "checkboxes", "item-it-0"),
@@ -101,7 +101,8 @@ def test_each_type_has_its_boxes(
 ) -> None:
     field = field_of(definition, kind, **more)
     assert (field.control, field.first_box) == (control, box)
-    assert field.is_group == (control in {"date", "radios", "checkboxes"})
+    role = {"date": "group", "checkboxes": "group", "radios": "radiogroup", "keys": "radiogroup"}.get(control, "")
+    assert field.role == role
 
 
 def test_numbers_ask_for_a_number_keyboard(definition: StudyDefinition) -> None:
