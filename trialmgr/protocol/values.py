@@ -104,7 +104,7 @@ def check_unmistakable(item: Item, raw: str) -> None:
 
 
 def iso_day(raw: str) -> str | None:
-    """A whole date as people write it here (``3-12-2026``, ``3 dec 2026``, ``2026-12-03``) in ISO 8601; None for no date.
+    """A whole date as written here (``3-12-2026``, ``3 dec 2026``, ``2026-12-03``) in ISO 8601; None for no date.
 
     ValueProblem where it may be two days: with slashes and two numbers up to 12, the day comes first in Europe and the
     month in the United States; and with a year of two digits. Whether there is such a day is not judged here.
