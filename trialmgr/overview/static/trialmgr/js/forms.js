@@ -100,8 +100,8 @@
   }
 
   function onKey(event) {
-    const form = event.target.form;
-    if (!form || !("keyboard" in form.dataset) || event.isComposing || event.altKey) return;
+    const form = event.target.closest("form[data-keyboard]");
+    if (!form || event.isComposing || event.altKey) return;
     if (event.ctrlKey || event.metaKey) {
       if (event.key !== "Enter" || !onwards(form)) return;
       event.preventDefault();
