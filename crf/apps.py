@@ -8,8 +8,7 @@ class CrfConfig(AppConfig):
     def ready(self) -> None:
         from audit.verification import register
         from crf.actions.participation import settle_visits
-        from crf.faults import casebook_faults
-        from crf.replay import entry_faults, query_faults
+        from crf.faults import casebook_faults, entry_faults, query_faults
         from trialmgr.participants.actions import follow_consents_with
 
         follow_consents_with(settle_visits)

@@ -1,7 +1,7 @@
 """One person at a browser of their own, and what is asked of every page they look at.
 
-A page must pass axe-core at WCAG 2.2 AA in Dutch and in English, on a desk, a tablet, a telephone and on paper, hide nothing
-beyond an edge, and leave no complaint in the browser's console.
+A page must pass axe-core at WCAG 2.2 AA in Dutch and in English, on a desk, a tablet, a telephone and on paper, hide
+nothing beyond an edge, and leave no complaint in the browser's console.
 """
 
 from __future__ import annotations
@@ -54,9 +54,7 @@ class Looks:
 class Reader:
     """A person, or a stranger, at a browser. ``met``: every page they were shown, if it is to be kept."""
 
-    def __init__(
-        self, browser: Browser, address: str, looks: Looks, language: str, *, scripts: bool = True
-    ) -> None:
+    def __init__(self, browser: Browser, address: str, looks: Looks, language: str, *, scripts: bool = True) -> None:
         self.address, self.looks, self.language = address, looks, language
         self.context = browser.new_context(
             base_url=address, viewport=WIDE, reduced_motion="reduce", locale="nl-NL", java_script_enabled=scripts

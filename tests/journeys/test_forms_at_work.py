@@ -1,4 +1,4 @@
-"""Forms as people fill them in all day: how many keys, page loads and screens that costs, and what is said meanwhile."""
+"""Forms as people fill them in all day: the keys, page loads and screens that costs, and what is said meanwhile."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.journeys.conftest import Hire
-from tests.journeys.staff import Member, usual
+from tests.journeys.staff import usual
 from tests.journeys.trial import Trial
 from trialmgr.people.permissions import Role
 from trialmgr.protocol.model import Form, Item, ItemType, StudyDefinition
@@ -268,5 +268,3 @@ def test_a_date_that_is_pasted_whole_is_spread_over_its_boxes(one_day: Trial, hi
     page.locator("[name$='.day']").first.focus()
     page.keyboard.press("Control+v")
     assert [box.input_value() for box in page.locator(".tm-date input").all()] == ["3", "12", "2024"]
-
-
