@@ -26,6 +26,7 @@ from crf import actions
 from crf.actions import EntryRefused, Saved, mark_not_done, save_entry, store_file
 from crf.actions.entries import ReasonWanted
 from crf.casebook import entry_tag
+from crf.foot import foot_of, next_form
 from crf.forms import ChangeReasonForm, MoveFilter, MoveForm, NotDoneForm
 from crf.layout.fields import ErrorLink, error_links, read_submission, rows_sent, shown_value
 from crf.layout.groups import item_label
@@ -177,13 +178,16 @@ def _read_page(request: HttpRequest, sheet: Sheet) -> HttpResponse:
 
 def _write_page(request: HttpRequest, sheet: Sheet, typed: Typed | None = None, status: int = 422) -> HttpResponse:
     if typed is None:
-        context = _context(sheet, sections=sheet.sections(), revision=sheet.revision, reason_form=ChangeReasonForm())
+        sections = sheet.sections()
+        foot = foot_of(sheet, sheet.evaluation, sections, sheet.forms)
+        context = _context(sheet, sections=sections, foot=foot, revision=sheet.revision, reason_form=ChangeReasonForm())
         return render(request, "crf/entries/write.html", context)
     reason_form = ChangeReasonForm(request.POST)
     sections = sheet.sections(typed.values, typed.missing, typed.errors)
     context = _context(
         sheet,
         sections=sections,
+        foot=foot_of(sheet, sheet.judged(typed.values, typed.missing), sections, sheet.forms),
         errors=[*(ErrorLink("", text) for text in typed.of_page), *error_links(sections)],
         revision=request.POST.get("revision", ""),
         reason_form=reason_form.take_focus() if typed.reason_wanted else reason_form,
@@ -254,13 +258,10 @@ def _store_files(request: HttpRequest, sheet: Sheet, values: dict[str, str]) -> 
 
 
 def _saved(request: HttpRequest, place: FormPlace, saved: Saved) -> HttpResponse:
-    """Say what was reached, what is still wanting, and which checks now ask something."""
+    """Say what was reached, what is still wanting, and which checks now ask something; go on, where that was asked."""
     row = saved.entry.occurrence
     sheet = open_sheet(place, row)
-    if sheet.wanting:
-        messages.info(request, _("Saved. Still missing: %(labels)s.") % {"labels": "; ".join(sheet.wanting)})
-    else:
-        messages.success(request, _("Saved. The form is complete."))
+    _say_what_is_wanting(request, sheet, goes_on="next" in request.POST)
     aside = [key for key in saved.changed if key in saved.entry.unasked and key not in sheet.hidden]
     if aside:
         labels = "; ".join(item_label(sheet.form, key, spoken()) for key in aside)
@@ -271,7 +272,24 @@ def _saved(request: HttpRequest, place: FormPlace, saved: Saved) -> HttpResponse
         text = _("A check asks about “%(item)s”.") % {"item": item_label(sheet.form, query.item, spoken())}
         url = place.row_url("query", row, query.number)
         messages.warning(request, format_html('<a href="{}">{}</a>', url, text))
-    return redirect(sheet.url)
+    return redirect(_onwards(sheet) if "next" in request.POST else sheet.url)
+
+
+def _say_what_is_wanting(request: HttpRequest, sheet: Sheet, *, goes_on: bool) -> None:
+    """On the page of another form the message names this one."""
+    said = {"form": sheet.place.form_label, "labels": "; ".join(sheet.wanting)}
+    if sheet.wanting:
+        text = _("%(form)s is saved. Still missing: %(labels)s.") if goes_on else _("Saved. Still missing: %(labels)s.")
+        messages.info(request, text % said)
+    else:
+        text = _("%(form)s is saved and complete.") if goes_on else _("Saved. The form is complete.")
+        messages.success(request, text % said)
+
+
+def _onwards(sheet: Sheet) -> str:
+    """The next form of this person at the visit, or the visit, where they read what comes next."""
+    following = next_form(sheet.forms, sheet.form.key)
+    return following.url if following else sheet.place.visit_url
 
 
 def _asked(sheet: Sheet, saved: Saved) -> list[Query]:

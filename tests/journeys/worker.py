@@ -60,6 +60,14 @@ def not_responding() -> str:
     return _number(participant)
 
 
+def treated() -> str:
+    """A participant who came for the first session with esketamine, of which nothing is entered."""
+    cast = standing_cast()
+    participant = walk.randomised(cast, arm="esketamine")
+    walk.came(cast, participant, "session_esk-1")
+    return _number(participant)
+
+
 def much_noted() -> str:
     """A randomised participant whose code was broken and who is flagged as randomised in error; a list to extend."""
     cast = standing_cast()
@@ -119,7 +127,7 @@ def _number(participant: Participant) -> str:
     return participant.number
 
 
-COMMANDS = (people, rehearsed, screened, not_responding, much_noted, slipped, in_error, taken_back)
+COMMANDS = (people, rehearsed, screened, not_responding, treated, much_noted, slipped, in_error, taken_back)
 
 
 def main(name: str, day: str = "") -> None:
