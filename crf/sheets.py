@@ -218,6 +218,11 @@ class Sheet:
         return self.place.row_url("live", self.row) if self.row else f"{self.url}live/"
 
     @property
+    def draft_url(self) -> str:
+        """Where the page keeps what is typed and not saved yet."""
+        return self.place.row_url("draft", self.row) if self.row else f"{self.url}draft/"
+
+    @property
     def links(self) -> dict[str, str]:
         """Pages about the saved row that this person may open, by name."""
         if self.entry is None:

@@ -229,9 +229,9 @@
   }
 
   function onBeforeUnload(event) {
-    const leaving = document.querySelector("form[data-sent-at]") !== null;
-    const changed = Array.from(document.querySelectorAll("form[data-warn-unsaved]")).some(isChanged);
-    if (changed && !leaving) event.preventDefault();
+    // Sending another form, as the choice of language and signing out do, leaves a changed one behind.
+    const left = Array.from(document.querySelectorAll("form[data-warn-unsaved]:not([data-sent-at])"));
+    if (left.some(isChanged)) event.preventDefault();
   }
 
   function forgetSending() {
