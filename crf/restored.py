@@ -85,22 +85,30 @@ def _in_words(definition: StudyDefinition, form: Form, key: str, pair: Pair) -> 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One of the values between which to choose. ``source``: SAVED, or the token of a draft."""
+    """One of the values between which to choose. ``source``: SAVED, or the token of a draft.
+
+    ``is_before``: in that draft it stands as it was found, so nobody typed it there.
+    """
 
     source: str
     text: str
     who: str
     at: datetime.datetime | None
+    is_before: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A question with more than one value. ``picked``: the one that somebody changed, where only one did."""
+    """A question with more than one value. ``picked``: the one that somebody changed, where only one did.
+
+    ``is_asked``: two were changed, or one by somebody who saved it; all else goes into the box without a question.
+    """
 
     key: str
     label: str
     options: tuple[Option, ...]
     picked: str
+    is_asked: bool
 
     @property
     def name(self) -> str:
@@ -135,18 +143,16 @@ def differences(sheet: Sheet, drafts: list[Draft]) -> list[Difference]:
 def chosen(sheet: Sheet, drafts: list[Draft], picks: Mapping[str, str]) -> Typing | None:
     """What stands in the boxes after the choice; None while one is wanting. ``picks``: source by name of choice."""
     typings = {draft.token: opened(draft) for draft in drafts} | {SAVED: saved_in(sheet)}
-    found = differences(sheet, drafts)
-    if any(picks.get(one.name) not in {option.source for option in one.options} for one in found):
-        return None
-    newest = typings[drafts[0].token]
-    pairs = {key: newest.pair(key) for key in newest.keys} | {
-        one.key: typings[picks[one.name]].pair(one.key) for one in found
-    }
+    pairs = {key: typings[drafts[0].token].pair(key) for key in typings[drafts[0].token].keys}
+    for one in differences(sheet, drafts):
+        source = picks.get(one.name, "") if one.is_asked else one.picked
+        if source not in {option.source for option in one.options}:
+            return None
+        pairs[one.key] = typings[source].pair(one.key)
     values = {key: value for key, (value, _reason) in pairs.items() if value}
     missing = {key: reason for key, (_value, reason) in pairs.items() if reason}
-    return Typing(
-        values, missing, next((each.reason for each in typings.values() if each.reason != ("", "")), ("", ""))
-    )
+    reasons = [typing.reason for typing in typings.values() if typing.reason != ("", "")]
+    return Typing(values, missing, reasons[0] if reasons else ("", ""))
 
 
 def _sources(sheet: Sheet, drafts: list[Draft], typings: Mapping[str, Typing]) -> Iterator[_Source]:
@@ -166,10 +172,18 @@ def _stood(sheet: Sheet, revision: int) -> Typing:
 def _difference(sheet: Sheet, key: str, sources: list[_Source], line: LedgerEntry | None) -> Difference:
     options: dict[Pair, Option] = {}
     for source in sources:
-        who, at = (line.actor, line.at) if source.token == SAVED and line else (_("you"), source.at)
-        text = _in_words(sheet.definition, sheet.form, key, source.typing.pair(key)) or _("no value")
-        own = Option(source.token, text, who if source.token != SAVED or line else "", at)
-        options.setdefault(source.typing.pair(key), own)
+        options.setdefault(source.typing.pair(key), _option(sheet, key, source, line))
     changed = {source.typing.pair(key) for source in sources if source.typing.pair(key) != source.base.pair(key)}
-    picked = options[changed.pop()].source if len(changed) == 1 else ""
-    return Difference(key, item_label(sheet.form, key, spoken()), tuple(options.values()), picked)
+    is_saved = sources[0].typing.pair(key) in changed
+    offered = tuple(option for pair, option in options.items() if is_saved or pair in changed)
+    picked = options[next(iter(changed))].source if len(changed) == 1 else ""
+    return Difference(key, item_label(sheet.form, key, spoken()), offered, picked, is_saved or len(changed) > 1)
+
+
+def _option(sheet: Sheet, key: str, source: _Source, line: LedgerEntry | None) -> Option:
+    """``line``: of the trail, where it says who saved the value."""
+    pair = source.typing.pair(key)
+    text = _in_words(sheet.definition, sheet.form, key, pair) or _("no value")
+    if source.token == SAVED:
+        return Option(SAVED, text, line.actor if line else "–", line.at if line else None, is_before=False)
+    return Option(source.token, text, _("you"), source.at, is_before=pair == source.base.pair(key))

@@ -84,9 +84,7 @@ def page_draft(request: HttpRequest, sheet: Sheet) -> PageDraft:
 def waiting(sheet: Sheet) -> list[Draft]:
     """Drafts of this person that say something else than what is saved; those that do not are done with."""
     found, saved = drafts_at(sheet), saved_in(sheet)
-    done = [
-        draft.token for draft in found if placed(with_rows_of(sheet, [opened(draft)]), opened(draft)).is_same(saved)
-    ]
+    done = [draft.token for draft in found if opened(draft).is_same(saved)]
     if done:
         forget_drafts(by=sheet.place.user, place=place_of(sheet), taken=done)
     return [draft for draft in found if draft.token not in done]
@@ -108,19 +106,25 @@ def restored(request: HttpRequest, sheet: Sheet, drafts: list[Draft]) -> Restore
     return Restored(sheet, placed(sheet, typing), page)
 
 
-def must_choose(sheet: Sheet, drafts: list[Draft]) -> bool:
-    """Two new rows are two rows; anything else that is typed twice, or saved since, is chosen between."""
-    return sheet.row is not None and differ(sheet, drafts)
+def choice(request: HttpRequest, sheet: Sheet, drafts: list[Draft]) -> HttpResponse | None:
+    """Where there are more drafts, or the form was saved since: the page that asks, or the form with all of it.
+
+    None where there is nothing to choose; two new rows are two rows.
+    """
+    if sheet.row is None or not differ(sheet, drafts):
+        return None
+    together = chosen(sheet, drafts, {})
+    return _choice_page(request, sheet, drafts) if together is None else _put_together(request, sheet, drafts, together)
 
 
-def choice_page(request: HttpRequest, sheet: Sheet, drafts: list[Draft], *, wanting: bool = False) -> HttpResponse:
+def _choice_page(request: HttpRequest, sheet: Sheet, drafts: list[Draft], *, wanting: bool = False) -> HttpResponse:
     typings = [opened(draft) for draft in drafts]
     lost = [line for draft, typing in zip(drafts, typings, strict=True) for line in unplaced(sheet, draft, typing)]
     context = frame(
         sheet.place,
         _("Choose between two values"),
         sheet=sheet,
-        differences=_picked(request, differences(sheet, drafts)),
+        differences=_picked(request, [one for one in differences(sheet, drafts) if one.is_asked]),
         tokens=" ".join(draft.token for draft in drafts),
         revision=sheet.revision,
         lost=lost,
@@ -205,7 +209,21 @@ def choose(request: HttpRequest, number: str, slug: str, form: str, row: int) ->
         return redirect(sheet.url)  # which asks again, by what stands now
     typing = chosen(sheet, drafts, request.POST)
     if typing is None:
-        return choice_page(request, sheet, drafts, wanting=True)
+        return _choice_page(request, sheet, drafts, wanting=True)
+    return _put_together(request, sheet, drafts, typing)
+
+
+@permitted("entries.enter")
+@require_GET
+@never_cache
+def key(request: HttpRequest) -> JsonResponse:
+    """With which this person's browser, while they are signed in, encrypts what it cannot send; see js/drafts.js."""
+    user = person(request)
+    return JsonResponse({"who": person_mark(user), "key": browser_key(user), "csrf": get_token(request)})
+
+
+def _put_together(request: HttpRequest, sheet: Sheet, drafts: list[Draft], typing: Typing) -> HttpResponse:
+    """One draft in the place of all, and the form with it in its boxes."""
     kept = keep_draft(
         by=sheet.place.user,
         place=place_of(sheet),
@@ -218,15 +236,6 @@ def choose(request: HttpRequest, number: str, slug: str, form: str, row: int) ->
     if kept is None:
         messages.info(request, _("The form stays as it was saved."))
     return redirect(sheet.url)
-
-
-@permitted("entries.enter")
-@require_GET
-@never_cache
-def key(request: HttpRequest) -> JsonResponse:
-    """With which this person's browser, while they are signed in, encrypts what it cannot send; see js/drafts.js."""
-    user = person(request)
-    return JsonResponse({"who": person_mark(user), "key": browser_key(user), "csrf": get_token(request)})
 
 
 def _new_row(request: HttpRequest, number: str, slug: str, form: str) -> Sheet:

@@ -180,8 +180,8 @@ def _read_page(request: HttpRequest, sheet: Sheet) -> HttpResponse:
 def _open_page(request: HttpRequest, sheet: Sheet) -> HttpResponse:
     """As it is saved; or with what this person typed here and did not save."""
     found = drafts.waiting(sheet)
-    if found and drafts.must_choose(sheet, found):
-        return drafts.choice_page(request, sheet, found)
+    if found and (choice := drafts.choice(request, sheet, found)):
+        return choice
     if found:
         sheet, typing, draft = drafts.restored(request, sheet, found)
         sections = sheet.sections(typing.values, typing.missing)

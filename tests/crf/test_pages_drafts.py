@@ -355,8 +355,15 @@ class TestAConflict:
         page = coordinator.get(url)
         assert "<strong>143 mmHg</strong> – typed by you" in page
         assert "<strong>134 mmHg</strong> – typed by you" in page
-        assert f'name="pick.pulse" value="{SLOT}:1" required checked' in page
-        assert f'name="pick.diastolic" value="{OTHER}:1" required checked' in page
+        assert "pick.pulse" not in page  # typed in one of them alone
+        sent = {"revision": "0", "draft_taken": f"{SLOT}:1 {OTHER}:1", "pick.systolic": f"{SLOT}:1"}
+        page = coordinator.send(f"{draft_url(url)}choose/", sent)
+        assert all(is_in_box(page, *typed) for typed in (("systolic", "143"), ("pulse", "70"), ("diastolic", "80")))
+        assert Draft.objects.count() == 1
+
+    def test_is_discarded_whole(self, coordinator: Reader, url: str) -> None:
+        keep(coordinator, draft_url(url), {"systolic": "143"})
+        keep(coordinator, draft_url(url), {"systolic": "134"}, slot=OTHER)
         coordinator.send(f"{draft_url(url)}discard/", {"draft_taken": f"{SLOT}:1 {OTHER}:1"})
         assert not Draft.objects.exists()
 
@@ -377,13 +384,21 @@ class TestAConflict:
         assert "<strong>no value</strong> – saved by Investigator UMCG on" in page
         assert "<strong>143 mmHg</strong>" in page
 
-    def test_with_what_followed_from_elsewhere_is_as_saved(
+    def test_is_none_where_what_was_typed_since_touches_nothing_else(
         self, coordinator: Reader, url: str, saved: FormEntry
     ) -> None:
-        """Where the trail names nobody for the question, nobody is named."""
-        keep(coordinator, draft_url(url), {"weight_kg": "80.1", "systolic": "120", "diastolic": "80", "pulse": "70"})
-        page = coordinator.get(url)
-        assert "<strong>no value</strong> – as saved" in page
+        keep(coordinator, draft_url(url), dict(saved.data), revision=1, reason_text="why")
+        keep(coordinator, draft_url(url), saved.data | {"weight_kg": "80.1"}, revision=1, slot=OTHER)
+        page = coordinator.client.get(url, follow=True).content.decode()
+        assert is_in_box(page, "weight_kg", "80.1")
+        assert "why</textarea>" in page
+        assert Draft.objects.count() == 1
+
+    def test_shows_what_was_not_touched_as_it_was_when_one_began(
+        self, coordinator: Reader, url: str, saved: FormEntry
+    ) -> None:
+        page = coordinator.send(url, boxes({"systolic": "143", "diastolic": "80"}, draft_slot=SLOT))
+        assert "<strong>no value</strong> – as it was when you began" in page
 
 
 class TestAnotherVersion:

@@ -243,6 +243,7 @@
       const without = answer.how === "ended" ? "saysEndedNowhere" : "saysNowhere";
       say("[data-draft-kept]", "");
       say("[data-draft-news]", page.dataset[copied ? name : without]);
+      if (answer.how === "ended") document.dispatchEvent(new Event("trialmgr:signed-out"));
     }
     return answer.how;
   }
@@ -295,7 +296,6 @@
       state.stopped = false;
     });
     document.addEventListener("visibilitychange", tick);
-    document.addEventListener("trialmgr:ended", tick);
     document.addEventListener("submit", onSubmit, true);
   }
 

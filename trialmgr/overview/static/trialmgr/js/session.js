@@ -46,7 +46,6 @@
     stay.hidden = true;
     again.hidden = false;
     if (dialog.open) again.focus();
-    document.dispatchEvent(new Event("trialmgr:ended"));
   }
 
   async function look() {
@@ -66,6 +65,11 @@
   }
 
   stay.addEventListener("click", onStay);
+  document.addEventListener("trialmgr:signed-out", look); // found out by a page that kept what is typed
+  again.addEventListener("click", () => {
+    // What is typed is kept: the browser need not ask whether to leave it.
+    document.querySelectorAll("[data-warn-unsaved]").forEach((form) => form.removeAttribute("data-warn-unsaved"));
+  });
   dialog.addEventListener("cancel", (event) => {
     event.preventDefault(); // Escape stays as well: whoever presses a key is there
     if (!stay.hidden) onStay();
