@@ -268,8 +268,8 @@ class _Writer:
         self._nothing_is_kept_here()
         self.at.username = username_of(self.other, SITE)
         self.at.sign_in()
-        for _page in range(6):
-            self.page.go_back()
+        self._finds_nothing()
+        while self.page.go_back() and self.page.url.startswith("http"):
             self._finds_nothing()
 
     @property
