@@ -10,9 +10,13 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "trialmgr.settings")
     if demo_environment.is_wanted(sys.argv):
         demo_environment.enter(Path(__file__).resolve().parent)
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as fault:  # a wrong setting is said in a line, not by a traceback
+        sys.exit(f"{fault}")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,7 @@ class CrfConfig(AppConfig):
         from audit.verification import register
         from crf.actions.drafts import expire_dead_drafts
         from crf.actions.participation import settle_visits
-        from crf.faults import casebook_faults
-        from crf.replay import entry_faults, query_faults
+        from crf.faults import casebook_faults, entry_faults, query_faults
         from trialmgr.participants.actions import follow_consents_with
         from trialmgr.people.actions import follow_roles_with
 

@@ -16,8 +16,8 @@ from django.utils.translation import get_language
 
 from crf.models import EntryStatus, FormEntry, GateDecision, ProtocolDeviation, Visit
 from crf.queries import with_definitions
-from crf.versions import definition_for
 from trialmgr.participants.models import Consent, Participant
+from trialmgr.participants.queries import definition_for
 from trialmgr.people.models import User
 from trialmgr.protocol.chronology import (
     ConsentDays,

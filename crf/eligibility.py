@@ -8,12 +8,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from crf.casebook import Tag
-from crf.lookup import StoredValues
+from crf.loaded_casebook import LoadedCasebook
 from crf.models import EntryStatus, FormEntry
-from crf.participant_forms import criteria_for, form_for
 from crf.places import CasebookPlace, spoken
 from crf.policies import eligibility_entry
-from trialmgr.protocol.evaluation import Scope, judge, read, truth_of
+from trialmgr.participants.queries import criteria_for, form_for
+from trialmgr.protocol.evaluation import Scope, read, truth_of
+from trialmgr.protocol.judgements import judge
 from trialmgr.protocol.model import Criterion, Form
 
 
@@ -67,7 +68,7 @@ def assess(place: CasebookPlace) -> Assessment | None:
     version = criteria_for(place.participant, definition)
     form = form_for(place.participant, definition, keys[0])
     values = entry.data if entry else {}
-    stored = StoredValues(place.participant)
+    stored = LoadedCasebook(place.participant)
     known = {key: read(definition, form.item(key), raw) for key, raw in values.items()}
     scope = Scope(definition, form, stored, known)
     lines = [_line(criterion, scope) for criterion in version.criteria]

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from crf.layout.fields import shown_value
-from crf.lookup import StoredValues
+from crf.loaded_casebook import LoadedCasebook
 from crf.models import GateDecision
-from crf.participant_forms import form_for
 from crf.places import CasebookPlace, spoken
 from crf.policies import is_gate_missed
-from trialmgr.protocol.evaluation import gate_outcome
+from trialmgr.participants.queries import form_for
+from trialmgr.protocol.judgements import gate_outcome
 from trialmgr.protocol.model import Gate
 
 
@@ -42,7 +42,7 @@ class GateView:
 
 
 def gate_view(place: CasebookPlace, phase: str, gate: Gate) -> GateView:
-    stored = StoredValues(place.participant)
+    stored = LoadedCasebook(place.participant)
     decision = GateDecision.objects.filter(participant=place.participant, phase=phase).first()
     outcome = gate_outcome(place.definition, gate, stored)
     asked = decision.inputs if decision else stored.asked

@@ -13,9 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from audit.acts import current_act
 from audit.ledger import canonical
 from audit.models import TrackedModel, TrackedQuerySet
-from crf.participant_forms import form_for
-from crf.versions import planned_as
 from trialmgr.participants.models import Participant
+from trialmgr.participants.queries import form_for, planned_as
 from trialmgr.participants.states import Status
 from trialmgr.people.models import ScopedQuerySet, Site, User
 from trialmgr.people.visibility import Sight

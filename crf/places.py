@@ -16,11 +16,10 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from crf.models import FormEntry, Visit
-from crf.participant_forms import form_for
-from crf.versions import definition_for, planned_as
+from crf.models import FormEntry, StoredFile, Visit
+from trialmgr.participants.contact import unseal_bytes
 from trialmgr.participants.models import Participant
-from trialmgr.participants.queries import participant_for
+from trialmgr.participants.queries import definition_for, form_for, participant_for, planned_as
 from trialmgr.people.models import User
 from trialmgr.people.visibility import Sight
 from trialmgr.protocol.model import Form, Phase, StudyDefinition
@@ -184,3 +183,15 @@ def _visit(book: CasebookPlace, slug: str) -> Visit:
     if visit.slug != slug:
         raise Http404
     return visit
+
+
+def file_of(place: FormPlace, row: int, item: str) -> tuple[str, bytes]:
+    """Name and content. 404 where no file is named, 403 for an item out of sight."""
+    entry = place.entry(row)
+    if not entry.form.has_item(item):
+        raise Http404
+    if not place.sight.item(entry.form.item(item)):
+        raise PermissionDenied(_("Your role does not give access to this item."))
+    digest, _slash, name = entry.data.get(item, "").removeprefix("sha256:").partition("/")
+    kept = get_object_or_404(StoredFile, participant=place.participant, sha256=digest)
+    return name, unseal_bytes(kept.sealed)

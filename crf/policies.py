@@ -32,7 +32,6 @@ from crf.models import (
     QueryStatus,
     Visit,
 )
-from crf.versions import definition_for, planned_as
 from trialmgr.participants.models import Participant, check_not_voided
 from trialmgr.participants.policies import (
     check_not_future,
@@ -43,6 +42,7 @@ from trialmgr.participants.policies import (
     valid_consent,
     version_to_register_on,
 )
+from trialmgr.participants.queries import definition_for, planned_as
 from trialmgr.participants.states import STATUS_LABELS, Status, undoing
 from trialmgr.people.models import Site, User
 from trialmgr.people.permissions import ROLE_LABELS, Role

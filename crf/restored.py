@@ -17,7 +17,7 @@ from crf.models import Draft
 from crf.places import spoken
 from crf.sheets import Sheet
 from crf.trail import trail_of
-from crf.versions import version_for
+from trialmgr.participants.queries import version_for
 from trialmgr.protocol.model import Form, RowKey, StudyDefinition
 
 SAVED = "saved"

@@ -11,21 +11,20 @@ from django.http import Http404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from crf.actions.consequences import Consequence, preview
 from crf.actions.entries import merged
-from crf.layout.fields import FieldLink, FieldView, Marks, SectionView, build_fields
+from crf.layout.fields import FieldLink, FieldView, Marks, SectionView, build_fields, shown_value
 from crf.layout.groups import item_label, laid_out
-from crf.loaded_casebook import load_casebook
-from crf.lookup import StoredValues
-from crf.models import EntryStatus, FormEntry, Freeze, Query, QueryStatus, Signature
-from crf.places import FormPlace, spoken
+from crf.loaded_casebook import LoadedCasebook, casebook_around
+from crf.models import ENTRY_STATUS_LABELS, EntryStatus, FormEntry, Freeze, Query, QueryStatus, Signature
+from crf.places import CasebookPlace, FormPlace, spoken
 from crf.policies import can_role_enter, entry_closed_reasons
 from crf.queries import query_url
-from crf.versions import key_names
 from crf.wording import wording_for
 from trialmgr.protocol.casebook import Place, Unread, sources, unread
 from trialmgr.protocol.evaluation import Evaluation, RowScope, Scope, evaluate_entry, evaluate_not_done, read, truth_of
 from trialmgr.protocol.model import Form, ItemType, RowKey, StudyDefinition
-from trialmgr.studies.queries import open_lock, timeline
+from trialmgr.studies.queries import key_names, open_lock, timeline
 
 
 @dataclass(frozen=True)
@@ -86,15 +85,15 @@ class Sheet:
         return bool(self.data or self.missing)
 
     @cached_property
-    def stored(self) -> StoredValues:
-        return StoredValues(self.place.participant)
+    def book(self) -> LoadedCasebook:
+        return casebook_around(self.place.participant, self.form)
 
     @cached_property
     def evaluation(self) -> Evaluation:
         """What the definition says about the saved values."""
         if self.entry is not None and self.entry.not_done:
             slug = self.place.visit.slug
-            return evaluate_not_done(self.definition, self.form, self.entry.not_done, self.stored, slug)
+            return evaluate_not_done(self.definition, self.form, self.entry.not_done, self.book, slug)
         return self._evaluated(self.data, self.missing)
 
     def judged(self, values: Mapping[str, str], missing: Mapping[str, str]) -> Evaluation:
@@ -102,7 +101,7 @@ class Sheet:
         return self._evaluated(*merged(self.entry or FormEntry(), self.whole(values), self.whole(missing)))
 
     def _evaluated(self, values: Mapping[str, str], missing: Mapping[str, str]) -> Evaluation:
-        return evaluate_entry(self.definition, self.form, values, missing, self.stored, self.place.visit.slug)
+        return evaluate_entry(self.definition, self.form, values, missing, self.book, self.place.visit.slug)
 
     def whole(self, sent: Mapping[str, str]) -> dict[str, str]:
         """Every box of the page, the empty ones too: on a whole-form page an empty box means that nothing stands."""
@@ -115,7 +114,7 @@ class Sheet:
 
     def _not_asked_in_rows(self, evaluation: Evaluation) -> Iterator[str]:
         known = {key: read(self.definition, self.form.item(key), raw) for key, raw in evaluation.values.items()}
-        scope = Scope(self.definition, self.form, self.stored, known, self.place.visit.slug)
+        scope = Scope(self.definition, self.form, self.book, known, self.place.visit.slug)
         asked_if = {item.key: item.ask_if for item in self.laid.items if item.ask_if is not None}
         for key, rule in asked_if.items():
             row = RowKey.read(key)
@@ -135,7 +134,7 @@ class Sheet:
         if self.begun is None or timeline().only:
             return ()
         read = {source.form for source in sources(self.form)}
-        loaded = load_casebook(place.participant, {self.form.key, *read})
+        loaded = LoadedCasebook(place.participant, {self.form.key, *read})
         found = [one for one in unread(loaded.entered(), key_names()) if one.reader == self.begun.place]
         return tuple(self._unread(one) for one in found if self._sees(one.entry))
 
@@ -331,3 +330,41 @@ def open_sheet(place: FormPlace, row: int) -> Sheet:
     if entry is not None:
         entry.visit = place.visit
     return Sheet(place, row, entry)
+
+
+def follows_from(sheet: Sheet, values: Mapping[str, str], missing: Mapping[str, str]) -> tuple[str, ...]:
+    """One line for each value that would be otherwise, and for each form that would be complete no more, or again.
+
+    Both as ``read_submission`` gives them. Nothing for a form that is entered for the first time, that is refused, or
+    closed; and what follows on forms that the person never sees is not even worked out.
+    """
+    if sheet.entry is None or not any(sheet.place.sees_form(form) for form in sheet.book.forms or ()):
+        return ()
+    if not sheet.can_write:
+        return ()
+    evaluation = sheet.judged(values, missing)
+    if evaluation.problems:
+        return ()
+    place = sheet.place
+    found = preview(sheet.book, sheet.entry, evaluation)
+    return tuple(line for one in found if _is_seen(place, one) for line in _consequences(place, one))
+
+
+def _is_seen(place: CasebookPlace, one: Consequence) -> bool:
+    entry = one.entry
+    seen = place.sees_form(entry.form_key) and place.sight.visit(entry.visit.definition)
+    return seen and not (place.sight.blinded and entry.reveals_allocation)
+
+
+def _consequences(place: CasebookPlace, one: Consequence) -> Iterator[str]:
+    entry, language = one.entry, spoken()
+    form, definition = entry.form, entry.study_version.definition
+    where = f"{entry.visit.label(language)}, {form.label(language)}"
+    for key in (key for key in one.changed if place.sight.item(form.item(key))):
+        old, new = (
+            shown_value(definition, form.item(key), held.get(key, ""), language) or _("no value")
+            for held in (one.before.data, entry.data)
+        )
+        yield f"{where}: {item_label(form, key, language)}: {old} → {new}"
+    if one.before.status != entry.status:
+        yield f"{where}: {ENTRY_STATUS_LABELS[EntryStatus(entry.status)]}"

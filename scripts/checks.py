@@ -30,6 +30,9 @@ COVERAGE_DATA, LOOKS = CHECKS / "coverage", CHECKS / "looks"
 PYTHON = sys.executable
 PYTEST = [PYTHON, "-m", "pytest"]
 MEASURED = [*PYTEST, "-p", "tests.measuring.plugin"]
+BESIDE = "--beside"  # the other database has its own share of the tests, see ``tests/conftest.py``
+BY_FILE = ["--dist", "loadfile"]  # tests of one file share what took long to make
+QUICK = ["-n", "2", *BY_FILE, "-m", "not journey and not benchmark and not slow", BESIDE]
 REPORT = [PYTHON, "-m", "coverage", "report"]
 CORE_ROOMS = "trialmgr/protocol/*,audit/*,crf/*,randomization/*,exports/*"
 CORE_THRESHOLD = 100
@@ -124,21 +127,17 @@ def _still_checks() -> list[Step]:
 
 def _test_runs() -> list[Step]:
     """What runs on which database, tests say by their marks: see ``tests/conftest.py``."""
-    by_file = ["--dist", "loadfile"]  # tests of one file share what took long to make
-    most = ["-n", "2", *by_file, "-m", "not journey and not benchmark and not slow", "--ignore", "tests/house"]
-    beside = "--beside"
+    most = [*QUICK, "--ignore", "tests/house"]
     # What other processes do is not measured, so these are not slowed down by measuring either.
     contract = ["-p", "schemathesis.pytest.plugin"]
-    slow = [*PYTEST, *contract, *by_file, "-m", "slow and not journey and not benchmark", beside]
+    slow = [*PYTEST, *contract, *BY_FILE, "-m", "slow and not journey and not benchmark", BESIDE]
     together = "tests/journeys/test_with_every_page.py"
-    journeys = [*PYTEST, "-n", "1", *by_file, "-m", "journey", "--ignore", together, f"--looks={LOOKS}"]
+    journeys = [*PYTEST, "-n", "1", *BY_FILE, "-m", "journey", "--ignore", together, f"--looks={LOOKS}"]
     seen = [*PYTEST, together, f"--looks={LOOKS}"]
     long = partial(Step, runs_tests=True, beside=LONG_AT_ONCE)
     return [
-        Step("sqlite", "tests on SQLite, measured", [*MEASURED, *most, beside], runs_tests=True),
-        Step(
-            "postgresql", "what PostgreSQL may do otherwise", [*MEASURED, *most, beside], "postgresql", runs_tests=True
-        ),
+        Step("sqlite", "tests on SQLite, measured", [*MEASURED, *most], runs_tests=True),
+        Step("postgresql", "what PostgreSQL may do otherwise", [*MEASURED, *most], "postgresql", runs_tests=True),
         long("slow-sqlite", "load, rehearsals and blinding on SQLite", [*slow, "-n", "2"]),
         long("slow-postgresql", "whole trial, races and load on PostgreSQL", [*slow, "-n", "1"], "postgresql"),
         long("journeys", "whole ways through the pages in Chromium", journeys, "postgresql"),
@@ -335,7 +334,7 @@ def check(chosen: list[Step], common: Environment) -> int:
 
 def _chosen(names: list[str]) -> list[Step]:
     by_name = {step.name: step for step in steps()}
-    fast = [*PYTEST, "-n", "2", "-m", "not journey and not benchmark and not slow"]
+    fast = [*PYTEST, *QUICK]
     sets: dict[str, Callable[[], list[Step]]] = {
         "all": lambda: list(by_name.values()),
         "full": lambda: [*by_name.values(), _planted_faults()],

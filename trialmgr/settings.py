@@ -27,6 +27,21 @@ def flag(name: str, default: bool) -> bool:
     return os.environ.get(name, "1" if default else "0") == "1"
 
 
+def _database() -> dict[str, Any]:
+    """Its address may hold a password, so a fault names the setting and never repeats what stands there."""
+    address = os.environ.get("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'var' / 'trialmgr.sqlite3'}"
+    try:
+        found = dj_database_url.parse(address, conn_max_age=60, conn_health_checks=True)
+    except ValueError:
+        found = None
+    if found is None or found["ENGINE"] not in {"django.db.backends.sqlite3", "django.db.backends.postgresql"}:
+        raise ImproperlyConfigured(
+            "DATABASE_URL is no address of SQLite (sqlite:////folder/file.sqlite3) or PostgreSQL "
+            "(postgresql://user:password@host/name). Leave it out for SQLite in var/"
+        )
+    return dict(found)
+
+
 TRIALMGR_DEMO = flag("TRIALMGR_DEMO", False)
 TRIALMGR_SECOND_FACTOR = flag("TRIALMGR_SECOND_FACTOR", not TRIALMGR_DEMO)
 TRIALMGR_LIST_KEY = os.environ.get("TRIALMGR_LIST_KEY", "")
@@ -116,11 +131,7 @@ TEMPLATES: list[dict[str, Any]] = [
     },
 ]
 
-DATABASES = {
-    "default": dj_database_url.config(
-        default=f"sqlite:///{BASE_DIR / 'var' / 'trialmgr.sqlite3'}", conn_max_age=60, conn_health_checks=True
-    )
-}
+DATABASES = {"default": _database()}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # IMMEDIATE takes the write lock when a transaction begins: an allocation never fails half-way for a lock.
     DATABASES["default"]["OPTIONS"] = {

@@ -5,7 +5,8 @@ A repeating form has a page that lists its rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -19,22 +20,21 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
+from audit.ledger import canonical
 from audit.once import DoneBefore
 from crf import actions
 from crf.actions import EntryRefused, Saved, mark_not_done, save_entry, store_file
 from crf.actions.entries import ReasonWanted
 from crf.casebook import entry_tag
-from crf.files import file_of
 from crf.forms import ChangeReasonForm, MoveFilter, MoveForm, NotDoneForm
 from crf.layout.fields import ErrorLink, error_links, read_submission, rows_sent, shown_value
 from crf.layout.groups import item_label
 from crf.models import FormEntry, Query, QueryStatus, Signature, Visit
-from crf.places import FormPlace, form_place, spoken
+from crf.places import FormPlace, file_of, form_place, spoken
 from crf.policies import Outdated, check_role_enters
 from crf.queries import visits_of
-from crf.sheets import Sheet, open_sheet
+from crf.sheets import Sheet, follows_from, open_sheet
 from crf.views import drafts
-from crf.views.consequences import follows_from, seen_mark
 from crf.views.frames import frame, show
 from trialmgr.participants.models import Participant
 from trialmgr.people.forms import ReasonForm, acted, bound
@@ -203,7 +203,7 @@ def _write_page(request: HttpRequest, sheet: Sheet, typed: Typed, status: int = 
         reason_form=reason_form.take_focus() if typed.reason_wanted else reason_form,
         reason_wanted=typed.reason_wanted,
         follows=typed.follows,
-        follows_seen=seen_mark(typed.follows),
+        follows_seen=_seen_mark(typed.follows),
         draft=drafts.page_draft(request, sheet),
     )
     return render(request, "crf/entries/write.html", context, status=status)
@@ -216,8 +216,8 @@ def _save(request: HttpRequest, sheet: Sheet) -> HttpResponse:
     refused = _store_files(request, sheet, values)
     if sheet.wants_row or refused:
         return _write_page(request, sheet, Typed(values, missing, refused), status=422 if refused else 200)
-    follows = follows_from(sheet, values, missing) if sheet.can_write else ()
-    if follows and request.POST.get("follows_seen") != seen_mark(follows):
+    follows = follows_from(sheet, values, missing)
+    if follows and request.POST.get("follows_seen") != _seen_mark(follows):
         return _write_page(request, sheet, Typed(values, missing, follows=follows), status=200)
     try:
         saved = save_entry(
@@ -253,6 +253,11 @@ def _put_aside(request: HttpRequest, sheet: Sheet, typed: Typed) -> HttpResponse
         return drafts.put_aside(request, sheet, typing, _revision(request))
     except ActionRefused as refusal:
         return _write_page(request, sheet, replace(typed, of_page=(*typed.of_page, *refusal.reasons)))
+
+
+def _seen_mark(follows: Sequence[str]) -> str:
+    """So that what is saved is what was looked at."""
+    return hashlib.sha256(canonical(list(follows))).hexdigest() if follows else ""
 
 
 def _store_files(request: HttpRequest, sheet: Sheet, values: dict[str, str]) -> dict[str, str]:

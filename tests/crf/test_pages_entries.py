@@ -9,13 +9,13 @@ from django.test import Client
 
 from crf.actions import freeze, save_entry, set_visit_day
 from crf.models import FormEntry, Visit
-from crf.participant_forms import form_for
 from exports.actions import lock_study
 from tests import walk
 from tests.audit.recipes import vital_signs
 from tests.crf.pages import Reader, boxes, casebook_url, form_url, visit_url
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.models import Participant
+from trialmgr.participants.queries import form_for
 from trialmgr.people.permissions import Role
 
 SignedIn = Callable[..., Client]

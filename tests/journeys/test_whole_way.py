@@ -17,7 +17,7 @@ from tests.journeys.conftest import FIRST_DAY, Hire
 from tests.journeys.staff import SITE, Member, first_codes, madrs
 from tests.journeys.trial import Trial
 from trialmgr.people.permissions import Role
-from trialmgr.protocol.evaluation import eligibility_form
+from trialmgr.protocol.judgements import eligibility_form
 from trialmgr.protocol.model import StudyDefinition, VisitDefinition
 
 pytestmark = pytest.mark.journey

@@ -257,7 +257,8 @@ class Acts(RuleBasedStateMachine):
         """Another visit that has the form and took place, or the same visit of somebody beside."""
         others = [each for each in self.visits() if entry.form_key in each.definition.forms and each != entry.visit]
         done = [each for each in others if each.took_place_on and not each.entries.filter(form_key=entry.form_key)]
-        rows = self.stage.consented().visits.select_related("participant__site").filter(slug=entry.visit.slug)
+        beside = self.stage.consented().visits.filter(participant__site=self.participant.site)  # as one person sees
+        rows = beside.select_related("participant__site").filter(slug=entry.visit.slug)
         found: Visit = self.one(drawn, done or list(rows) or others or [entry.visit])
         if found.took_place_on is None and entry.visit.took_place_on is not None:
             crf.set_visit_day(by=self.may("visits.plan"), visit=found, on=entry.visit.took_place_on, reason=WHY)

@@ -15,7 +15,7 @@ from django.utils.translation import override
 
 from crf.layout.fields import build_fields
 from crf.layout.groups import laid_out
-from trialmgr.protocol.evaluation import eligibility_form
+from trialmgr.protocol.judgements import eligibility_form
 from trialmgr.protocol.model import Form, StudyDefinition
 
 LANGUAGES = {"nl": "Nederlands", "en": "English"}

@@ -13,11 +13,9 @@ from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from trialmgr.protocol import expressions
-from trialmgr.protocol.evaluation import Evaluation, evaluate_entry, evaluate_not_done
+from trialmgr.protocol.evaluation import Evaluation, Lookup, evaluate_entry, evaluate_not_done, meant_visit
 from trialmgr.protocol.expressions import parse
-from trialmgr.protocol.key_names import KeyNames, called
-from trialmgr.protocol.model import Form, StudyDefinition
-from trialmgr.protocol.previous import meant_visit
+from trialmgr.protocol.model import Form, RowKey, StudyDefinition
 
 
 class Place(NamedTuple):
@@ -55,6 +53,9 @@ Casebook: TypeAlias = Mapping[Place, Entered]
 """Every standing entry of one participant."""
 
 
+KeyNames: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
+"""(form, item) -> every key that any version has for it, of the items that were ever called otherwise."""
+
 MOST_OF_OWN_FORM = 2
 """A path of one or two parts stays on its own form: an item, or an item of a group."""
 
@@ -80,6 +81,22 @@ class Assessed:
         """The items that have a value on a form; None when it was never entered."""
         found = self.entries.get(Place(visit, form))
         return None if found is None else keys_called(found.values, self.names, form)
+
+
+def key_names(definitions: Iterable[StudyDefinition]) -> KeyNames:
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for definition in definitions:
+        for (form, old), new in definition.moved.items():
+            same = dict.fromkeys((*found.get((form, new), (new,)), *found.get((form, old), (old,))))
+            found |= {(form, key): tuple(same) for key in same}
+    return found
+
+
+def called(names: KeyNames, form: str, key: str) -> tuple[str, ...]:
+    """The key itself first, then what else the question was ever called; in a row of a group, in the same row."""
+    row = RowKey.read(key) if names else None
+    same = names.get((form, row.item if row else key), ())
+    return tuple(dict.fromkeys((key, *(f"{row.section}.{row.row}.{name}" if row else name for name in same))))
 
 
 def value_called(values: Mapping[str, str], names: KeyNames, form: str, item: str) -> str | None:
@@ -117,7 +134,7 @@ def _assess_once(casebook: Casebook, order: Iterable[Place], assessed: Assessed)
         assessed.entries[place] = assess_entry(casebook[place], assessed)
 
 
-def assess_entry(entry: Entered, others: Assessed) -> Evaluation:
+def assess_entry(entry: Entered, others: Lookup) -> Evaluation:
     """One entry, beside what the others came to."""
     if entry.not_done:
         return evaluate_not_done(entry.definition, entry.form, entry.not_done, others, entry.place.visit)

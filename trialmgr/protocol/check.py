@@ -10,12 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from trialmgr.protocol.evaluation import RowScope, Scope, canonical, derived_value, truth_of
+from trialmgr.protocol.evaluation import PREVIOUS, RowScope, Scope, canonical, derived_value, occurrence, truth_of
 from trialmgr.protocol.integrity.findings import items_of, parts_of
 from trialmgr.protocol.integrity.rules import eligibility_home
 from trialmgr.protocol.loader import ReadStudy, read_study
 from trialmgr.protocol.model import Example, Form, Item, ItemType, Part, Section, StudyDefinition
-from trialmgr.protocol.previous import PREVIOUS, occurrence
 from trialmgr.protocol.type_faults import place_of
 from trialmgr.protocol.values import typed
 from trialmgr.protocol.yaml_source import DocumentPath, Place

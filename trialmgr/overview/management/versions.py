@@ -64,20 +64,22 @@ def codes(text: str) -> list[str]:
 
 def check(*, folder: str) -> Answer:
     report = check_study(study_folder(folder))
-    data = _facts(report.definition) | {
+    facts = _facts(report.definition)
+    data = facts | {
         "examples": report.examples_run,
         "failures": [str(failure) for failure in report.failures],
         "rules_without_examples": list(report.rules_without_examples),
         "unconfirmed": list(report.unconfirmed),
         "without_decimals": list(report.without_decimals),
     }
-    return Answer(tuple(_told(report)), data, done=report.is_sound)
+    return Answer(tuple(_told(report, facts)), data, done=report.is_sound)
 
 
 def publish(*, folder: str, reason: str, by: Any) -> Answer:
     report = check_study(study_folder(folder))
     if not report.is_sound:
-        return Answer(tuple(_told(report)), {"refused": [str(failure) for failure in report.failures]}, done=False)
+        told = tuple(_told(report, _facts(report.definition)))
+        return Answer(told, {"refused": [str(failure) for failure in report.failures]}, done=False)
     version = propose_version(by=by, definition=report.definition, reason=reason)
     lines = (
         f"{report.definition.short_title} {version.label} is proposed as version {version.number} ({version.sha256}).",
@@ -178,8 +180,7 @@ def _facts(definition: StudyDefinition) -> dict[str, Any]:
     }
 
 
-def _told(report: CheckReport) -> Iterator[str]:
-    facts = _facts(report.definition)
+def _told(report: CheckReport, facts: dict[str, Any]) -> Iterator[str]:
     yield "{title} {version}: {forms} forms, {items} items, {visits} visits".format(**facts)
     yield f"{report.examples_run} examples run, {len(report.failures)} failed"
     yield from (f"  {failure}" for failure in report.failures)

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from trialmgr.protocol.evaluation import PREVIOUS, occurrence, visit_at
 from trialmgr.protocol.expressions import Expression, ExpressionError, Kind, parse
 from trialmgr.protocol.expressions.kinds import Path
 from trialmgr.protocol.expressions.nodes import Constant, Reference
 from trialmgr.protocol.integrity.findings import Finding, Findings, hides, items_of, keys_before, parts_of
 from trialmgr.protocol.model import Check, Example, Form, Item, ItemType, Part, StudyDefinition, VisitDefinition
-from trialmgr.protocol.previous import PREVIOUS, occurrence, visit_at
 from trialmgr.protocol.values import ValueProblem, parse_value
 from trialmgr.protocol.yaml_source import DocumentPath
 
