@@ -173,7 +173,8 @@ def _page(request: HttpRequest, sheet: Sheet) -> HttpResponse:
 
 
 def _read_page(request: HttpRequest, sheet: Sheet) -> HttpResponse:
-    context = _context(sheet, sections=sheet.sections(), draft=drafts.unusable(request, sheet))
+    dangers = sheet.dangers(sheet.evaluation)
+    context = _context(sheet, sections=sheet.sections(), draft=drafts.unusable(request, sheet), dangers=dangers)
     return render(request, "crf/entries/read.html", context)
 
 
@@ -185,10 +186,20 @@ def _open_page(request: HttpRequest, sheet: Sheet) -> HttpResponse:
     if found:
         sheet, typing, draft = drafts.restored(request, sheet, found)
         sections = sheet.sections(typing.values, typing.missing)
+        dangers, unsaved = sheet.dangers(sheet.judged(typing.values, typing.missing)), True
         reason_form = ChangeReasonForm(initial=dict(zip(("reason_choice", "reason_text"), typing.reason, strict=True)))
     else:
         sections, reason_form, draft = sheet.sections(), ChangeReasonForm(), drafts.page_draft(request, sheet)
-    context = _context(sheet, sections=sections, revision=sheet.revision, reason_form=reason_form, draft=draft)
+        dangers, unsaved = sheet.dangers(sheet.evaluation), False
+    context = _context(
+        sheet,
+        sections=sections,
+        revision=sheet.revision,
+        reason_form=reason_form,
+        draft=draft,
+        dangers=dangers,
+        unsaved=unsaved,
+    )
     return render(request, "crf/entries/write.html", context)
 
 
@@ -205,6 +216,8 @@ def _write_page(request: HttpRequest, sheet: Sheet, typed: Typed, status: int = 
         follows=typed.follows,
         follows_seen=_seen_mark(typed.follows),
         draft=drafts.page_draft(request, sheet),
+        dangers=sheet.dangers(sheet.judged(typed.values, typed.missing)),
+        unsaved=True,
     )
     return render(request, "crf/entries/write.html", context, status=status)
 

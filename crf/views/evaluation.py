@@ -6,6 +6,7 @@ The same evaluation as at a save is the only judge; a page asks it while it is f
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, JsonResponse
@@ -45,8 +46,11 @@ def _answer(request: HttpRequest, sheet: Sheet) -> JsonResponse:
     return JsonResponse(_told(sheet, *read_submission(sheet.laid, post, hidden=sheet.hidden)))
 
 
-def _told(sheet: Sheet, values: dict[str, str], missing: dict[str, str]) -> dict[str, dict[str, bool] | dict[str, str]]:
-    """``asked``: whether each question with a rule applies; ``derived``: in words, empty while unknown."""
+def _told(sheet: Sheet, values: dict[str, str], missing: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """``asked``: whether each question with a rule applies; ``derived``: in words, empty while unknown.
+
+    ``dangers``: what is dangerous among the answers, by item, with the label of the question and what to do.
+    """
     evaluation = sheet.judged(values, missing)
     not_asked = sheet.not_asked(evaluation)
     seen = [item for item in sheet.laid.items if item.key not in sheet.hidden]
@@ -57,4 +61,5 @@ def _told(sheet: Sheet, values: dict[str, str], missing: dict[str, str]) -> dict
             for item in seen
             if item.is_derived
         },
+        "dangers": {one.key: {"label": one.label, "message": one.message} for one in sheet.dangers(evaluation)},
     }

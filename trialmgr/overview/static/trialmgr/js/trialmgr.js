@@ -144,6 +144,7 @@
       block(key).querySelector("output").textContent = words || "–";
     });
     tellTurned(form, turned.map(([key]) => block(key)));
+    form.dispatchEvent(new CustomEvent("trialmgr:answer", { detail: answer }));
     keepFocus(form, held);
   }
 
