@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from crf.actions.consequences import Consequence, preview
 from crf.actions.entries import merged
+from crf.casebook import FormLine, form_lines
 from crf.layout.fields import FieldLink, FieldView, Marks, SectionView, build_fields, shown_value
 from crf.layout.groups import item_label, laid_out
 from crf.loaded_casebook import LoadedCasebook, casebook_around
@@ -141,8 +142,16 @@ class Sheet:
     @cached_property
     def wanting(self) -> tuple[str, ...]:
         """Labels of the questions that still want an answer."""
-        seen = [key for key in self.evaluation.wanting if key not in self.hidden]
-        return tuple(item_label(self.form, key, spoken()) for key in seen)
+        return tuple(item_label(self.form, key, spoken()) for key in self.wanted(self.evaluation))
+
+    def wanted(self, evaluation: Evaluation) -> tuple[str, ...]:
+        """Keys of the questions that want an answer and that this person meets."""
+        return tuple(key for key in evaluation.wanting if key not in self.hidden)
+
+    @cached_property
+    def forms(self) -> tuple[FormLine, ...]:
+        """This form and the others of the visit, as far as this person sees them."""
+        return form_lines(self.place, self.place.visit)
 
     @cached_property
     def unread(self) -> tuple[str, ...]:
@@ -186,10 +195,6 @@ class Sheet:
         if open_lock() is not None:
             reasons.append(_("The study is locked: a data manager can unlock it, with a reason."))
         return tuple(reasons)
-
-    @cached_property
-    def takes_files(self) -> bool:
-        return any(item.type is ItemType.FILE for item in self.form.items)
 
     @property
     def can_write(self) -> bool:

@@ -26,6 +26,7 @@ from crf import actions
 from crf.actions import EntryRefused, Saved, mark_not_done, save_entry, store_file
 from crf.actions.entries import ReasonWanted
 from crf.casebook import entry_tag
+from crf.foot import foot_of, next_form
 from crf.forms import ChangeReasonForm, MoveFilter, MoveForm, NotDoneForm
 from crf.layout.fields import ErrorLink, error_links, read_submission, rows_sent, shown_value
 from crf.layout.groups import item_label
@@ -185,20 +186,23 @@ def _open_page(request: HttpRequest, sheet: Sheet) -> HttpResponse:
         return choice
     if found:
         sheet, typing, draft = drafts.restored(request, sheet, found)
-        sections = sheet.sections(typing.values, typing.missing)
-        dangers, unsaved = sheet.dangers(sheet.judged(typing.values, typing.missing)), True
+        sections, evaluation = (
+            sheet.sections(typing.values, typing.missing),
+            sheet.judged(typing.values, typing.missing),
+        )
         reason_form = ChangeReasonForm(initial=dict(zip(("reason_choice", "reason_text"), typing.reason, strict=True)))
     else:
-        sections, reason_form, draft = sheet.sections(), ChangeReasonForm(), drafts.page_draft(request, sheet)
-        dangers, unsaved = sheet.dangers(sheet.evaluation), False
+        sections, evaluation = sheet.sections(), sheet.evaluation
+        reason_form, draft = ChangeReasonForm(), drafts.page_draft(request, sheet)
     context = _context(
         sheet,
         sections=sections,
+        foot=foot_of(sheet, evaluation, sections, sheet.forms),
         revision=sheet.revision,
         reason_form=reason_form,
         draft=draft,
-        dangers=dangers,
-        unsaved=unsaved,
+        dangers=sheet.dangers(evaluation),
+        unsaved=bool(found),
     )
     return render(request, "crf/entries/write.html", context)
 
@@ -206,9 +210,11 @@ def _open_page(request: HttpRequest, sheet: Sheet) -> HttpResponse:
 def _write_page(request: HttpRequest, sheet: Sheet, typed: Typed, status: int = 422) -> HttpResponse:
     reason_form = ChangeReasonForm(request.POST)
     sections = sheet.sections(typed.values, typed.missing, typed.errors)
+    evaluation = sheet.judged(typed.values, typed.missing)
     context = _context(
         sheet,
         sections=sections,
+        foot=foot_of(sheet, evaluation, sections, sheet.forms),
         errors=[*(ErrorLink("", text) for text in typed.of_page), *error_links(sections)],
         revision=request.POST.get("revision", ""),
         reason_form=reason_form.take_focus() if typed.reason_wanted else reason_form,
@@ -216,7 +222,7 @@ def _write_page(request: HttpRequest, sheet: Sheet, typed: Typed, status: int = 
         follows=typed.follows,
         follows_seen=_seen_mark(typed.follows),
         draft=drafts.page_draft(request, sheet),
-        dangers=sheet.dangers(sheet.judged(typed.values, typed.missing)),
+        dangers=sheet.dangers(evaluation),
         unsaved=True,
     )
     return render(request, "crf/entries/write.html", context, status=status)
@@ -295,13 +301,10 @@ def _store_files(request: HttpRequest, sheet: Sheet, values: dict[str, str]) -> 
 
 
 def _saved(request: HttpRequest, place: FormPlace, saved: Saved) -> HttpResponse:
-    """Say what was reached, what is still wanting, and which checks now ask something."""
+    """Say what was reached, what is still wanting, and which checks now ask something; go on, where that was asked."""
     row = saved.entry.occurrence
     sheet = open_sheet(place, row)
-    if sheet.wanting:
-        messages.info(request, _("Saved. Still missing: %(labels)s.") % {"labels": "; ".join(sheet.wanting)})
-    else:
-        messages.success(request, _("Saved. The form is complete."))
+    _say_what_is_wanting(request, sheet, goes_on="next" in request.POST)
     aside = [key for key in saved.changed if key in saved.entry.unasked and key not in sheet.hidden]
     if aside:
         labels = "; ".join(item_label(sheet.form, key, spoken()) for key in aside)
@@ -312,7 +315,24 @@ def _saved(request: HttpRequest, place: FormPlace, saved: Saved) -> HttpResponse
         text = _("A check asks about “%(item)s”.") % {"item": item_label(sheet.form, query.item, spoken())}
         url = place.row_url("query", row, query.number)
         messages.warning(request, format_html('<a href="{}">{}</a>', url, text))
-    return redirect(sheet.url)
+    return redirect(_onwards(sheet) if "next" in request.POST else sheet.url)
+
+
+def _say_what_is_wanting(request: HttpRequest, sheet: Sheet, *, goes_on: bool) -> None:
+    """On the page of another form the message names this one."""
+    said = {"form": sheet.place.form_label, "labels": "; ".join(sheet.wanting)}
+    if sheet.wanting:
+        text = _("%(form)s is saved. Still missing: %(labels)s.") if goes_on else _("Saved. Still missing: %(labels)s.")
+        messages.info(request, text % said)
+    else:
+        text = _("%(form)s is saved and complete.") if goes_on else _("Saved. The form is complete.")
+        messages.success(request, text % said)
+
+
+def _onwards(sheet: Sheet) -> str:
+    """The next form of this person at the visit, or the visit, where they read what comes next."""
+    following = next_form(sheet.forms, sheet.form.key)
+    return following.url if following else sheet.place.visit_url
 
 
 def _asked(sheet: Sheet, saved: Saved) -> list[Query]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Response, expect
 
 from tests.journeys.conftest import FLAGS
 from tests.journeys.reader import SETTINGS, Looks
@@ -204,7 +204,12 @@ class _Writer:
     def changes_the_language(self) -> None:
         """The browser asks first; then everything is there in the other language."""
         asked: list[str] = []
-        self.page.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+
+        def go_on(dialog: Dialog) -> None:
+            asked.append(dialog.type)
+            dialog.accept()
+
+        self.page.once("dialog", go_on)
         self.at.press("NL Nederlands")
         assert asked == ["beforeunload"]
         expect(self.page.locator("[data-draft-restored]")).to_contain_text("nog niet opgeslagen")

@@ -65,6 +65,14 @@ def not_responding() -> str:
     return _number(participant)
 
 
+def treated() -> str:
+    """A participant who came for the first session with esketamine, of which nothing is entered."""
+    cast = standing_cast()
+    participant = walk.randomised(cast, arm="esketamine")
+    walk.came(cast, participant, "session_esk-1")
+    return _number(participant)
+
+
 def much_noted() -> str:
     """A randomised participant whose code was broken and who is flagged as randomised in error; a list to extend."""
     cast = standing_cast()
@@ -154,7 +162,7 @@ def _number(participant: Participant) -> str:
     return participant.number
 
 
-OF_TRIALS = (people, rehearsed, screened, not_responding, much_noted, slipped, in_error, taken_back)
+OF_TRIALS = (people, rehearsed, screened, not_responding, treated, much_noted, slipped, in_error, taken_back)
 COMMANDS = (*OF_TRIALS, half_way, signed_out, nearly_signed_out, drafts)
 
 

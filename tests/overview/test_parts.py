@@ -69,7 +69,8 @@ def test_an_item_that_need_not_be_answered_says_so() -> None:
 
 def test_a_date_has_three_boxes_under_one_question() -> None:
     html = field("partial_date", parts=DateParts("", "11", "2024"), error="No.")
-    assert "<legend>Weight" in html
+    assert '<span class="tm-label" id="item-it-label">Weight' in html
+    assert 'role="group" aria-labelledby="item-it-label" aria-describedby="item-it-hint item-it-error"' in html
     assert (
         'name="item.it.month" type="text" inputmode="numeric" autocomplete="off" value="11" aria-invalid="true"' in html
     )
@@ -82,15 +83,15 @@ def test_a_time_says_which_clock() -> None:
 
 def test_radios_carry_the_reason_for_no_value_in_their_own_group() -> None:
     html = field("yes_no", choices=YES_NO, missing_choices=REASONS, missing_reason="not_done")
-    assert "tm-choices--inline" in html
-    assert "<details open>" in html
+    assert 'role="radiogroup" aria-labelledby="item-it-label"' in html
+    assert '<details class="tm-reason" open>' in html
     assert 'name="item.it" value="missing:not_done" checked' in html
 
 
 def test_other_boxes_carry_the_reason_in_a_select() -> None:
     html = field("integer", missing_choices=REASONS, missing_reason="not_done")
     assert '<option value="not_done" selected>Not done</option>' in html
-    assert "<details>" in field("integer", missing_choices=REASONS)
+    assert '<details class="tm-reason">' in field("integer", missing_choices=REASONS)
 
 
 def test_several_answers_are_ticked() -> None:

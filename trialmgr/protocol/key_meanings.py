@@ -95,6 +95,10 @@ MEANINGS: dict[str, str] = {
     "Rows.min": "Least number of rows; 0 when left out.",
     "Rows.max": "Most rows.",
     "row": "What one row is called.",
+    "layout": "scale: short answers side by side; table: the items of lines under columns; else a line a question.",
+    "columns": "What stands above the columns of the table.",
+    "lines": "The lines of the table, each with a label and an item for every column.",
+    "Line.items": "The items of this line, in the order of the columns.",
     # items
     "type": "What sort of answer the question has.",
     "hint": "Help under the question.",

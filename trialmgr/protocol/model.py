@@ -30,6 +30,8 @@ Day = Annotated[int, Field(ge=-FARTHEST_DAY, le=FARTHEST_DAY)]
 
 
 MOST_ROWS = 99
+MOST_ANSWERS = 12
+"""More than these are not shown side by side."""
 
 
 def later(default: Any = None, **limits: Any) -> Any:
@@ -331,6 +333,20 @@ class Item(Part):
     def is_derived(self) -> bool:
         return self.derive is not None or self.score is not None
 
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Every whole number that a person may answer, where they are few; none otherwise."""
+        ends = self.range or Range()
+        if (
+            self.is_derived
+            or self.type not in (ItemType.INTEGER, ItemType.SCALE)
+            or ends.min is None
+            or ends.max is None
+        ):
+            return ()
+        numbers = range(int(ends.min), int(ends.max) + 1)
+        return tuple(map(str, numbers)) if len(numbers) <= MOST_ANSWERS else ()
+
 
 class Rows(Part):
     """How often the questions of a section may be answered on one form; ``row`` names one row, as "Treatment"."""
@@ -340,15 +356,27 @@ class Rows(Part):
     row: Text
 
 
+class Line(Part):
+    """One line of a table of measurements, such as "30 minutes": an item for each column."""
+
+    label: Text
+    items: tuple[Key, ...] = Field(min_length=1)
+
+
 class Section(Part):
     """Questions that stand together; with ``repeats``, a group of questions that has rows.
 
-    A value in a row is kept under ``section.row.item``, the row counted from 1 and never used again.
+    A value in a row is kept under ``section.row.item``, the row counted from 1 and never used again. ``layout``: in a
+    ``scale`` a few short answers of a question stand side by side; in a ``table`` the items that ``lines`` name stand
+    under ``columns``. All else stands a line a question. It says nothing of the values.
     """
 
     key: Key
     label: Text
     repeats: Rows | None = later()
+    layout: Literal["scale", "table"] | None = later()
+    columns: tuple[Text, ...] = later(())
+    lines: tuple[Line, ...] = later(())
     items: tuple[Item, ...] = Field(min_length=1)
 
     def row_key(self, row: int, item_key: str) -> str:
@@ -423,6 +451,20 @@ class Form(Part):
     def first_date(self) -> Item | None:
         """The date from which the form counts, where it ends participation or closes visits."""
         return next((item for item in self.plain_items if item.type is ItemType.DATE), None)
+
+    @cached_property
+    def takes_files(self) -> bool:
+        return any(item.type is ItemType.FILE for item in self.items)
+
+    @cached_property
+    def observes_days(self) -> bool:
+        """It has a day on which something was seen to happen: see ``Item.observed``."""
+        return any(item.observed for item in self.items)
+
+    @property
+    def ends_something(self) -> bool:
+        """Participation, or a treatment."""
+        return self.ends_participation is not None or bool(self.closes_visits)
 
     @cached_property
     def plain_items(self) -> tuple[Item, ...]:
