@@ -186,10 +186,8 @@ def _open_page(request: HttpRequest, sheet: Sheet) -> HttpResponse:
         return choice
     if found:
         sheet, typing, draft = drafts.restored(request, sheet, found)
-        sections, evaluation = (
-            sheet.sections(typing.values, typing.missing),
-            sheet.judged(typing.values, typing.missing),
-        )
+        sections = sheet.sections(typing.values, typing.missing)
+        evaluation = sheet.judged(typing.values, typing.missing)
         reason_form = ChangeReasonForm(initial=dict(zip(("reason_choice", "reason_text"), typing.reason, strict=True)))
     else:
         sections, evaluation = sheet.sections(), sheet.evaluation
