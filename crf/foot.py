@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
@@ -10,7 +11,6 @@ from django.utils.translation import ngettext
 from crf.casebook import FormLine
 from crf.layout.fields import FieldView, SectionView
 from crf.sheets import Sheet
-from trialmgr.protocol.evaluation import Evaluation
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +24,19 @@ class Foot:
 
 
 def foot_of(
-    sheet: Sheet, evaluation: Evaluation, sections: tuple[SectionView, ...], forms: tuple[FormLine, ...]
+    sheet: Sheet,
+    sections: Sequence[SectionView],
+    values: Mapping[str, str] | None = None,
+    missing: Mapping[str, str] | None = None,
 ) -> Foot:
+    """Of the sheet as it is saved, or as it would be with what was typed; ``sections`` as the page has them."""
     fields = {field.key: field for section in sections for field in section.fields}
-    wanting = sheet.wanted(evaluation)
+    wanting = sheet.wanted(sheet.evaluation if values is None else sheet.judged(values, missing or {}))
     return Foot(
         total=fields.get(total_of(sheet)),
         wanting=wanting_in_words(len(wanting)),
         first=fields.get(wanting[0]) if wanting else None,
-        next=next_form(forms, sheet.form.key),
+        next=next_form(sheet.forms, sheet.form.key),
     )
 
 

@@ -179,7 +179,7 @@ def _read_page(request: HttpRequest, sheet: Sheet) -> HttpResponse:
 def _write_page(request: HttpRequest, sheet: Sheet, typed: Typed | None = None, status: int = 422) -> HttpResponse:
     if typed is None:
         sections = sheet.sections()
-        foot = foot_of(sheet, sheet.evaluation, sections, sheet.forms)
+        foot = foot_of(sheet, sections)
         context = _context(sheet, sections=sections, foot=foot, revision=sheet.revision, reason_form=ChangeReasonForm())
         return render(request, "crf/entries/write.html", context)
     reason_form = ChangeReasonForm(request.POST)
@@ -187,7 +187,7 @@ def _write_page(request: HttpRequest, sheet: Sheet, typed: Typed | None = None, 
     context = _context(
         sheet,
         sections=sections,
-        foot=foot_of(sheet, sheet.judged(typed.values, typed.missing), sections, sheet.forms),
+        foot=foot_of(sheet, sections, typed.values, typed.missing),
         errors=[*(ErrorLink("", text) for text in typed.of_page), *error_links(sections)],
         revision=request.POST.get("revision", ""),
         reason_form=reason_form.take_focus() if typed.reason_wanted else reason_form,
