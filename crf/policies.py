@@ -38,15 +38,12 @@ from trialmgr.participants.policies import (
     check_reason,
     check_site_active,
     check_transition,
-    ends_of_consents,
-    valid_consent,
     version_to_register_on,
 )
-from trialmgr.participants.queries import definition_for, planned_as
+from trialmgr.participants.queries import definition_for, ends_of_consents, planned_as, valid_consent
 from trialmgr.participants.states import STATUS_LABELS, Status, undoing
 from trialmgr.people.models import Site, User
 from trialmgr.people.permissions import ROLE_LABELS, Role
-from trialmgr.people.policies import is_blinded_no_more
 from trialmgr.protocol.chronology import Rule
 from trialmgr.protocol.judgements import ELIGIBILITY, Contradiction
 from trialmgr.protocol.model import Form, StudyDefinition
@@ -59,14 +56,14 @@ def check_role_enters(user: User, visit: Visit, form: Form) -> None:
     if not user.roles_at(visit.participant.site) & set(form.entered_by):
         roles = ", ".join(str(ROLE_LABELS[Role(name)]) for name in form.entered_by)
         raise PermissionDenied(_("Your role does not enter this form. Entered by: %(roles)s.") % {"roles": roles})
-    if is_blinded_no_more(user):
+    if user.is_blinded_no_more:
         raise PermissionDenied(
             _("You have learned an allocation of this trial: somebody else who is blinded enters this form.")
         )
 
 
 def can_role_enter(user: User, visit: Visit, form: Form) -> bool:
-    return bool(user.roles_at(visit.participant.site) & set(form.entered_by)) and not is_blinded_no_more(user)
+    return bool(user.roles_at(visit.participant.site) & set(form.entered_by)) and not user.is_blinded_no_more
 
 
 def check_entry_open(visit: Visit, form: Form, *, begun: bool | None = None) -> None:

@@ -179,10 +179,6 @@ class Sheet:
             reasons.append(_("The study is locked: a data manager can unlock it, with a reason."))
         return tuple(reasons)
 
-    @cached_property
-    def takes_files(self) -> bool:
-        return any(item.type is ItemType.FILE for item in self.form.items)
-
     @property
     def can_write(self) -> bool:
         return self.may_enter and not self.closed

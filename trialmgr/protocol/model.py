@@ -439,6 +439,20 @@ class Form(Part):
         return next((item for item in self.plain_items if item.type is ItemType.DATE), None)
 
     @cached_property
+    def takes_files(self) -> bool:
+        return any(item.type is ItemType.FILE for item in self.items)
+
+    @cached_property
+    def observes_days(self) -> bool:
+        """It has a day on which something was seen to happen: see ``Item.observed``."""
+        return any(item.observed for item in self.items)
+
+    @property
+    def ends_something(self) -> bool:
+        """Participation, or a treatment."""
+        return self.ends_participation is not None or bool(self.closes_visits)
+
+    @cached_property
     def plain_items(self) -> tuple[Item, ...]:
         """The items outside groups: their values are kept under their own key."""
         return tuple(item for section in self.sections if section.repeats is None for item in section.items)
