@@ -32,11 +32,15 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class FormLine:
+    """``is_due``: this person enters it, the visit asks for it, and it is not complete."""
+
+    key: str
     label: str
     url: str
     tag: Tag
     queries: int
     entered_by_reader: bool
+    is_due: bool
     is_frozen: bool
 
 
@@ -86,6 +90,11 @@ def visit_line(place: CasebookPlace, visit: Visit) -> VisitLine:
     return _line(read_book(place), visit)
 
 
+def form_lines(place: CasebookPlace, visit: Visit) -> tuple[FormLine, ...]:
+    """The forms of one visit alone, for the page of one of them."""
+    return tuple(_form_lines(read_book(place, departures={}), visit))
+
+
 def due_line(user: User, definition: StudyDefinition, participant: Participant, due: Due | None) -> DueLine | None:
     if due is None:
         return None
@@ -121,7 +130,10 @@ _PERMISSIONS = {
 }
 
 
-def read_book(place: CasebookPlace) -> Book:
+def read_book(
+    place: CasebookPlace, *, departures: Mapping[int, list[Departure]] | None = None, documents: bool = False
+) -> Book:
+    """``documents``: with what was entered, not just its state."""
     participant = place.participant
     signatures = Signature.objects.for_user(place.user).filter(entry__visit__participant=participant, lapsed_at=None)
     queries = unclosed_queries(place.user).about(participant=participant)
@@ -129,10 +141,10 @@ def read_book(place: CasebookPlace) -> Book:
     frozen = Freeze.objects.standing().filter(visit__participant=participant)
     return Book(
         place=place,
-        entries=entries_by_visit(place.user, participant),
+        entries=entries_by_visit(place.user, participant, documents=documents),
         signed=frozenset(signatures.values_list("entry_id", flat=True)),
         queries=Counter(places),
-        departures=departures_in_sight(place),
+        departures=departures_in_sight(place) if departures is None else departures,
         frozen=frozenset(frozen.values_list("visit_id", "form_key")),
     )
 
@@ -187,14 +199,24 @@ def _form_lines(book: Book, visit: Visit) -> Iterator[FormLine]:
             continue
         form = place.definition.form(key)
         entries = [entry for entry in here if entry.form_key == key]
+        is_entered = bool(roles & set(form.entered_by))
+        is_frozen = (visit.pk, key) in book.frozen
         yield FormLine(
+            key=key,
             label=form.label(spoken()),
             url=reverse("crf:entry", args=[place.participant.number, visit.slug, key]),
             tag=_rows_tag(entries) if form.repeating else _form_tag(book, visit, entries),
             queries=book.queries.get((visit.pk, key), 0),
-            entered_by_reader=bool(roles & set(form.entered_by)),
-            is_frozen=(visit.pk, key) in book.frozen,
+            entered_by_reader=is_entered,
+            is_due=is_entered and not is_frozen and _is_due(visit, key, entries),
+            is_frozen=is_frozen,
         )
+
+
+def _is_due(visit: Visit, form: str, entries: list[FormEntry]) -> bool:
+    complete = bool(entries) and all(entry.status == EntryStatus.COMPLETE for entry in entries)
+    wanted = visit.definition.kind != "log" and form in visit.definition.must_complete
+    return wanted and not visit.is_not_done and not complete
 
 
 def _rows_tag(entries: list[FormEntry]) -> Tag:

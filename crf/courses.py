@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from crf.layout.charts import Chart, OnDay, course_chart
 from crf.models import FormEntry, Visit
 from crf.places import CasebookPlace, spoken
-from trialmgr.protocol.casebook import value_called
+from trialmgr.protocol.casebook import called
 from trialmgr.protocol.courses import Scored, levels, scores
 from trialmgr.protocol.model import Form, ItemType
 from trialmgr.studies.queries import key_names
@@ -102,7 +102,8 @@ class _Reading:
         found = []
         for entry in self.entries:
             visit = self.visits[entry.visit_id]
-            raw = value_called(entry.data, self.names, scored.form.key, scored.item.key)
+            keys = called(self.names, scored.form.key, scored.item.key)
+            raw = next((entry.data[key] for key in keys if key in entry.data), None)
             if entry.form_key == scored.form.key and raw is not None and visit.took_place_on is not None:
                 found.append((visit, visit.took_place_on, Decimal(raw)))
         return sorted(found, key=lambda one: (one[1], one[0].pk))

@@ -217,7 +217,7 @@ def _by_target(columns: Iterable[Column]) -> list[Column]:
 
 def matrix(place: CasebookPlace, visits: Iterable[Visit], show: Show = Show.ALL, unfolded: str = "") -> Matrix:
     """``visits``: those within the person's sight, as planned. ``unfolded``: key of the visit whose strip is open."""
-    return _Drawing(place, read_book(place), _verified(place), show).matrix(visits, unfolded)
+    return _Drawing(place, read_book(place, documents=True), _verified(place), show).matrix(visits, unfolded)
 
 
 def _verified(place: CasebookPlace) -> Counter[int]:

@@ -104,11 +104,11 @@ def open_query_counts(user: User, ids: Collection[int]) -> dict[int, int]:
     return dict(counted.values_list(of_query("participant")).annotate(Count("pk")))
 
 
-def entries_by_visit(user: User, participant: Participant) -> dict[int, list[FormEntry]]:
-    """Standing entries of one participant by visit."""
+def entries_by_visit(user: User, participant: Participant, *, documents: bool) -> dict[int, list[FormEntry]]:
+    """Standing entries of one participant by visit, with their documents or without."""
     entries = FormEntry.objects.for_user(user).standing().filter(visit__participant=participant)
     found: dict[int, list[FormEntry]] = defaultdict(list)
-    for entry in entries.defer("unasked", "rows_used"):
+    for entry in entries.defer("unasked", "rows_used", *(() if documents else ("data", "missing"))):
         found[entry.visit_id].append(entry)
     return found
 

@@ -94,8 +94,7 @@ def save_entry(
     so is one for an item that is calculated. ``as_stored``: the values stood on another form, so nobody typed them now.
     Raises EntryRefused (bad values), ReasonWanted (a saved value changes), ActionRefused (the state forbids it).
     """
-    entry = _entry_to_write(by, visit, form_key, occurrence, revision)
-    form = form_for(entry.visit.participant, entry.study_version.definition, form_key)
+    entry, form = _entry_to_write(by, visit, form_key, occurrence, revision)
     raw, reasons = merged(entry, values, missing or {})
     book = casebook_around(entry.visit.participant, form)
     evaluation = evaluate_entry(entry.study_version.definition, form, raw, reasons, book, entry.visit.slug)
@@ -103,11 +102,13 @@ def save_entry(
     doubtful = () if as_stored else _doubtful(entry, form, values)
     reused = _reused_rows(entry, form, given)
     unasked = (*_calculated(form, given), *_not_asked(entry, evaluation)) if asked_only else ()
-    kept = evaluation.values
-    refused = (*doubtful, *reused, *unasked, *evaluation.problems)
-    problems = (*refused, *strange_files(entry, form, kept), *untimely(entry, form, kept))
+    problems = [*doubtful, *reused, *unasked, *evaluation.problems]
+    if form.takes_files:
+        problems += strange_files(entry, form, evaluation.values)
+    if form.observes_days:
+        problems += untimely(entry, form, evaluation.values)
     if problems:
-        raise EntryRefused(problems)
+        raise EntryRefused(tuple(problems))
     _check_not_empty(form, raw, reasons)
     entry.not_done = ""
     return _store(entry, form, book, evaluation, by, reason)
@@ -121,9 +122,8 @@ def save_entry(
 )
 def mark_not_done(*, by: User, visit: Visit, form_key: str, code: str, reason: str = "") -> Saved:
     """The whole form was not done, for the reason ``code``: it is complete, whatever it asks."""
-    entry = _entry_to_write(by, visit, form_key, 1, None)
+    entry, form = _entry_to_write(by, visit, form_key, 1, None)
     definition = entry.study_version.definition
-    form = form_for(entry.visit.participant, definition, form_key)
     if code not in definition.missing_reasons.codes:
         raise ActionRefused(_("There is no reason “%(code)s”: choose one from the list.") % {"code": code})
     if form.eligibility or form.ends_participation:
@@ -218,7 +218,8 @@ def _take_out(entry: FormEntry, by: User) -> FormEntry:
     held = (*before.data, *before.missing)
     _lapse(entry, form, held)
     follow_removal(entry, by)
-    end_with(entry, form, by, ended=before.status == EntryStatus.COMPLETE)
+    if form.ends_something:
+        end_with(entry, form, by, ended=before.status == EntryStatus.COMPLETE)
     follow(casebook_around(entry.participant, form), entry, held, by)
     return entry
 
@@ -242,21 +243,23 @@ def _check_form(definition: StudyDefinition, form_key: str) -> None:
         raise ActionRefused(_("There is no form “%(key)s”.") % {"key": form_key})
 
 
-def _entry_to_write(by: User, visit: Visit, form_key: str, occurrence: int | None, revision: int | None) -> FormEntry:
-    """The row to write, its casebook held; every rule that forbids writing has been asked."""
+def _entry_to_write(
+    by: User, visit: Visit, form_key: str, occurrence: int | None, revision: int | None
+) -> tuple[FormEntry, Form]:
+    """The row to write and its form, its casebook held; every rule that forbids writing has been asked."""
     visit = policies.held_visit(visit)
     numbers = _row_numbers(visit, form_key)
     begun = _row(visit, form_key, occurrence) if occurrence in numbers else None
     stands = begun is not None and not begun.is_vacant
     version = begun.study_version if begun and stands else version_for(visit.participant, visit.took_place_on)
     _check_form(version.definition, form_key)
-    form = version.definition.form(form_key)
+    form = form_for(visit.participant, version.definition, form_key)
     policies.check_role_enters(by, visit, form)
     policies.check_entry_open(visit, form, begun=stands)
     entry = begun or _new_entry(visit, form, _row_number(numbers, occurrence), version)
     entry.visit, entry.study_version = visit, version
     _check_entry(entry, form, revision)
-    return entry
+    return entry, form
 
 
 def _row(visit: Visit, form_key: str, occurrence: int) -> FormEntry:
@@ -381,7 +384,8 @@ def _store(entry: FormEntry, form: Form, book: LoadedCasebook, evaluation: Evalu
     if before.status is not None:
         _lapse(entry, form, changed)
     follow_checks([Judged(entry, evaluation)], {entry.place: frozenset(changed)}, by)
-    end_with(entry, form, by, ended=before.status == EntryStatus.COMPLETE)
+    if form.ends_something:
+        end_with(entry, form, by, ended=before.status == EntryStatus.COMPLETE)
     return Saved(entry, evaluation, changed, tuple(follow(book, entry, changed, by)))
 
 

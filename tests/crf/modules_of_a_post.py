@@ -37,6 +37,9 @@ class Passed:
     def modules(self) -> list[str]:
         return list(self.calls)
 
+    def of(self, room: str) -> list[str]:
+        return [name for name in self.calls if name.startswith(f"{room}.")]
+
     def __str__(self) -> str:
         lines = [f"{self.calls[name]:5} calls {self.returns[name]:4} returns  {name}" for name in self.calls]
         total = f"{sum(self.calls.values()):5} calls {self.returns.total():4} returns  {len(lines)} modules"

@@ -19,7 +19,7 @@ from trialmgr.protocol.judgements import eligibility_form
 from trialmgr.protocol.model import Form, StudyDefinition
 
 LANGUAGES = {"nl": "Nederlands", "en": "English"}
-_BESIDE = ("trialmgr/css/trialmgr.css", "trialmgr/js/trialmgr.js")
+_BESIDE = ("trialmgr/css/trialmgr.css", "trialmgr/js/trialmgr.js", "trialmgr/js/forms.js")
 
 
 def write_preview(definition: StudyDefinition, out: Path) -> list[Path]:

@@ -9,7 +9,8 @@ from itertools import combinations
 
 from django.shortcuts import get_object_or_404
 
-from trialmgr.participants.models import DifferentPerson, IdentityMark, Participant, ParticipantQuerySet
+from audit.statements import found
+from trialmgr.participants.models import Consent, DifferentPerson, IdentityMark, Participant, ParticipantQuerySet
 from trialmgr.participants.states import Status
 from trialmgr.people.models import User
 from trialmgr.protocol.judgements import eligibility_form
@@ -32,6 +33,17 @@ def participants_for(user: User, status: object = "") -> ParticipantQuerySet:
     rows = Participant.every if status == Status.VOIDED else Participant.objects
     found: ParticipantQuerySet = rows.for_user(user)
     return found
+
+
+def valid_consent(participant: Participant) -> Consent | None:
+    """The newest consent that stands."""
+    return Consent.objects.filter(participant=participant, withdrawn_on=None).last()
+
+
+def ends_of_consents(participant: Participant) -> list[datetime.date | None]:
+    """The day each consent was withdrawn, None for one that stands. In short SQL, for every save asks it."""
+    statement = "SELECT withdrawn_on FROM participants_consent WHERE participant_id = %s"
+    return [day for (day,) in found(statement, participant.pk)]
 
 
 def seen_twice(participants: Collection[Participant]) -> set[int]:
