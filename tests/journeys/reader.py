@@ -142,6 +142,7 @@ class Reader:
         self.looks.paths.add(urlsplit(page.url).path)
         where = f"{page.url} in {language}"
         assert page.locator("html").get_attribute("lang") == language, where
+        page.evaluate(_LET_GO, True)
         for size in (NARROW, PHONE, TABLET, WIDE):
             page.set_viewport_size(size)
             wide = page.evaluate(_WIDER_THAN_THE_SCREEN)
@@ -154,6 +155,7 @@ class Reader:
         assert not self.complaints, f"{where}: {self.complaints}"
         if name:
             self._keep(page, name)
+        page.evaluate(_LET_GO, False)
 
     def _keep(self, page: Page, name: str) -> None:
         path = screens.path_of(name)
@@ -176,6 +178,10 @@ _WIDER_THAN_THE_SCREEN = """() => {
     .filter((one) => one.getBoundingClientRect().right > width + 1 && !one.closest(".tm-table-scroll"))
     .map((one) => one.outerHTML.slice(0, 120)).slice(0, 3).concat(["scrolls sideways"]);
 }"""
+# What stays in sight lies over what can be scrolled from under it; axe and a picture of the whole page do not scroll.
+_LET_GO = """(free) => document.querySelectorAll(".tm-foot").forEach((foot) => {
+  foot.style.position = free ? "static" : "";
+})"""
 _AXE = """async (tags) => {
   const found = await axe.run(document, { runOnly: { type: "tag", values: tags }, resultTypes: ["violations"] });
   return found.violations.map((one) => ({
