@@ -500,6 +500,10 @@ def check_unchanged(entry: FormEntry) -> None:
         raise ActionRefused(_("This form changed because another one was corrected: open it again."))
 
 
+class Outdated(ActionRefused):
+    """The form was saved since it was read."""
+
+
 def check_revision(entry: FormEntry, seen: int) -> None:
     if entry.revision != seen:
-        raise ActionRefused(_("Somebody else saved this form in the meantime: open it again and compare."))
+        raise Outdated(_("Somebody else saved this form in the meantime: open it again and compare."))

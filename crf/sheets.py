@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from django.db.models import Q
 from django.http import Http404
@@ -26,6 +27,14 @@ from trialmgr.protocol.casebook import Place, Unread, sources, unread
 from trialmgr.protocol.evaluation import Evaluation, RowScope, Scope, evaluate_entry, evaluate_not_done, read, truth_of
 from trialmgr.protocol.model import Form, ItemType, RowKey, StudyDefinition
 from trialmgr.studies.queries import key_names, open_lock, timeline
+
+
+class DangerView(NamedTuple):
+    """A dangerous answer in words: which, and what is done at once."""
+
+    key: str
+    label: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -121,6 +130,14 @@ class Sheet:
             row = RowKey.read(key)
             if row and truth_of(rule, RowScope(scope, self.form.groups[row.section], row.row)) is not True:
                 yield key
+
+    def dangers(self, evaluation: Evaluation) -> list[DangerView]:
+        """What the definition marks as dangerous among these answers, as far as this person meets them."""
+        seen = [problem for problem in evaluation.dangers if problem.item_key not in self.hidden]
+        return [
+            DangerView(str(one.item_key), item_label(self.form, str(one.item_key), spoken()), one.message(spoken()))
+            for one in seen
+        ]
 
     @cached_property
     def wanting(self) -> tuple[str, ...]:
@@ -220,6 +237,11 @@ class Sheet:
     def live_url(self) -> str:
         """Where the page asks what follows from answers that are not saved yet."""
         return self.place.row_url("live", self.row) if self.row else f"{self.url}live/"
+
+    @property
+    def draft_url(self) -> str:
+        """Where the page keeps what is typed and not saved yet."""
+        return self.place.row_url("draft", self.row) if self.row else f"{self.url}draft/"
 
     @property
     def links(self) -> dict[str, str]:

@@ -23,6 +23,7 @@ ACTS = {
     "entry.migrated": gettext_lazy("Moved to another study version"),
     "entry.moved": gettext_lazy("Moved to where it belongs"),
     "entry.removed": gettext_lazy("Row removed"),
+    "draft.expired": gettext_lazy("Typed answers not saved thrown away"),
     "entry.signed": gettext_lazy("Signed"),
     "signature.lapsed": gettext_lazy("Signature lapsed"),
     "items.verified": gettext_lazy("Verified"),

@@ -52,6 +52,7 @@ def _told(sheet: Sheet, values: dict[str, str], missing: dict[str, str]) -> dict
     """``asked``: whether each question with a rule applies; ``derived``: in words, empty while unknown.
 
     ``refused`` and ``queried``: by item, what a save would say of its answer. ``wanting``: in words, and the first.
+    ``dangers``: what is dangerous among the answers, by item, with the label of the question and what to do.
     """
     evaluation = sheet.judged(values, missing)
     wanting = sheet.wanted(evaluation)
@@ -67,6 +68,7 @@ def _told(sheet: Sheet, values: dict[str, str], missing: dict[str, str]) -> dict
         "refused": _said(sheet, evaluation.problems),
         "queried": _said(sheet, evaluation.warnings),
         "wanting": {"words": wanting_in_words(len(wanting)), "first": wanting[0] if wanting else ""},
+        "dangers": {one.key: {"label": one.label, "message": one.message} for one in sheet.dangers(evaluation)},
     }
 
 

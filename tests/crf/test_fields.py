@@ -370,7 +370,7 @@ def test_a_table_stands_where_its_first_field_would_and_names_a_unit_that_a_colu
     definition: StudyDefinition,
 ) -> None:
     view = laid_out(definition, MEASURED, *MEASURES)
-    assert [table or field.key for table, field in view.blocks if table or field] == ["before", view.table, "between"]
+    assert [table or (field and field.key) for table, field in view.blocks] == ["before", view.table, "between"]
     assert view.table is not None
     assert view.table.columns == (("Upper", "mmHg"), ("Lower", ""))
     assert [line.label for line in view.table.lines] == ["Early", "Late"]

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, FloatRect, Page, ViewportSize
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, FloatRect, Page, ViewportSize
 
 from tests.journeys import screens
 
@@ -25,6 +26,7 @@ OTHER = {"nl": "en", "en": "nl"}
 WIDE: ViewportSize = {"width": 1280, "height": 800}
 TABLET: ViewportSize = {"width": 820, "height": 1180}
 PHONE: ViewportSize = {"width": 390, "height": 844}
+SETTINGS: dict[str, Any] = {"viewport": WIDE, "reduced_motion": "reduce", "locale": "nl-NL"}
 NARROW: ViewportSize = {"width": 360, "height": 740}
 
 
@@ -56,15 +58,17 @@ class Reader:
 
     def __init__(self, browser: Browser, address: str, looks: Looks, language: str, *, scripts: bool = True) -> None:
         self.address, self.looks, self.language = address, looks, language
-        self.context = browser.new_context(
-            base_url=address, viewport=WIDE, reduced_motion="reduce", locale="nl-NL", java_script_enabled=scripts
-        )
+        self.scripts = scripts
+        self.context = self._opened(browser)
         self.context.set_default_timeout(20_000)
         self.speak(language)
         self.complaints: list[str] = []
         self.met: list[str] | None = None
         self.page = self._tab()
         self._other_tab: Page | None = None
+
+    def _opened(self, browser: Browser) -> BrowserContext:
+        return browser.new_context(base_url=self.address, java_script_enabled=self.scripts, **SETTINGS)
 
     def _tab(self) -> Page:
         page = self.context.new_page()
