@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
@@ -23,16 +24,15 @@ class Foot:
     next: FormLine | None
 
 
-def foot_of(
-    sheet: Sheet, evaluation: Evaluation, sections: tuple[SectionView, ...], forms: tuple[FormLine, ...]
-) -> Foot:
+def foot_of(sheet: Sheet, evaluation: Evaluation, sections: Sequence[SectionView]) -> Foot:
+    """``evaluation``: what the boxes come to; ``sections``: the boxes as the page has them."""
     fields = {field.key: field for section in sections for field in section.fields}
     wanting = sheet.wanted(evaluation)
     return Foot(
         total=fields.get(total_of(sheet)),
         wanting=wanting_in_words(len(wanting)),
         first=fields.get(wanting[0]) if wanting else None,
-        next=next_form(forms, sheet.form.key),
+        next=next_form(sheet.forms, sheet.form.key),
     )
 
 

@@ -143,6 +143,10 @@ class EntryQuerySet(CasebookQuerySet):
     def standing(self) -> Self:
         return self.exclude(status=EntryStatus.REMOVED.value)
 
+    def with_version(self) -> Self:
+        """Without the long document, of which the parsed one is at hand."""
+        return self.select_related("study_version").defer("study_version__document")
+
 
 class FormEntry(TrackedModel):
     """One filled-in form: one row with one document of canonical strings.

@@ -345,8 +345,7 @@ class Sheet:
 
 def open_sheet(place: FormPlace, row: int) -> Sheet:
     """The sheet of a saved row, or of row 1 of a form not yet begun; 404 for other rows."""
-    rows = FormEntry.objects.for_user(place.user).select_related("study_version").defer("study_version__document")
-    entry = rows.filter(visit=place.visit, form_key=place.form.key, occurrence=row).first()
+    entry = place.rows.filter(occurrence=row).first()
     if entry is None and (row != 1 or place.form.repeating):
         raise Http404
     if entry is not None:

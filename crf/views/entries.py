@@ -195,7 +195,7 @@ def _open_page(request: HttpRequest, sheet: Sheet) -> HttpResponse:
     context = _context(
         sheet,
         sections=sections,
-        foot=foot_of(sheet, evaluation, sections, sheet.forms),
+        foot=foot_of(sheet, evaluation, sections),
         revision=sheet.revision,
         reason_form=reason_form,
         draft=draft,
@@ -212,7 +212,7 @@ def _write_page(request: HttpRequest, sheet: Sheet, typed: Typed, status: int = 
     context = _context(
         sheet,
         sections=sections,
-        foot=foot_of(sheet, evaluation, sections, sheet.forms),
+        foot=foot_of(sheet, evaluation, sections),
         errors=[*(ErrorLink("", text) for text in typed.of_page), *error_links(sections)],
         revision=request.POST.get("revision", ""),
         reason_form=reason_form.take_focus() if typed.reason_wanted else reason_form,

@@ -161,3 +161,9 @@ def test_who_enters_nothing_at_a_visit_reads_its_forms(signed_in: SignedIn, cast
     page = Reader(signed_in, cast, Role.MONITOR).get(visit_url(visit))
     assert "Your forms" not in page
     assert "<h2>Forms</h2>" in page
+
+
+def test_enter_without_script_saves_also_where_a_row_can_be_added(signed_in: SignedIn, cast: Cast) -> None:
+    page = Reader(signed_in, cast, Role.COORDINATOR).get(form_url(screening(cast), "treatment_history"))
+    _before, _foot, acts = page.partition("tm-foot__acts")
+    assert acts.index(">Save</button>") < acts.index(">Add an empty row</button>") < acts.index("Save and next: ")
