@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from crf.casebook import FormLine
 from crf.layout.fields import FieldView, SectionView
 from crf.sheets import Sheet
+from trialmgr.protocol.evaluation import Evaluation
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +24,10 @@ class Foot:
     next: FormLine | None
 
 
-def foot_of(
-    sheet: Sheet,
-    sections: Sequence[SectionView],
-    values: Mapping[str, str] | None = None,
-    missing: Mapping[str, str] | None = None,
-) -> Foot:
-    """Of the sheet as it is saved, or as it would be with what was typed; ``sections`` as the page has them."""
+def foot_of(sheet: Sheet, evaluation: Evaluation, sections: Sequence[SectionView]) -> Foot:
+    """``evaluation``: what the boxes come to; ``sections``: the boxes as the page has them."""
     fields = {field.key: field for section in sections for field in section.fields}
-    wanting = sheet.wanted(sheet.evaluation if values is None else sheet.judged(values, missing or {}))
+    wanting = sheet.wanted(evaluation)
     return Foot(
         total=fields.get(total_of(sheet)),
         wanting=wanting_in_words(len(wanting)),

@@ -10,14 +10,13 @@ from audit.statements import places, rows_where
 from crf.models import EntryStatus, FormEntry, Visit
 from trialmgr.participants.models import Participant
 from trialmgr.protocol.casebook import (
+    Assessed,
     Casebook,
     KeyNames,
     Place,
     Source,
     followers,
-    keys_called,
     sources,
-    value_called,
 )
 from trialmgr.protocol.evaluation import PREVIOUS, Evaluation
 from trialmgr.protocol.model import Form, StudyDefinition
@@ -40,7 +39,6 @@ class LoadedCasebook:
         self, participant: Participant, forms: Collection[str] | None = None, read: Collection[Source] = ()
     ) -> None:
         self.participant, self.forms, self.read = participant, forms, read
-        self.asked: dict[str, str | None] = {}
 
     @cached_property
     def _rows(self) -> dict[Place, FormEntry]:
@@ -90,20 +88,25 @@ class LoadedCasebook:
         }
 
     @cached_property
-    def names(self) -> KeyNames:
-        return key_names()
-
-    def keys(self, visit: str, form: str) -> tuple[str, ...] | None:
-        """The items that have a value on a form; None when it was never entered."""
-        entry = self._rows.get(Place(visit, form))
-        return None if entry is None else keys_called(entry.data, self.names, form)
+    def values(self) -> Assessed:
+        """What stood when it was first asked for."""
+        return Assessed(self.stored(), names=self.names)
 
     def __call__(self, visit: str, form: str, item: str) -> str | None:
         """The canonical value, or None. ``visit`` is a key, or key-ordinal."""
-        entry = self._rows.get(Place(visit, form))
-        value = None if entry is None else value_called(entry.data, self.names, form, item)
-        self.asked[f"{visit}.{form}.{item}"] = value
-        return value
+        return self.values(visit, form, item)
+
+    def keys(self, visit: str, form: str) -> tuple[str, ...] | None:
+        """The items that have a value on a form; None when it was never entered."""
+        return self.values.keys(visit, form)
+
+    @property
+    def asked(self) -> dict[str, str | None]:
+        return self.values.asked
+
+    @property
+    def names(self) -> KeyNames:
+        return key_names()
 
 
 def casebook_around(participant: Participant, form: Form) -> LoadedCasebook:

@@ -296,7 +296,7 @@ def eligibility_entry(participant: Participant) -> FormEntry | None:
     definition = version_of_row(participant.study_version_id).definition
     keys = [form.key for form in definition.forms if form.eligibility]
     rows = FormEntry.objects.filter(visit__participant=participant, form_key__in=keys).standing()
-    entry: FormEntry | None = rows.select_related("visit", "study_version").defer("study_version__document").first()
+    entry: FormEntry | None = rows.with_version().select_related("visit").first()
     if entry is not None:
         entry.visit.participant = participant
     return entry
@@ -500,6 +500,10 @@ def check_unchanged(entry: FormEntry) -> None:
         raise ActionRefused(_("This form changed because another one was corrected: open it again."))
 
 
+class Outdated(ActionRefused):
+    """The form was saved since it was read."""
+
+
 def check_revision(entry: FormEntry, seen: int) -> None:
     if entry.revision != seen:
-        raise ActionRefused(_("Somebody else saved this form in the meantime: open it again and compare."))
+        raise Outdated(_("Somebody else saved this form in the meantime: open it again and compare."))

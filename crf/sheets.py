@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from django.db.models import Q
 from django.http import Http404
@@ -14,8 +15,8 @@ from django.utils.translation import gettext as _
 from crf.actions.consequences import Consequence, preview
 from crf.actions.entries import merged
 from crf.casebook import FormLine, form_lines
+from crf.layout.boxes import item_label, laid_out
 from crf.layout.fields import FieldLink, FieldView, Marks, SectionView, build_fields, shown_value
-from crf.layout.groups import item_label, laid_out
 from crf.loaded_casebook import LoadedCasebook, casebook_around
 from crf.models import ENTRY_STATUS_LABELS, EntryStatus, FormEntry, Freeze, Query, QueryStatus, Signature
 from crf.places import CasebookPlace, FormPlace, spoken
@@ -26,6 +27,14 @@ from trialmgr.protocol.casebook import Place, Unread, sources, unread
 from trialmgr.protocol.evaluation import Evaluation, RowScope, Scope, evaluate_entry, evaluate_not_done, read, truth_of
 from trialmgr.protocol.model import Form, ItemType, RowKey, StudyDefinition
 from trialmgr.studies.queries import key_names, open_lock, timeline
+
+
+class DangerView(NamedTuple):
+    """A dangerous answer in words: which, and what is done at once."""
+
+    key: str
+    label: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -121,6 +130,14 @@ class Sheet:
             row = RowKey.read(key)
             if row and truth_of(rule, RowScope(scope, self.form.groups[row.section], row.row)) is not True:
                 yield key
+
+    def dangers(self, evaluation: Evaluation) -> list[DangerView]:
+        """What the definition marks as dangerous among these answers, as far as this person meets them."""
+        seen = [problem for problem in evaluation.dangers if problem.item_key not in self.hidden]
+        return [
+            DangerView(str(one.item_key), item_label(self.form, str(one.item_key), spoken()), one.message(spoken()))
+            for one in seen
+        ]
 
     @cached_property
     def wanting(self) -> tuple[str, ...]:
@@ -220,6 +237,11 @@ class Sheet:
     def live_url(self) -> str:
         """Where the page asks what follows from answers that are not saved yet."""
         return self.place.row_url("live", self.row) if self.row else f"{self.url}live/"
+
+    @property
+    def draft_url(self) -> str:
+        """Where the page keeps what is typed and not saved yet."""
+        return self.place.row_url("draft", self.row) if self.row else f"{self.url}draft/"
 
     @property
     def links(self) -> dict[str, str]:
@@ -323,8 +345,7 @@ class Sheet:
 
 def open_sheet(place: FormPlace, row: int) -> Sheet:
     """The sheet of a saved row, or of row 1 of a form not yet begun; 404 for other rows."""
-    rows = FormEntry.objects.for_user(place.user).select_related("study_version").defer("study_version__document")
-    entry = rows.filter(visit=place.visit, form_key=place.form.key, occurrence=row).first()
+    entry = place.rows.filter(occurrence=row).first()
     if entry is None and (row != 1 or place.form.repeating):
         raise Http404
     if entry is not None:

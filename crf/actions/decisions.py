@@ -17,11 +17,9 @@ from trialmgr.participants.actions import close_phase, enrol, open_phase, undo_e
 from trialmgr.participants.models import Participant
 from trialmgr.participants.queries import criteria_for, definition_for
 from trialmgr.people.models import User
-from trialmgr.protocol.casebook import Assessed
 from trialmgr.protocol.judgements import eligibility_now, gate_outcome
 from trialmgr.protocol.model import Gate, StudyDefinition
 from trialmgr.studies.clock import today
-from trialmgr.studies.queries import key_names
 
 
 @action(
@@ -38,7 +36,7 @@ def judge_eligibility(*, by: User, participant: Participant) -> EligibilityDecis
         raise ActionRefused(_("The eligibility form is not complete: fill in what is missing first."))
     definition = entry.study_version.definition
     version = criteria_for(participant, definition)
-    stored = Assessed(LoadedCasebook(participant).stored(), names=key_names())
+    stored = LoadedCasebook(participant).values
     found = eligibility_now(definition, version, entry.data, stored)
     if found.outcome is None:
         raise ActionRefused(_("A value that a criterion needs is missing: complete the forms it reads first."))

@@ -13,7 +13,8 @@ from django.http import Http404, HttpRequest, JsonResponse
 from django.views.decorators.http import require_POST
 
 from crf.foot import wanting_in_words
-from crf.layout.fields import read_submission, rows_sent, shown_value
+from crf.layout.boxes import read_submission, rows_sent
+from crf.layout.fields import shown_value
 from crf.places import form_place, spoken
 from crf.policies import check_role_enters
 from crf.sheets import Sheet, open_sheet
@@ -52,6 +53,7 @@ def _told(sheet: Sheet, values: dict[str, str], missing: dict[str, str]) -> dict
     """``asked``: whether each question with a rule applies; ``derived``: in words, empty while unknown.
 
     ``refused`` and ``queried``: by item, what a save would say of its answer. ``wanting``: in words, and the first.
+    ``dangers``: what is dangerous among the answers, by item, with the label of the question and what to do.
     """
     evaluation = sheet.judged(values, missing)
     wanting = sheet.wanted(evaluation)
@@ -67,6 +69,7 @@ def _told(sheet: Sheet, values: dict[str, str], missing: dict[str, str]) -> dict
         "refused": _said(sheet, evaluation.problems),
         "queried": _said(sheet, evaluation.warnings),
         "wanting": {"words": wanting_in_words(len(wanting)), "first": wanting[0] if wanting else ""},
+        "dangers": {one.key: {"label": one.label, "message": one.message} for one in sheet.dangers(evaluation)},
     }
 
 

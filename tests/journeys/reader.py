@@ -13,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, FloatRect, Page, ViewportSize
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, FloatRect, Page, ViewportSize
 
 from tests.journeys import screens
 
@@ -25,6 +26,7 @@ OTHER = {"nl": "en", "en": "nl"}
 WIDE: ViewportSize = {"width": 1280, "height": 800}
 TABLET: ViewportSize = {"width": 820, "height": 1180}
 PHONE: ViewportSize = {"width": 390, "height": 844}
+SETTINGS: dict[str, Any] = {"viewport": WIDE, "reduced_motion": "reduce", "locale": "nl-NL"}
 NARROW: ViewportSize = {"width": 360, "height": 740}
 
 
@@ -56,15 +58,17 @@ class Reader:
 
     def __init__(self, browser: Browser, address: str, looks: Looks, language: str, *, scripts: bool = True) -> None:
         self.address, self.looks, self.language = address, looks, language
-        self.context = browser.new_context(
-            base_url=address, viewport=WIDE, reduced_motion="reduce", locale="nl-NL", java_script_enabled=scripts
-        )
+        self.scripts = scripts
+        self.context = self._opened(browser)
         self.context.set_default_timeout(20_000)
         self.speak(language)
         self.complaints: list[str] = []
         self.met: list[str] | None = None
         self.page = self._tab()
         self._other_tab: Page | None = None
+
+    def _opened(self, browser: Browser) -> BrowserContext:
+        return browser.new_context(base_url=self.address, java_script_enabled=self.scripts, **SETTINGS)
 
     def _tab(self) -> Page:
         page = self.context.new_page()
@@ -95,6 +99,10 @@ class Reader:
     def follow(self, name: str | re.Pattern[str]) -> None:
         with self._moved():
             self.page.get_by_role("link", name=name).first.click()
+
+    def unfold(self, name: str) -> None:
+        """Open what is folded away under these words."""
+        self.page.locator("summary", has_text=name).first.click()
 
     @contextmanager
     def _moved(self) -> Iterator[None]:
@@ -157,6 +165,14 @@ class Reader:
             self._keep(page, name)
         page.evaluate(_LET_GO, False)
 
+    def fits(self, width: int, height: int) -> int:
+        """At this size nothing lies beyond an edge, scrolled or not, and axe finds nothing; how high the page is."""
+        self.page.set_viewport_size({"width": width, "height": height})
+        where = f"{self.page.url} at {width}"
+        assert not (hidden := self.page.evaluate(_BEYOND_AN_EDGE)), f"{where}: {hidden}"
+        assert not (faults := _faults(self.page)), f"{where}: {json.dumps(faults, indent=1)}"
+        return int(self.page.evaluate("document.documentElement.scrollHeight"))
+
     def _keep(self, page: Page, name: str) -> None:
         path = screens.path_of(name)
         assert name not in self.looks.names, f"two pictures called {name}"
@@ -182,6 +198,8 @@ _WIDER_THAN_THE_SCREEN = """() => {
 _LET_GO = """(free) => document.querySelectorAll(".tm-foot").forEach((foot) => {
   foot.style.position = free ? "static" : "";
 })"""
+_BEYOND_AN_EDGE = """() => Array.from(document.querySelectorAll("html, .tm-table-scroll"))
+  .filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.outerHTML.slice(0, 120))"""
 _AXE = """async (tags) => {
   const found = await axe.run(document, { runOnly: { type: "tag", values: tags }, resultTypes: ["violations"] });
   return found.violations.map((one) => ({

@@ -72,15 +72,19 @@ class Assessed:
     names: KeyNames = field(default_factory=dict)
 
     def __call__(self, visit: str, form: str, item: str) -> str | None:
+        """By whichever key the version of the entry has for the item."""
         found = self.entries.get(Place(visit, form))
-        value = None if found is None else value_called(found.values, self.names, form, item)
+        values = found.values if found else {}
+        value = next((values[key] for key in called(self.names, form, item) if key in values), None)
         self.asked[f"{visit}.{form}.{item}"] = value
         return value
 
     def keys(self, visit: str, form: str) -> tuple[str, ...] | None:
-        """The items that have a value on a form; None when it was never entered."""
+        """The items that have a value on a form, by every key that a version has; None when it was never entered."""
         found = self.entries.get(Place(visit, form))
-        return None if found is None else keys_called(found.values, self.names, form)
+        if found is None:
+            return None
+        return tuple(dict.fromkeys(name for key in found.values for name in called(self.names, form, key)))
 
 
 def key_names(definitions: Iterable[StudyDefinition]) -> KeyNames:
@@ -97,16 +101,6 @@ def called(names: KeyNames, form: str, key: str) -> tuple[str, ...]:
     row = RowKey.read(key) if names else None
     same = names.get((form, row.item if row else key), ())
     return tuple(dict.fromkeys((key, *(f"{row.section}.{row.row}.{name}" if row else name for name in same))))
-
-
-def value_called(values: Mapping[str, str], names: KeyNames, form: str, item: str) -> str | None:
-    """The value of an item, by whichever key the version of the entry has for it."""
-    return next((values[key] for key in called(names, form, item) if key in values), None)
-
-
-def keys_called(values: Mapping[str, str], names: KeyNames, form: str) -> tuple[str, ...]:
-    """The items that have a value, by every key that a version has for them."""
-    return tuple(dict.fromkeys(name for key in values for name in called(names, form, key))) if names else tuple(values)
 
 
 def assess(

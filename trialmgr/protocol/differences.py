@@ -194,6 +194,7 @@ _FIELDS: dict[str, Text] = {
     "required": Text(nl="verplicht", en="required"),
     "missing_allowed": Text(nl="een reden zonder waarde toegestaan", en="a reason for no value allowed"),
     "ask_if": Text(nl="de voorwaarde om te vragen", en="the condition for asking"),
+    "danger": Text(nl="wanneer het antwoord gevaar betekent", en="when the answer means danger"),
     "derive": Text(nl="de berekening", en="the derivation"),
     "score": Text(nl="de score", en="the score"),
     "severity": Text(nl="hard of zacht", en="hard or soft"),

@@ -58,7 +58,8 @@ class Evaluation:
     """Outcome for one entry. ``problems`` refuse it, ``warnings`` open queries, ``wanting`` leaves it incomplete.
 
     ``values`` and ``missing``: what counts, with what is worked out. ``unasked``: what was entered on questions that
-    are not asked (now); it counts for nothing, and does again when they are asked.
+    are not asked (now); it counts for nothing, and does again when they are asked. ``dangers``: answers that the
+    definition marks as dangerous; they refuse nothing.
     """
 
     values: dict[str, str]
@@ -68,6 +69,7 @@ class Evaluation:
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
     wanting: tuple[str, ...]
+    dangers: tuple[Problem, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -289,6 +291,7 @@ class _Work:
         self.wanting: list[str] = []
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
+        self.dangers: list[Problem] = []
 
     def evaluation(self) -> Evaluation:
         return Evaluation(
@@ -299,6 +302,7 @@ class _Work:
             tuple(self.problems),
             tuple(self.warnings),
             tuple(self.wanting),
+            tuple(self.dangers),
         )
 
     def refuse_unknown_keys(self, keys: list[str]) -> None:
@@ -350,9 +354,15 @@ class _Work:
             value = derived_value(item, scope)
             if value is not None:
                 self._keep(item, key, value)
+                self._warn_of(item, key, scope)
         else:
             values, missing = typed_in
             self._enter(item, key, values.get(key, ""), missing.get(key, ""))
+            self._warn_of(item, key, scope)
+
+    def _warn_of(self, item: Item, key: str, scope: Scope | RowScope) -> None:
+        if item.danger is not None and key in self.values and truth_of(item.danger.fires_if, scope) is True:
+            self.dangers.append(Problem(key, item.danger.message))
 
     def _set_aside(self, item: Item, key: str, typed_in: Typed) -> None:
         """What was entered on a question that is not asked is kept, and held to the same rules as if it were."""

@@ -280,14 +280,27 @@ class Score(Part):
     items: tuple[Key, ...]
 
 
+class Danger(Part):
+    """When an answer is dangerous, and what whoever meets it does at once.
+
+    ``fires_if`` reads the item itself and what stands before it; it is judged while the form is filled in.
+    """
+
+    fires_if: str
+    message: Text
+    examples: tuple[Example, ...] = ()
+    confirm_with_protocol: bool = False
+
+
 class Item(Part):
     """One question, or one derived value (``derive`` or ``score``), which no person enters.
 
     ``range`` refuses, ``soft_range`` asks (a query opens). ``ask_if``: the item applies only when true; an item
     that does not apply is skipped, not missing. ``missing_allowed``: a reason may stand in place of a value.
-    ``anchors``: of a scale. ``accepts`` (endings such as pdf) and ``max_megabytes``: of a file. ``observed``: a date
-    on which something was seen, so it lies not after the day of saving, nor after death. ``replaces``: keys under which
-    earlier versions asked the same, newest first; a rule that reads an entry of such a version finds its answer there.
+    ``danger``: when the answer is dangerous, which is shown at once. ``anchors``: of a scale. ``accepts`` (endings such
+    as pdf) and ``max_megabytes``: of a file. ``observed``: a date on which something was seen, so it lies not after the
+    day of saving, nor after death. ``replaces``: keys under which earlier versions asked the same, newest first; a rule
+    that reads an entry of such a version finds its answer there.
     """
 
     key: Key
@@ -307,6 +320,7 @@ class Item(Part):
     max_megabytes: int | None = later(ge=1, le=100)
     observed: bool = later(False)
     replaces: tuple[Key, ...] = later(())
+    danger: Danger | None = later()
     ask_if: str | None = None
     derive: str | None = None
     score: Score | None = None
@@ -472,7 +486,8 @@ class Form(Part):
     def rules(self) -> tuple[str, ...]:
         """Every expression of the form, as text."""
         of_items = (rule for item in self.items for rule in (item.ask_if, item.derive) if rule is not None)
-        return (*of_items, *(check.fires_if for check in self.checks))
+        dangers = (item.danger.fires_if for item in self.items if item.danger is not None)
+        return (*of_items, *dangers, *(check.fires_if for check in self.checks))
 
     @cached_property
     def groups(self) -> dict[str, Section]:

@@ -90,12 +90,16 @@ def all_written(study: StudyDefinition) -> Iterator[Written]:
 
 
 def _of_item(path: DocumentPath, form: Form, item: Item) -> Iterator[Written]:
-    if item.ask_if is None and item.derive is None:
+    if item.ask_if is None and item.derive is None and item.danger is None:
         return
     reach, groups = frozenset(keys_before(form, item)), frozenset(_groups_before(form, item))
     is_open = not hides(form, item)
     if item.ask_if is not None:
         yield Written((*path, "ask_if"), item.ask_if, form, reach, groups, is_open, True)
+    if item.danger is not None:
+        yield Written(
+            (*path, "danger", "fires_if"), item.danger.fires_if, form, reach | {item.key}, groups, is_open, True
+        )
     if item.derive is not None and item.type in ITEM_KINDS:
         kind = ITEM_KINDS[item.type]
         yield Written((*path, "derive"), item.derive, form, reach, groups, is_open, True, kind, item.codelist)

@@ -145,6 +145,7 @@
       block(key).querySelector("output").textContent = words || "–";
     });
     tellTurned(form, turned.map(([key]) => block(key)));
+    form.dispatchEvent(new CustomEvent("trialmgr:answer", { detail: answer }));
     keepFocus(form, held);
     form.dispatchEvent(new CustomEvent("trialmgr:answer", { bubbles: true, detail: answer }));
   }
@@ -231,9 +232,9 @@
   }
 
   function onBeforeUnload(event) {
-    const leaving = document.querySelector("form[data-sent-at]") !== null;
-    const changed = Array.from(document.querySelectorAll("form[data-warn-unsaved]")).some(isChanged);
-    if (changed && !leaving) event.preventDefault();
+    // Sending another form, as the choice of language and signing out do, leaves a changed one behind.
+    const left = Array.from(document.querySelectorAll("form[data-warn-unsaved]:not([data-sent-at])"));
+    if (left.some(isChanged)) event.preventDefault();
   }
 
   function forgetSending() {
