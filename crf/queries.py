@@ -38,6 +38,7 @@ _VISIT_FIELDS = (
     "key",
     "ordinal",
     "target_on",
+    "earliest_on",
     "latest_on",
     "took_place_on",
     "not_done_reason",
@@ -103,11 +104,11 @@ def open_query_counts(user: User, ids: Collection[int]) -> dict[int, int]:
     return dict(counted.values_list(of_query("participant")).annotate(Count("pk")))
 
 
-def entries_by_visit(user: User, participant: Participant) -> dict[int, list[FormEntry]]:
-    """Standing entries of one participant by visit, without their documents."""
+def entries_by_visit(user: User, participant: Participant, *, documents: bool) -> dict[int, list[FormEntry]]:
+    """Standing entries of one participant by visit, with their documents or without."""
     entries = FormEntry.objects.for_user(user).standing().filter(visit__participant=participant)
     found: dict[int, list[FormEntry]] = defaultdict(list)
-    for entry in entries.defer("data", "missing"):
+    for entry in entries.defer("unasked", "rows_used", *(() if documents else ("data", "missing"))):
         found[entry.visit_id].append(entry)
     return found
 
@@ -136,12 +137,14 @@ def _visits(user: User, participants: Sequence[Participant]) -> Mapping[int, lis
         complete[visit_id].add(form)
     found: dict[int, list[VisitFacts]] = defaultdict(list)
     rows = Visit.objects.for_user(user).filter(participant__in=people).order_by("target_on", "pk")
-    for pk, participant, key, ordinal, target_on, latest_on, took_place_on, reason in rows.values_list(*_VISIT_FIELDS):
+    for pk, participant, key, ordinal, *window, took_place_on, reason in rows.values_list(*_VISIT_FIELDS):
+        target_on, earliest_on, latest_on = window
         facts = VisitFacts(
             key=key,
             defined=planned_as(people[participant], key, took_place_on),
             ordinal=ordinal,
             target_on=target_on,
+            earliest_on=earliest_on,
             latest_on=latest_on,
             took_place=took_place_on is not None,
             not_done=reason != "",

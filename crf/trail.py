@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from audit.models import LedgerEntry
+from crf.layout.boxes import item_label
 from crf.layout.fields import shown_value
-from crf.layout.groups import item_label
 from crf.models import ENTRY_STATUS_LABELS
 from crf.places import FormPlace, spoken
 from crf.queries import said_by_checks

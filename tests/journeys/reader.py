@@ -100,6 +100,10 @@ class Reader:
         with self._moved():
             self.page.get_by_role("link", name=name).first.click()
 
+    def unfold(self, name: str) -> None:
+        """Open what is folded away under these words."""
+        self.page.locator("summary", has_text=name).first.click()
+
     @contextmanager
     def _moved(self) -> Iterator[None]:
         with self.page.expect_navigation():
@@ -159,6 +163,14 @@ class Reader:
         if name:
             self._keep(page, name)
 
+    def fits(self, width: int, height: int) -> int:
+        """At this size nothing lies beyond an edge, scrolled or not, and axe finds nothing; how high the page is."""
+        self.page.set_viewport_size({"width": width, "height": height})
+        where = f"{self.page.url} at {width}"
+        assert not (hidden := self.page.evaluate(_BEYOND_AN_EDGE)), f"{where}: {hidden}"
+        assert not (faults := _faults(self.page)), f"{where}: {json.dumps(faults, indent=1)}"
+        return int(self.page.evaluate("document.documentElement.scrollHeight"))
+
     def _keep(self, page: Page, name: str) -> None:
         path = screens.path_of(name)
         assert name not in self.looks.names, f"two pictures called {name}"
@@ -180,6 +192,8 @@ _WIDER_THAN_THE_SCREEN = """() => {
     .filter((one) => one.getBoundingClientRect().right > width + 1 && !one.closest(".tm-table-scroll"))
     .map((one) => one.outerHTML.slice(0, 120)).slice(0, 3).concat(["scrolls sideways"]);
 }"""
+_BEYOND_AN_EDGE = """() => Array.from(document.querySelectorAll("html, .tm-table-scroll"))
+  .filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.outerHTML.slice(0, 120))"""
 _AXE = """async (tags) => {
   const found = await axe.run(document, { runOnly: { type: "tag", values: tags }, resultTypes: ["violations"] });
   return found.violations.map((one) => ({

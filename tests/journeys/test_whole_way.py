@@ -363,6 +363,7 @@ def _cannot_be_locked_yet(way: Way) -> None:
 def _is_frozen_locked_and_released(way: Way) -> None:
     manager = way.by(Role.DATA_MANAGER)
     manager.open(CASEBOOK)
+    manager.unfold("About this participant")
     manager.follow("Freeze the casebook")
     manager.look("freeze")
     manager.press("Freeze the casebook")

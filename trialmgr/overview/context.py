@@ -53,6 +53,8 @@ def surroundings(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if isinstance(user, User) and user.is_active:
         shown |= {"nav_items": nav_items(user, request.path), "account_roles": role_lines(user)}
+        sought = request.GET.get("number", "") if request.path == reverse("participants:list") else ""
+        shown |= {"may_find": user.may("participants.view"), "number_sought": sought}
         shown |= {"account_name": user.actor_name, "person_mark": person_mark(user)}
         shown |= {"may_type": user.may("entries.enter"), "session_seconds": settings.SESSION_COOKIE_AGE}
     return shown
