@@ -231,7 +231,8 @@ def test_a_dangerous_answer_is_red_at_once_and_asks_to_be_saved(one_day: Trial, 
     expect(dangers).to_be_hidden()
     _answers(rater.page, "madrs_10", "5")
     expect(dangers).to_contain_text("Suicidal thoughts: Speak to the investigator on duty now")
-    expect(dangers).to_contain_text("save it now")
+    ask = dangers.get_by_text("save it now")
+    expect(ask).to_be_visible()
     here = rater.page.locator('[data-item="madrs_10"] .tm-danger__here')
     expect(here).to_contain_text("Speak to the investigator")
     rater.look(answered=True)
@@ -242,7 +243,7 @@ def test_a_dangerous_answer_is_red_at_once_and_asks_to_be_saved(one_day: Trial, 
     expect(dangers).to_be_visible()
     rater.press("Save")
     expect(dangers).to_contain_text("Speak to the investigator")
-    expect(dangers).not_to_contain_text("save it now")
+    expect(ask).to_be_hidden()
     expect(here).to_be_visible()
 
 
