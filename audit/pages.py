@@ -18,7 +18,9 @@ from django.db.models import Count, Max, Min, Q
 from audit.models import SHEET, Condition, LedgerEntry, LedgerHead, LedgerQuerySet, Sheet
 
 LOOKED = 10_000
-"""Entries that one request looks at for what no index finds."""
+"""Entries of an index at which one request looks for what no index finds."""
+READ = 50_000
+"""Entries at which it looks where there is no index to follow."""
 MATCHES = 500
 """Entries found on which one page of acts rests."""
 ACTS = 25
@@ -118,7 +120,7 @@ class Stretch:
     end: int | None
 
 
-def stretch(search: Search, way: Way, most: int = MATCHES) -> Stretch:
+def stretch(search: Search, way: Way, most: int) -> Stretch:
     """The nearest entries, at most so many."""
     clause, end = _index_for(search, way)
     # A question for each condition, so that each follows its own index and stops in time.
@@ -142,7 +144,7 @@ def _index_for(search: Search, way: Way) -> tuple[Clause, int | None]:
 def _reach(clause: Clause, way: Way, border: int) -> int:
     """How far the entries reach that one request may look at, no farther than ``border``."""
     if not clause:
-        return way.nearest((way.after(LOOKED), border))
+        return way.nearest((way.after(READ), border))
     asked = (way.until(LedgerEntry.objects.all(), condition, border) for condition in clause)
     ends = (rows.values_list("seq", flat=True)[LOOKED - 1 : LOOKED] for rows in asked)
     return way.nearest((*chain.from_iterable(ends), border))
@@ -199,7 +201,7 @@ def _moved(moment: datetime.datetime, by: datetime.timedelta) -> datetime.dateti
 
 def acts_page(search: Search, way: Way) -> ActsPage:
     """The nearest acts in which something was found, each as a whole."""
-    found = stretch(search, way)
+    found = stretch(search, way, MATCHES)
     names = list(dict.fromkeys(act for _number, act in found.found))
     spans = _spans(names[:ACTS])
     edges = [edge for first, last, _lines in spans.values() for edge in (first, last)]

@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterable
 
 import pytest
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from audit import pages
 from audit.actions import ACTIONS
 from audit.models import LedgerEntry
 from audit.pages import ActsPage
 from crf.actions import raise_query
+from crf.models import Visit
+from crf.trail import Words
 from tests import walk
 from trialmgr.overview import trail as audit_trail
 from trialmgr.overview.act_labels import ACT_LABELS, act_label
@@ -26,6 +28,7 @@ from trialmgr.people import permissions
 from trialmgr.people.actions import close_site
 from trialmgr.people.models import SYSTEM, User
 from trialmgr.people.permissions import Role
+from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies.queries import current_definition
 
 pytestmark = pytest.mark.on_both  # searches by time and text are the database's
@@ -114,11 +117,20 @@ def test_the_trail_is_narrowed_by_every_box_to_acts_in_which_it_is_found(cast: C
 
 
 def test_an_act_is_shown_whole_where_one_of_its_entries_is_found(cast: Cast, monitor: Client) -> None:
-    walk.screened(cast)
-    [act] = page_of(monitor, act="entry.saved", form="madrs").acts
+    corrected(cast)
+    [act, *_rest] = page_of(monitor, act="entry.followed").acts
     whole = LedgerEntry.objects.filter(act=act.lines[0].act).order_by("seq")
     assert [entry.seq for entry in act.lines] == [entry.seq for entry in whole]
-    assert {entry.action for entry in whole} > {"entry.saved"}
+    assert {entry.action for entry in whole} >= {"entry.saved", "entry.followed"}
+
+
+def corrected(cast: Cast) -> Visit:
+    """At screening it was a woman after all: the laboratory form misses an answer now."""
+    visit = walk.came(cast, walk.consented(cast), "screening")
+    walk.fill(cast, visit, "demographics", given={"sex": "m"})
+    walk.fill(cast, visit, "labs")
+    walk.fill(cast, visit, "demographics", given={"sex": "f"}, reason="misread the passport")
+    return visit
 
 
 def test_a_name_of_too_many_people_wants_more_of_it(monitor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,15 +189,14 @@ def test_an_address_of_before_or_of_nothing_leads_to_the_newest(
 def test_a_number_far_beyond_the_trail_is_its_end(cast: Cast, monitor: Client) -> None:
     walk.consented(cast)
     assert page_of(monitor, before="9" * 18).acts == page_of(monitor).acts
-    assert page_of(monitor, after="9" * 18).acts == ()
-    assert page_of(monitor, before="0").acts == ()
+    assert [*page_of(monitor, after="9" * 18).acts, *page_of(monitor, before="0").acts] == []
 
 
 def test_a_search_for_text_says_how_far_it_looked_and_goes_on(
     cast: Cast, monitor: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     participant = walk.screened(cast)
-    monkeypatch.setattr(pages, "LOOKED", 20)
+    monkeypatch.setattr(pages, "READ", 20)
     newest = LedgerEntry.objects.latest("seq").seq
     page = english(monitor, text="no such text")
     assert f"None among entries {newest - 19} to {newest}." in page
@@ -209,15 +220,20 @@ def test_a_search_along_an_index_looks_no_farther_in_one_request_either(
 ) -> None:
     walk.screened(cast)
     monkeypatch.setattr(pages, "LOOKED", 5)
-    asked = {"act": "entry.saved", "site": "LUMC"}
-    shown = every_page(monitor, **asked)
-    assert len(shown) == 1  # nothing is of that site: the whole of its index was looked at
-    shown = every_page(monitor, act="entry.saved", text="no such text")
     saved = LedgerEntry.objects.filter(action="entry.saved").order_by("-seq")
-    assert shown[0].looked == (saved[4].seq, LedgerEntry.objects.latest("seq").seq)
-    assert len(shown) == -(-saved.count() // 5) + (saved.count() % 5 == 0)
-    some = page_of(monitor, who="rater", text="baseline")
-    assert f"Entries {some.looked[0]} to" in english(monitor, who="rater", text="baseline") if some.looked else True
+    first = page_of(monitor, act="entry.saved", text="no such text")
+    assert first.looked == (saved[4].seq, LedgerEntry.objects.latest("seq").seq)
+    second = page_of(monitor, act="entry.saved", text="no such text", before=str(first.older))
+    assert second.looked == (saved[9].seq, saved[4].seq - 1)
+    # Of two indexes it follows the one that reaches farthest: nothing is of this form, and that is known at once.
+    nothing = page_of(monitor, act="entry.saved", form="ect_session")
+    assert (list(nothing.acts), nothing.looked) == ([], None)
+    some = page_of(monitor, act="entry.saved", text=SITE)
+    assert some.looked is not None
+    assert some.acts
+    assert f"Entries {some.looked[0]} to {some.looked[1]} were searched." in english(
+        monitor, act="entry.saved", text=SITE
+    )
 
 
 def test_many_matches_in_few_acts_are_spread_over_pages(
@@ -274,15 +290,68 @@ def test_an_act_is_told_in_the_words_of_the_study(cast: Cast, monitor: Client) -
 
 
 def test_what_followed_stands_beneath_its_act_with_the_cause(cast: Cast, monitor: Client) -> None:
-    participant = walk.screened(cast)
-    visit = walk.visit_of(participant, "screening")
-    walk.fill(cast, visit, "demographics", given={"birth_year": "1950"}, reason="misread the passport")
-    caused = LedgerEntry.objects.exclude(cause="").order_by("-seq")
-    assert caused.exists()
-    entry = caused[0]
-    [act] = [act for act in page_of(monitor).acts if act.lines[0].act == entry.act]
-    assert act.lines[0].cause == ""
-    assert "Followed from Screening · " in english(monitor)
+    corrected(cast)
+    page = english(monitor, act="entry.followed")
+    assert "Followed from Screening · Demographics" in page
+    assert page.count("misread the passport") == 1
+    for text in ("Coordinator UMCG", "Complete", "Incomplete", "Female", "Male", "Laboratory and ECG"):
+        assert text in page
+
+
+@pytest.fixture
+def blinded(cast: Cast, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """In RESET-TRD no blinded role reads the trail; here the rater does."""
+    more = permissions.PERMISSIONS[Role.RATER] | {"audit.view"}
+    monkeypatch.setitem(permissions.PERMISSIONS, Role.RATER, more)
+    return signed_in(cast.at(SITE, Role.RATER))
+
+
+def test_of_an_act_a_blinded_person_sees_the_open_entries_and_counts_them(
+    cast: Cast, monitor: Client, blinded: Client
+) -> None:
+    participant = walk.randomised(cast, arm="ect")
+    asked = {"participant": participant.number, "act": "participant.randomised"}
+    [whole], [part] = page_of(monitor, **asked).acts, page_of(blinded, **asked).acts
+    assert {entry.restricted for entry in whole.lines} == {True, False}
+    assert {entry.restricted for entry in part.lines} == {False}
+    count = f"{len(part.lines)} entries, {part.lines[0].seq}–{part.lines[-1].seq}"
+    assert count in english(blinded, **asked)
+    hidden = next(entry for entry in whole.lines if entry.restricted)
+    assert monitor.get(f"/audit/{hidden.seq}/").status_code == 200
+    assert blinded.get(f"/audit/{hidden.seq}/").status_code == 404
+    assert "ECT" not in english(blinded, participant=participant.number).replace("RESET-TRD", "")
+
+
+def test_an_act_of_which_all_is_hidden_is_not_there_for_a_blinded_person(
+    cast: Cast, monitor: Client, blinded: Client
+) -> None:
+    participant = walk.randomised(cast, arm="ect")
+    visit = participant.visits.filter(reveals_allocation=True).order_by("target_on").first()
+    assert visit is not None
+    walk.came(cast, participant, visit.slug)
+    newest = LedgerEntry.objects.latest("seq")
+    assert newest.restricted
+    assert newest.act in acts_of(found(monitor, participant=participant.number))
+    assert newest.act not in acts_of(found(blinded, participant=participant.number))
+
+
+def test_a_blinded_person_is_not_told_of_a_cause_that_reveals(cast: Cast, reset_trd: StudyDefinition) -> None:
+    sight, words = cast.at(SITE, Role.RATER).sight(reset_trd), Words(reset_trd, "en")
+    open_sight = cast.at("", Role.MONITOR).sight(reset_trd)
+    week, session = reset_trd.visit("week_8").label("en"), reset_trd.visit("session_ect").label("en")
+    madrs, treatment = (reset_trd.form(key).label("en") for key in ("madrs", reset_trd.visit("session_ect").forms[0]))
+    for cause, shown, told in (
+        ("UMCG-001/week_8/madrs/1", f"{week} · {madrs}", f"{week} · {madrs}"),
+        (f"UMCG-001/session_ect-3/{reset_trd.visit('session_ect').forms[0]}/2", "", f"{session} 3 · {treatment} · row 2"),
+        ("UMCG-001/gone/madrs/1", "", f"gone · {madrs}"),
+        ("UMCG-001/week_8/gone/1", "", f"{week} · gone"),
+        ("UMCG-001/week_8", week, week),
+        ("UMCG-001", "UMCG-001", "UMCG-001"),
+    ):
+        entry = LedgerEntry(cause=cause)
+        with translation.override("en"):
+            assert words.cause(entry, sight) == shown
+            assert words.cause(entry, open_sight) == told
 
 
 def test_an_entry_shows_who_when_where_old_new_and_why(cast: Cast, monitor: Client) -> None:
