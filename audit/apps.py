@@ -8,8 +8,8 @@ class AuditConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from audit import history, triggers
+        from audit import models, triggers
 
         # Not in migrations: SQLite drops a table's triggers whenever a later migration rebuilds the table.
         post_migrate.connect(triggers.install_after_migrate, sender=self, dispatch_uid="audit.triggers")
-        pre_create_historical_record.connect(history.stamp_history_row, dispatch_uid="audit.history")
+        pre_create_historical_record.connect(models.stamp_history_row, dispatch_uid="audit.history")

@@ -1,21 +1,21 @@
-"""The casebook of one participant as a page draws it: visits by phase, and the forms of each with their state."""
+"""What is read of one participant's casebook for drawing it: a visit with its forms, and the next step."""
 
 from __future__ import annotations
 
-import datetime
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from django.db.models.functions import Coalesce
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from crf.deviations import Departure, departures
-from crf.due import Due, Step
+from crf.due import Due, Step, When, when
 from crf.models import ENTRY_STATUS_LABELS, EntryStatus, FormEntry, Freeze, Signature, Visit, of_query
 from crf.places import CasebookPlace, spoken
-from crf.queries import entries_by_visit, unclosed_queries, visits_of
+from crf.queries import entries_by_visit, unclosed_queries
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import User
 from trialmgr.protocol.model import StudyDefinition
@@ -32,11 +32,15 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class FormLine:
+    """``is_due``: this person enters it, the visit asks for it, and it is not complete."""
+
+    key: str
     label: str
     url: str
     tag: Tag
     queries: int
     entered_by_reader: bool
+    is_due: bool
     is_frozen: bool
 
 
@@ -58,23 +62,20 @@ class VisitLine:
 
 
 @dataclass(frozen=True, slots=True)
-class PhaseLines:
-    label: str
-    visits: tuple[VisitLine, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class DueLine:
-    """The next step in words. ``url`` is empty for who may not take it."""
+    """The next step in words, and whether its time has come. ``url`` is empty for who may not take it.
+
+    ``window``: until or from which day, "" for what has no window.
+    """
 
     text: str
     url: str
-    day: datetime.date | None
-    late: bool
+    when: Tag
+    window: str
 
 
 @dataclass(frozen=True, slots=True)
-class _Book:
+class Book:
     """What was read of one participant, for drawing. ``queries``, ``frozen``: by visit and form, "" for the visit."""
 
     place: CasebookPlace
@@ -85,20 +86,13 @@ class _Book:
     frozen: frozenset[tuple[int | None, str]]
 
 
-def casebook(place: CasebookPlace) -> list[PhaseLines]:
-    """Phases that hold a visit with a form this person sees, in the order of the study."""
-    book = _read(place)
-    visits = visits_of(place.user, place.participant)
-    lines = [line for line in (_line(book, visit) for visit in visits) if line.forms]
-    phases = [
-        PhaseLines(phase.label(spoken()), tuple(line for line in lines if line.visit.phase == phase.key))
-        for phase in place.definition.phases
-    ]
-    return [phase for phase in phases if phase.visits]
-
-
 def visit_line(place: CasebookPlace, visit: Visit) -> VisitLine:
-    return _line(_read(place), visit)
+    return _line(read_book(place), visit)
+
+
+def form_lines(place: CasebookPlace, visit: Visit) -> tuple[FormLine, ...]:
+    """The forms of one visit alone, for the page of one of them."""
+    return tuple(_form_lines(read_book(place, departures={}), visit))
 
 
 def due_line(user: User, definition: StudyDefinition, participant: Participant, due: Due | None) -> DueLine | None:
@@ -107,7 +101,22 @@ def due_line(user: User, definition: StudyDefinition, participant: Participant, 
     permission = _PERMISSIONS[due.step]
     may = user.may(permission, site=participant.site)
     url = _due_url(definition, participant, due) if may else ""
-    return DueLine(_due_text(definition, due), url, due.day, due.late)
+    return DueLine(_due_text(definition, due), url, when_tag(due.when), _window(due))
+
+
+def _window(due: Due) -> str:
+    """The end of a window that has opened, the beginning of one that has not."""
+    first, last = (due.visit.earliest_on, due.visit.latest_on) if due.visit else (None, None)
+    if due.when in (When.NEXT, When.LATER) and first:
+        return _("from %(day)s") % {"day": date_format(first, "SHORT_DATE_FORMAT")}
+    return _("until %(day)s") % {"day": date_format(last, "SHORT_DATE_FORMAT")} if last else ""
+
+
+def when_tag(when: When) -> Tag:
+    """In its window, or when that opens."""
+    texts = {When.LATE: _("Overdue"), When.NOW: _("Due now"), When.NEXT: _("Next"), When.LATER: _("Later")}
+    kinds = {When.LATE: "late", When.NOW: "due", When.NEXT: "todo", When.LATER: "todo"}
+    return Tag(texts[when], kinds[when])
 
 
 _PERMISSIONS = {
@@ -121,18 +130,21 @@ _PERMISSIONS = {
 }
 
 
-def _read(place: CasebookPlace) -> _Book:
+def read_book(
+    place: CasebookPlace, *, departures: Mapping[int, list[Departure]] | None = None, documents: bool = False
+) -> Book:
+    """``documents``: with what was entered, not just its state."""
     participant = place.participant
     signatures = Signature.objects.for_user(place.user).filter(entry__visit__participant=participant, lapsed_at=None)
     queries = unclosed_queries(place.user).about(participant=participant)
     places = queries.values_list(of_query("pk"), Coalesce("entry__form_key", "form_key"))
     frozen = Freeze.objects.standing().filter(visit__participant=participant)
-    return _Book(
+    return Book(
         place=place,
-        entries=entries_by_visit(place.user, participant),
+        entries=entries_by_visit(place.user, participant, documents=documents),
         signed=frozenset(signatures.values_list("entry_id", flat=True)),
         queries=Counter(places),
-        departures=departures_in_sight(place),
+        departures=departures_in_sight(place) if departures is None else departures,
         frozen=frozenset(frozen.values_list("visit_id", "form_key")),
     )
 
@@ -146,7 +158,7 @@ def departures_in_sight(place: CasebookPlace) -> dict[int, list[Departure]]:
     return found
 
 
-def _line(book: _Book, visit: Visit) -> VisitLine:
+def _line(book: Book, visit: Visit) -> VisitLine:
     number = book.place.participant.number
     return VisitLine(
         visit=visit,
@@ -171,12 +183,13 @@ def visit_tag(visit: Visit) -> Tag:
 
 
 def _planned_tag(visit: Visit) -> Tag:
-    if visit.latest_on is not None and visit.latest_on < today():
-        return Tag(_("Overdue"), "late")
-    return Tag(_("Due now"), "due") if visit.in_window(today()) else Tag(_("Planned"), "todo")
+    """Nothing is due any more of whose participation has ended."""
+    if not visit.participant.is_active:
+        return Tag(_("Not expected any more"), "none")
+    return when_tag(when(visit.earliest_on, visit.latest_on, today()))
 
 
-def _form_lines(book: _Book, visit: Visit) -> Iterator[FormLine]:
+def _form_lines(book: Book, visit: Visit) -> Iterator[FormLine]:
     place = book.place
     roles = place.user.roles_at(place.participant.site)
     here = book.entries.get(visit.pk, [])
@@ -186,14 +199,24 @@ def _form_lines(book: _Book, visit: Visit) -> Iterator[FormLine]:
             continue
         form = place.definition.form(key)
         entries = [entry for entry in here if entry.form_key == key]
+        is_entered = bool(roles & set(form.entered_by))
+        is_frozen = (visit.pk, key) in book.frozen
         yield FormLine(
+            key=key,
             label=form.label(spoken()),
             url=reverse("crf:entry", args=[place.participant.number, visit.slug, key]),
             tag=_rows_tag(entries) if form.repeating else _form_tag(book, visit, entries),
             queries=book.queries.get((visit.pk, key), 0),
-            entered_by_reader=bool(roles & set(form.entered_by)),
-            is_frozen=(visit.pk, key) in book.frozen,
+            entered_by_reader=is_entered,
+            is_due=is_entered and not is_frozen and _is_due(visit, key, entries),
+            is_frozen=is_frozen,
         )
+
+
+def _is_due(visit: Visit, form: str, entries: list[FormEntry]) -> bool:
+    complete = bool(entries) and all(entry.status == EntryStatus.COMPLETE for entry in entries)
+    wanted = visit.definition.kind != "log" and form in visit.definition.must_complete
+    return wanted and not visit.is_not_done and not complete
 
 
 def _rows_tag(entries: list[FormEntry]) -> Tag:
@@ -203,7 +226,7 @@ def _rows_tag(entries: list[FormEntry]) -> Tag:
     return Tag(_("Rows: %(n)s") % {"n": len(entries)}, "done" if complete else "progress")
 
 
-def _form_tag(book: _Book, visit: Visit, entries: list[FormEntry]) -> Tag:
+def _form_tag(book: Book, visit: Visit, entries: list[FormEntry]) -> Tag:
     if not entries:
         return Tag(_("Not done"), "none") if visit.is_not_done else Tag(_("Not started"), "todo")
     return entry_tag(entries[0], signed=entries[0].pk in book.signed)

@@ -16,8 +16,8 @@ from django.utils.translation import get_language
 
 from crf.models import EntryStatus, FormEntry, GateDecision, ProtocolDeviation, Visit
 from crf.queries import with_definitions
-from crf.versions import definition_for
 from trialmgr.participants.models import Consent, Participant
+from trialmgr.participants.queries import definition_for
 from trialmgr.people.models import User
 from trialmgr.protocol.chronology import (
     ConsentDays,
@@ -182,7 +182,7 @@ def _ends(people: Collection[int]) -> dict[int, str]:
 def _observed(visits: Mapping[int, Visit]) -> Mapping[int, list[ObservedDay]]:
     """By participant, the days that items marked as observed hold. Where no form has one, nothing is asked."""
     found: dict[int, list[ObservedDay]] = defaultdict(list)
-    forms = {form.key: form for form in current_definition().forms if any(item.observed for item in form.items)}
+    forms = {form.key: form for form in current_definition().forms if form.observes_days}
     rows = FormEntry.objects.standing().filter(visit__in=visits, form_key__in=forms).order_by("pk") if forms else ()
     for entry in rows:
         visit = visits[entry.visit_id]

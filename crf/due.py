@@ -26,6 +26,27 @@ class Step(enum.StrEnum):
     END = "end"
 
 
+class When(enum.StrEnum):
+    """A step by its window: that is past, open, about to open, or opens after ``SOON``."""
+
+    LATE = "late"
+    NOW = "now"
+    NEXT = "next"
+    LATER = "later"
+
+
+SOON = datetime.timedelta(days=14)
+
+
+def when(earliest: datetime.date | None, latest: datetime.date | None, today: datetime.date) -> When:
+    """Where today stands to a window; what has no bound on a side is open on that side."""
+    if latest is not None and latest < today:
+        return When.LATE
+    if earliest is None or earliest <= today:
+        return When.NOW
+    return When.NEXT if earliest - today <= SOON else When.LATER
+
+
 @dataclass(frozen=True, slots=True)
 class VisitFacts:
     """One planned visit as it stands. ``defined``: by its version; ``complete``: keys of complete forms."""
@@ -34,6 +55,7 @@ class VisitFacts:
     defined: VisitDefinition
     ordinal: int
     target_on: datetime.date | None
+    earliest_on: datetime.date | None
     latest_on: datetime.date | None
     took_place: bool
     not_done: bool
@@ -63,11 +85,7 @@ class Due:
     visit: VisitFacts | None = None
     form: str = ""
     phase: str = ""
-    late: bool = False
-
-    @property
-    def day(self) -> datetime.date | None:
-        return self.visit.target_on if self.visit else None
+    when: When = When.NOW
 
 
 def next_due(definition: StudyDefinition, sight: Sight, case: CaseFacts, today: datetime.date) -> Due | None:
@@ -127,11 +145,11 @@ def _first_pending(sight: Sight, case: CaseFacts, today: datetime.date) -> Due |
 def _pending(defined: VisitDefinition, sight: Sight, visit: VisitFacts, today: datetime.date) -> Due | None:
     if defined.kind != "scheduled" or visit.not_done or not any(form in sight.forms for form in defined.forms):
         return None
-    late = visit.latest_on is not None and visit.latest_on < today
     if not visit.took_place:
-        return Due(Step.VISIT, visit, late=late)
+        return Due(Step.VISIT, visit, when=when(visit.earliest_on, visit.latest_on, today))
     wanting = [form for form in defined.must_complete if form in sight.forms and form not in visit.complete]
-    return Due(Step.FORM, visit, form=wanting[0], late=late) if wanting else None
+    # A visit that took place before its window is there to be filled in.
+    return Due(Step.FORM, visit, form=wanting[0], when=when(None, visit.latest_on, today)) if wanting else None
 
 
 def _eligibility_visit_done(definition: StudyDefinition, case: CaseFacts) -> bool:

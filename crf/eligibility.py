@@ -8,18 +8,25 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from crf.casebook import Tag
-from crf.lookup import StoredValues
+from crf.gates import as_asked
+from crf.loaded_casebook import LoadedCasebook
 from crf.models import EntryStatus, FormEntry
-from crf.participant_forms import criteria_for, form_for
 from crf.places import CasebookPlace, spoken
 from crf.policies import eligibility_entry
-from trialmgr.protocol.evaluation import Scope, judge, read, truth_of
+from trialmgr.participants.queries import criteria_for, form_for
+from trialmgr.protocol.evaluation import Scope, read, truth_of
+from trialmgr.protocol.expressions import parse
+from trialmgr.protocol.judgements import judge
 from trialmgr.protocol.model import Criterion, Form
+from trialmgr.protocol.rule_words import Clause, clauses
 
 
 @dataclass(frozen=True, slots=True)
 class CriterionLine:
-    """``rule``: what the rule says of the stored values; ``has_rule`` tells an unknown outcome from no rule."""
+    """``rule``: what the rule says of the stored values; ``has_rule`` tells an unknown outcome from no rule.
+
+    ``clauses``: the rule in words, part by part, with the values that are in the reader's sight.
+    """
 
     id: str
     text: str
@@ -27,6 +34,7 @@ class CriterionLine:
     answer: bool | None
     has_rule: bool
     rule: bool | None
+    clauses: tuple[Clause, ...]
 
     @property
     def tag(self) -> Tag:
@@ -67,10 +75,10 @@ def assess(place: CasebookPlace) -> Assessment | None:
     version = criteria_for(place.participant, definition)
     form = form_for(place.participant, definition, keys[0])
     values = entry.data if entry else {}
-    stored = StoredValues(place.participant)
+    stored = LoadedCasebook(place.participant)
     known = {key: read(definition, form.item(key), raw) for key, raw in values.items()}
     scope = Scope(definition, form, stored, known)
-    lines = [_line(criterion, scope) for criterion in version.criteria]
+    lines = [_line(place, criterion, scope) for criterion in version.criteria]
     eligible, not_met = judge(definition, version, values, stored)
     return Assessment(
         version=version.version,
@@ -83,7 +91,7 @@ def assess(place: CasebookPlace) -> Assessment | None:
     )
 
 
-def _line(criterion: Criterion, scope: Scope) -> CriterionLine:
+def _line(place: CasebookPlace, criterion: Criterion, scope: Scope) -> CriterionLine:
     answer = scope((criterion.id.lower(),))
     return CriterionLine(
         id=criterion.id,
@@ -92,7 +100,17 @@ def _line(criterion: Criterion, scope: Scope) -> CriterionLine:
         answer=answer if isinstance(answer, bool) else None,
         has_rule=criterion.rule is not None,
         rule=truth_of(criterion.rule, scope) if criterion.rule else None,
+        clauses=_clauses(place, criterion.rule, scope) if criterion.rule else (),
     )
+
+
+def _clauses(place: CasebookPlace, rule: str, scope: Scope) -> tuple[Clause, ...]:
+    """Without the values where one of them is out of sight."""
+    read = [path for path in parse(rule).references if len(path) > 1]
+    seen = all(
+        place.sees_form(path[1]) and place.sight.item(place.definition.form(path[1]).item(path[-1])) for path in read
+    )
+    return clauses(place.definition, rule, scope if seen else as_asked(place.definition, {}), spoken())
 
 
 def _is_complete(entry: FormEntry | None) -> bool:

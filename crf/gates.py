@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
 from crf.layout.fields import shown_value
-from crf.lookup import StoredValues
+from crf.loaded_casebook import LoadedCasebook
 from crf.models import GateDecision
-from crf.participant_forms import form_for
 from crf.places import CasebookPlace, spoken
 from crf.policies import is_gate_missed
-from trialmgr.protocol.evaluation import gate_outcome
-from trialmgr.protocol.model import Gate
+from trialmgr.participants.queries import form_for
+from trialmgr.protocol.evaluation import Scope
+from trialmgr.protocol.expressions import parse
+from trialmgr.protocol.judgements import gate_outcome
+from trialmgr.protocol.model import Gate, StudyDefinition
+from trialmgr.protocol.rule_words import Clause, clauses, rule_in_words
 
 
 @dataclass(frozen=True, slots=True)
 class GateView:
     """``outcome``: what the rule says now, None while a value is missing. ``decision``: if it was taken.
 
+    ``words``: the rule in words; ``clauses``: its parts, with what each came to. ``score``: the first one it reads.
     ``missed``: a value stays missing, for its visit was not done or its form is complete without it.
     """
 
     label: str
     rule: str
+    words: str
+    clauses: tuple[Clause, ...]
+    score: str
     if_true: str
     if_false: str
     inputs: tuple[dict[str, str], ...]
@@ -42,13 +50,17 @@ class GateView:
 
 
 def gate_view(place: CasebookPlace, phase: str, gate: Gate) -> GateView:
-    stored = StoredValues(place.participant)
+    stored = LoadedCasebook(place.participant)
     decision = GateDecision.objects.filter(participant=place.participant, phase=phase).first()
     outcome = gate_outcome(place.definition, gate, stored)
     asked = decision.inputs if decision else stored.asked
+    rule = (decision.rule if decision else "") or gate.rule
     return GateView(
         label=gate.label(spoken()),
-        rule=decision.rule if decision else gate.rule,
+        rule=rule,
+        words=rule_in_words(place.definition, rule, spoken()),
+        clauses=clauses(place.definition, rule, as_asked(place.definition, asked), spoken()),
+        score=next((".".join(path[1:]) for path in sorted(parse(rule).references)), ""),
         if_true=gate.if_true(spoken()),
         if_false=gate.if_false(spoken()),
         inputs=tuple(read_line(place, path, value) for path, value in asked.items()),
@@ -56,6 +68,11 @@ def gate_view(place: CasebookPlace, phase: str, gate: Gate) -> GateView:
         decision=decision,
         missed=outcome is None and decision is None and is_gate_missed(place.participant, stored.asked),
     )
+
+
+def as_asked(definition: StudyDefinition, asked: Mapping[str, str | None]) -> Scope:
+    """Just the values that a decision rests on."""
+    return Scope(definition, None, lambda *path: asked.get(".".join(path)))
 
 
 def read_line(place: CasebookPlace, path: str, value: str | None) -> dict[str, str]:

@@ -13,9 +13,8 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from crf.models import EligibilityDecision, FormEntry, GateDecision, JudgementConfirmation
-from crf.participant_forms import criteria_for
-from crf.versions import definition_for, key_names
 from trialmgr.participants.models import Participant
+from trialmgr.participants.queries import criteria_for, definition_for
 from trialmgr.protocol.casebook import Assessed, Place
 from trialmgr.protocol.evaluation import Evaluation, Scope, truth_of
 from trialmgr.protocol.judgements import (
@@ -29,7 +28,7 @@ from trialmgr.protocol.judgements import (
     phase_now,
 )
 from trialmgr.protocol.model import StudyDefinition
-from trialmgr.studies.queries import current_definition, one_version, timeline, version_of_row
+from trialmgr.studies.queries import current_definition, key_names, one_version, timeline, version_of_row
 
 
 @dataclass(slots=True)

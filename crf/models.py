@@ -13,9 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from audit.acts import current_act
 from audit.ledger import canonical
 from audit.models import TrackedModel, TrackedQuerySet
-from crf.participant_forms import form_for
-from crf.versions import planned_as
 from trialmgr.participants.models import Participant
+from trialmgr.participants.queries import form_for, planned_as
 from trialmgr.participants.states import Status
 from trialmgr.people.models import ScopedQuerySet, Site, User
 from trialmgr.people.visibility import Sight
@@ -143,6 +142,10 @@ class EntryQuerySet(CasebookQuerySet):
 
     def standing(self) -> Self:
         return self.exclude(status=EntryStatus.REMOVED.value)
+
+    def with_version(self) -> Self:
+        """Without the long document, of which the parsed one is at hand."""
+        return self.select_related("study_version").defer("study_version__document")
 
 
 class FormEntry(TrackedModel):
@@ -292,6 +295,53 @@ class StoredFile(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         current_act()
         super().save(*args, **kwargs)
+
+
+class Draft(models.Model):
+    """What somebody typed on a form and has not saved: encrypted, its author's own, no record of the trial.
+
+    ``occurrence``: the row, 0 for one not yet begun. ``slot`` names the page on which it was typed, so that two windows
+    never write over one another; ``turn`` counts how often it was kept. ``revision``: of the entry, as it was then.
+    Read through ``crf.drafts`` only.
+    """
+
+    author = models.ForeignKey(User, on_delete=models.PROTECT, related_name="drafts")
+    visit = models.ForeignKey(Visit, on_delete=models.PROTECT, related_name="drafts")
+    form_key = models.CharField(max_length=40)
+    occurrence = models.PositiveIntegerField(_("row"))
+    slot = models.CharField(max_length=32)
+    turn = models.PositiveIntegerField(default=1)
+    study_version = models.ForeignKey(StudyVersion, on_delete=models.PROTECT, related_name="drafts")
+    revision = models.PositiveIntegerField()
+    sealed = models.BinaryField()
+    typed_at = models.DateTimeField(_("typed at"), db_index=True)
+
+    class Meta:
+        ordering = ["-typed_at", "-pk"]
+        verbose_name = _("draft")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["author", "visit", "form_key", "occurrence", "slot"], name="one_draft_a_page"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.author} {self.visit} {self.form_key} {self.occurrence}"
+
+    @property
+    def name(self) -> str:
+        """What the audit trail calls the place at which it was typed."""
+        return entry_name(self.visit, self.form_key, self.occurrence)
+
+    @property
+    def token(self) -> str:
+        """Names it as it is now; what was typed on since has another one."""
+        return f"{self.slot}:{self.turn}"
+
+    @property
+    def bound_to(self) -> bytes:
+        """What is encrypted here can be read nowhere else."""
+        return repr((self.author_id, self.visit_id, self.form_key, self.occurrence, self.slot)).encode()
 
 
 class PartOfEntryQuerySet(CasebookQuerySet):

@@ -9,18 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from crf.models import FormEntry, Visit
-from crf.participant_forms import form_for
-from crf.versions import definition_for, planned_as
+from crf.models import EntryQuerySet, FormEntry, StoredFile, Visit
+from trialmgr.participants.contact import unseal_bytes
 from trialmgr.participants.models import Participant
-from trialmgr.participants.queries import participant_for
+from trialmgr.participants.queries import definition_for, form_for, participant_for, planned_as
 from trialmgr.people.models import User
 from trialmgr.people.visibility import Sight
 from trialmgr.protocol.model import Form, Phase, StudyDefinition
@@ -85,12 +83,14 @@ class FormPlace(VisitPlace):
 
     def form_of_row(self, row: int | None) -> Form:
         """The form by the version of a saved row, or by that of a row still to be begun."""
-        rows = FormEntry.objects.for_user(self.user).select_related("study_version").defer("study_version__document")
-        entry = None if timeline().only else rows.filter(self._place(row)).first()
+        entry = None if timeline().only else self.rows.filter(occurrence=row or 0).first()
         return form_for(self.participant, entry.study_version.definition, self.form.key) if entry else self.fresh_form
 
-    def _place(self, row: int | None) -> Q:
-        return Q(visit=self.visit, form_key=self.form.key, occurrence=row or 0)
+    @property
+    def rows(self) -> EntryQuerySet:
+        """Those that are saved."""
+        rows: EntryQuerySet = FormEntry.objects.for_user(self.user).with_version()
+        return rows.filter(visit=self.visit, form_key=self.form.key)
 
     @property
     def url(self) -> str:
@@ -110,8 +110,7 @@ class FormPlace(VisitPlace):
 
     def entry(self, row: int) -> FormEntry:
         """The saved row, or 404. Its visit is this one, so that nothing is read twice."""
-        rows = FormEntry.objects.for_user(self.user).select_related("study_version").defer("study_version__document")
-        entry: FormEntry = get_object_or_404(rows, visit=self.visit, form_key=self.form.key, occurrence=row)
+        entry: FormEntry = get_object_or_404(self.rows, occurrence=row)
         entry.visit = self.visit
         return entry
 
@@ -162,8 +161,7 @@ def form_place(user: User, number: str, slug: str, form_key: str) -> FormPlace:
 
 def _version_begun(visit: Visit, form_key: str) -> StudyDefinition:
     """The version of an entry of a form that the visit no longer holds; 404 where there is none."""
-    rows = FormEntry.objects.select_related("study_version").defer("study_version__document")
-    begun: FormEntry | None = rows.filter(visit=visit, form_key=form_key).first()
+    begun: FormEntry | None = FormEntry.objects.with_version().filter(visit=visit, form_key=form_key).first()
     if begun is None:
         raise Http404
     return begun.study_version.definition
@@ -184,3 +182,15 @@ def _visit(book: CasebookPlace, slug: str) -> Visit:
     if visit.slug != slug:
         raise Http404
     return visit
+
+
+def file_of(place: FormPlace, row: int, item: str) -> tuple[str, bytes]:
+    """Name and content. 404 where no file is named, 403 for an item out of sight."""
+    entry = place.entry(row)
+    if not entry.form.has_item(item):
+        raise Http404
+    if not place.sight.item(entry.form.item(item)):
+        raise PermissionDenied(_("Your role does not give access to this item."))
+    digest, _slash, name = entry.data.get(item, "").removeprefix("sha256:").partition("/")
+    kept = get_object_or_404(StoredFile, participant=place.participant, sha256=digest)
+    return name, unseal_bytes(kept.sealed)

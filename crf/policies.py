@@ -32,21 +32,18 @@ from crf.models import (
     QueryStatus,
     Visit,
 )
-from crf.versions import definition_for, planned_as
 from trialmgr.participants.models import Participant, check_not_voided
 from trialmgr.participants.policies import (
     check_not_future,
     check_reason,
     check_site_active,
     check_transition,
-    ends_of_consents,
-    valid_consent,
     version_to_register_on,
 )
+from trialmgr.participants.queries import definition_for, ends_of_consents, planned_as, valid_consent
 from trialmgr.participants.states import STATUS_LABELS, Status, undoing
 from trialmgr.people.models import Site, User
 from trialmgr.people.permissions import ROLE_LABELS, Role
-from trialmgr.people.policies import is_blinded_no_more
 from trialmgr.protocol.chronology import Rule
 from trialmgr.protocol.judgements import ELIGIBILITY, Contradiction
 from trialmgr.protocol.model import Form, StudyDefinition
@@ -59,14 +56,14 @@ def check_role_enters(user: User, visit: Visit, form: Form) -> None:
     if not user.roles_at(visit.participant.site) & set(form.entered_by):
         roles = ", ".join(str(ROLE_LABELS[Role(name)]) for name in form.entered_by)
         raise PermissionDenied(_("Your role does not enter this form. Entered by: %(roles)s.") % {"roles": roles})
-    if is_blinded_no_more(user):
+    if user.is_blinded_no_more:
         raise PermissionDenied(
             _("You have learned an allocation of this trial: somebody else who is blinded enters this form.")
         )
 
 
 def can_role_enter(user: User, visit: Visit, form: Form) -> bool:
-    return bool(user.roles_at(visit.participant.site) & set(form.entered_by)) and not is_blinded_no_more(user)
+    return bool(user.roles_at(visit.participant.site) & set(form.entered_by)) and not user.is_blinded_no_more
 
 
 def check_entry_open(visit: Visit, form: Form, *, begun: bool | None = None) -> None:
@@ -299,7 +296,7 @@ def eligibility_entry(participant: Participant) -> FormEntry | None:
     definition = version_of_row(participant.study_version_id).definition
     keys = [form.key for form in definition.forms if form.eligibility]
     rows = FormEntry.objects.filter(visit__participant=participant, form_key__in=keys).standing()
-    entry: FormEntry | None = rows.select_related("visit", "study_version").defer("study_version__document").first()
+    entry: FormEntry | None = rows.with_version().select_related("visit").first()
     if entry is not None:
         entry.visit.participant = participant
     return entry
@@ -503,6 +500,10 @@ def check_unchanged(entry: FormEntry) -> None:
         raise ActionRefused(_("This form changed because another one was corrected: open it again."))
 
 
+class Outdated(ActionRefused):
+    """The form was saved since it was read."""
+
+
 def check_revision(entry: FormEntry, seen: int) -> None:
     if entry.revision != seen:
-        raise ActionRefused(_("Somebody else saved this form in the meantime: open it again and compare."))
+        raise Outdated(_("Somebody else saved this form in the meantime: open it again and compare."))

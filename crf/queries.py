@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.urls import reverse
 
 from crf.due import CaseFacts, Due, VisitFacts, next_due
@@ -21,13 +23,14 @@ from crf.models import (
     Visit,
     of_query,
 )
-from crf.versions import planned_as
 from trialmgr.participants.models import Consent, Participant
+from trialmgr.participants.queries import planned_as
 from trialmgr.participants.states import Status
 from trialmgr.people.models import User
-from trialmgr.protocol.model import StudyDefinition
+from trialmgr.protocol.model import StudyDefinition, VisitDefinition
 from trialmgr.studies.clock import today
-from trialmgr.studies.queries import current_definition, one_version
+from trialmgr.studies.models import StudyVersion
+from trialmgr.studies.queries import current_definition, one_version, timeline
 
 _VISIT_FIELDS = (
     "pk",
@@ -35,6 +38,7 @@ _VISIT_FIELDS = (
     "key",
     "ordinal",
     "target_on",
+    "earliest_on",
     "latest_on",
     "took_place_on",
     "not_done_reason",
@@ -100,11 +104,11 @@ def open_query_counts(user: User, ids: Collection[int]) -> dict[int, int]:
     return dict(counted.values_list(of_query("participant")).annotate(Count("pk")))
 
 
-def entries_by_visit(user: User, participant: Participant) -> dict[int, list[FormEntry]]:
-    """Standing entries of one participant by visit, without their documents."""
+def entries_by_visit(user: User, participant: Participant, *, documents: bool) -> dict[int, list[FormEntry]]:
+    """Standing entries of one participant by visit, with their documents or without."""
     entries = FormEntry.objects.for_user(user).standing().filter(visit__participant=participant)
     found: dict[int, list[FormEntry]] = defaultdict(list)
-    for entry in entries.defer("data", "missing"):
+    for entry in entries.defer("unasked", "rows_used", *(() if documents else ("data", "missing"))):
         found[entry.visit_id].append(entry)
     return found
 
@@ -133,12 +137,14 @@ def _visits(user: User, participants: Sequence[Participant]) -> Mapping[int, lis
         complete[visit_id].add(form)
     found: dict[int, list[VisitFacts]] = defaultdict(list)
     rows = Visit.objects.for_user(user).filter(participant__in=people).order_by("target_on", "pk")
-    for pk, participant, key, ordinal, target_on, latest_on, took_place_on, reason in rows.values_list(*_VISIT_FIELDS):
+    for pk, participant, key, ordinal, *window, took_place_on, reason in rows.values_list(*_VISIT_FIELDS):
+        target_on, earliest_on, latest_on = window
         facts = VisitFacts(
             key=key,
             defined=planned_as(people[participant], key, took_place_on),
             ordinal=ordinal,
             target_on=target_on,
+            earliest_on=earliest_on,
             latest_on=latest_on,
             took_place=took_place_on is not None,
             not_done=reason != "",
@@ -177,3 +183,56 @@ def _verdicts(participants: Sequence[Participant]) -> dict[int, bool]:
     screened = [participant for participant in participants if participant.state is Status.SCREENING]
     standing = {pk: one.standing_eligibility for pk, one in judgements_of(screened).items()}
     return {pk: decision.eligible for pk, decision in standing.items() if decision is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """``definition`` counts at ``sites`` (codes; None for all) on days from ``begins`` until before ``ends``."""
+
+    definition: StudyDefinition
+    sites: tuple[str, ...] | None = None
+    begins: datetime.date | None = None
+    ends: datetime.date | None = None
+    is_now: bool = True
+
+    def visit(self, key: str) -> VisitDefinition:
+        """As this stretch plans it; a visit that it dropped, as it last was."""
+        return (self.definition if self.definition.has_visit(key) else current_definition()).visit(key)
+
+    @property
+    def of_visits(self) -> Q:
+        """The visits that follow this definition, by site and day; those still to come by what counts today."""
+        if self.sites is None:
+            return Q()
+        days = Q(took_place_on__isnull=False)
+        days &= Q(took_place_on__gte=self.begins) if self.begins else Q()
+        days &= Q(took_place_on__lt=self.ends) if self.ends else Q()
+        return Q(participant__site__code__in=self.sites) & (days | Q(took_place_on=None) if self.is_now else days)
+
+
+def stretches() -> list[Stretch]:
+    """Where and when each version counts, without a gap: for questions put to all visits at once."""
+    only = timeline().only
+    if only is not None:
+        return [Stretch(only.definition)]
+    sites: dict[tuple[StudyVersion, datetime.date | None, datetime.date | None], list[str]] = defaultdict(list)
+    for site in current_definition().sites:
+        for stretch in _at_site(site.code):
+            sites[stretch].append(site.code)
+    return [
+        Stretch(version.definition, tuple(codes), begins, ends, _holds_today(begins, ends))
+        for (version, begins, ends), codes in sites.items()
+    ]
+
+
+def _at_site(code: str) -> Iterator[tuple[StudyVersion, datetime.date | None, datetime.date | None]]:
+    """(version, first day, day after the last) in order; the first reaches back, the last on, without end."""
+    known = timeline()
+    days = known.days_of_effect(code)
+    for number, day in enumerate(days):
+        ends = days[number + 1] if number + 1 < len(days) else None
+        yield known.at(code, day), day if number else None, ends
+
+
+def _holds_today(begins: datetime.date | None, ends: datetime.date | None) -> bool:
+    return (begins is None or begins <= today()) and (ends is None or today() < ends)

@@ -5,27 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from django.db.models import Q
 from django.http import Http404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from crf.actions.consequences import Consequence, preview
 from crf.actions.entries import merged
-from crf.layout.fields import FieldLink, FieldView, Marks, SectionView, build_fields
-from crf.layout.groups import item_label, laid_out
-from crf.loaded_casebook import load_casebook
-from crf.lookup import StoredValues
-from crf.models import EntryStatus, FormEntry, Freeze, Query, QueryStatus, Signature
-from crf.places import FormPlace, spoken
+from crf.casebook import FormLine, form_lines
+from crf.layout.boxes import item_label, laid_out
+from crf.layout.fields import FieldLink, FieldView, Marks, SectionView, build_fields, shown_value
+from crf.loaded_casebook import LoadedCasebook, casebook_around
+from crf.models import ENTRY_STATUS_LABELS, EntryStatus, FormEntry, Freeze, Query, QueryStatus, Signature
+from crf.places import CasebookPlace, FormPlace, spoken
 from crf.policies import can_role_enter, entry_closed_reasons
 from crf.queries import query_url
-from crf.versions import key_names
 from crf.wording import wording_for
 from trialmgr.protocol.casebook import Place, Unread, sources, unread
 from trialmgr.protocol.evaluation import Evaluation, RowScope, Scope, evaluate_entry, evaluate_not_done, read, truth_of
 from trialmgr.protocol.model import Form, ItemType, RowKey, StudyDefinition
-from trialmgr.studies.queries import open_lock, timeline
+from trialmgr.studies.queries import key_names, open_lock, timeline
+
+
+class DangerView(NamedTuple):
+    """A dangerous answer in words: which, and what is done at once."""
+
+    key: str
+    label: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -86,15 +95,15 @@ class Sheet:
         return bool(self.data or self.missing)
 
     @cached_property
-    def stored(self) -> StoredValues:
-        return StoredValues(self.place.participant)
+    def book(self) -> LoadedCasebook:
+        return casebook_around(self.place.participant, self.form)
 
     @cached_property
     def evaluation(self) -> Evaluation:
         """What the definition says about the saved values."""
         if self.entry is not None and self.entry.not_done:
             slug = self.place.visit.slug
-            return evaluate_not_done(self.definition, self.form, self.entry.not_done, self.stored, slug)
+            return evaluate_not_done(self.definition, self.form, self.entry.not_done, self.book, slug)
         return self._evaluated(self.data, self.missing)
 
     def judged(self, values: Mapping[str, str], missing: Mapping[str, str]) -> Evaluation:
@@ -102,7 +111,7 @@ class Sheet:
         return self._evaluated(*merged(self.entry or FormEntry(), self.whole(values), self.whole(missing)))
 
     def _evaluated(self, values: Mapping[str, str], missing: Mapping[str, str]) -> Evaluation:
-        return evaluate_entry(self.definition, self.form, values, missing, self.stored, self.place.visit.slug)
+        return evaluate_entry(self.definition, self.form, values, missing, self.book, self.place.visit.slug)
 
     def whole(self, sent: Mapping[str, str]) -> dict[str, str]:
         """Every box of the page, the empty ones too: on a whole-form page an empty box means that nothing stands."""
@@ -115,18 +124,34 @@ class Sheet:
 
     def _not_asked_in_rows(self, evaluation: Evaluation) -> Iterator[str]:
         known = {key: read(self.definition, self.form.item(key), raw) for key, raw in evaluation.values.items()}
-        scope = Scope(self.definition, self.form, self.stored, known, self.place.visit.slug)
+        scope = Scope(self.definition, self.form, self.book, known, self.place.visit.slug)
         asked_if = {item.key: item.ask_if for item in self.laid.items if item.ask_if is not None}
         for key, rule in asked_if.items():
             row = RowKey.read(key)
             if row and truth_of(rule, RowScope(scope, self.form.groups[row.section], row.row)) is not True:
                 yield key
 
+    def dangers(self, evaluation: Evaluation) -> list[DangerView]:
+        """What the definition marks as dangerous among these answers, as far as this person meets them."""
+        seen = [problem for problem in evaluation.dangers if problem.item_key not in self.hidden]
+        return [
+            DangerView(str(one.item_key), item_label(self.form, str(one.item_key), spoken()), one.message(spoken()))
+            for one in seen
+        ]
+
     @cached_property
     def wanting(self) -> tuple[str, ...]:
         """Labels of the questions that still want an answer."""
-        seen = [key for key in self.evaluation.wanting if key not in self.hidden]
-        return tuple(item_label(self.form, key, spoken()) for key in seen)
+        return tuple(item_label(self.form, key, spoken()) for key in self.wanted(self.evaluation))
+
+    def wanted(self, evaluation: Evaluation) -> tuple[str, ...]:
+        """Keys of the questions that want an answer and that this person meets."""
+        return tuple(key for key in evaluation.wanting if key not in self.hidden)
+
+    @cached_property
+    def forms(self) -> tuple[FormLine, ...]:
+        """This form and the others of the visit, as far as this person sees them."""
+        return form_lines(self.place, self.place.visit)
 
     @cached_property
     def unread(self) -> tuple[str, ...]:
@@ -135,7 +160,7 @@ class Sheet:
         if self.begun is None or timeline().only:
             return ()
         read = {source.form for source in sources(self.form)}
-        loaded = load_casebook(place.participant, {self.form.key, *read})
+        loaded = LoadedCasebook(place.participant, {self.form.key, *read})
         found = [one for one in unread(loaded.entered(), key_names()) if one.reader == self.begun.place]
         return tuple(self._unread(one) for one in found if self._sees(one.entry))
 
@@ -170,10 +195,6 @@ class Sheet:
         if open_lock() is not None:
             reasons.append(_("The study is locked: a data manager can unlock it, with a reason."))
         return tuple(reasons)
-
-    @cached_property
-    def takes_files(self) -> bool:
-        return any(item.type is ItemType.FILE for item in self.form.items)
 
     @property
     def can_write(self) -> bool:
@@ -216,6 +237,11 @@ class Sheet:
     def live_url(self) -> str:
         """Where the page asks what follows from answers that are not saved yet."""
         return self.place.row_url("live", self.row) if self.row else f"{self.url}live/"
+
+    @property
+    def draft_url(self) -> str:
+        """Where the page keeps what is typed and not saved yet."""
+        return self.place.row_url("draft", self.row) if self.row else f"{self.url}draft/"
 
     @property
     def links(self) -> dict[str, str]:
@@ -319,10 +345,47 @@ class Sheet:
 
 def open_sheet(place: FormPlace, row: int) -> Sheet:
     """The sheet of a saved row, or of row 1 of a form not yet begun; 404 for other rows."""
-    rows = FormEntry.objects.for_user(place.user).select_related("study_version").defer("study_version__document")
-    entry = rows.filter(visit=place.visit, form_key=place.form.key, occurrence=row).first()
+    entry = place.rows.filter(occurrence=row).first()
     if entry is None and (row != 1 or place.form.repeating):
         raise Http404
     if entry is not None:
         entry.visit = place.visit
     return Sheet(place, row, entry)
+
+
+def follows_from(sheet: Sheet, values: Mapping[str, str], missing: Mapping[str, str]) -> tuple[str, ...]:
+    """One line for each value that would be otherwise, and for each form that would be complete no more, or again.
+
+    Both as ``read_submission`` gives them. Nothing for a form that is entered for the first time, that is refused, or
+    closed; and what follows on forms that the person never sees is not even worked out.
+    """
+    if sheet.entry is None or not any(sheet.place.sees_form(form) for form in sheet.book.forms or ()):
+        return ()
+    if not sheet.can_write:
+        return ()
+    evaluation = sheet.judged(values, missing)
+    if evaluation.problems:
+        return ()
+    place = sheet.place
+    found = preview(sheet.book, sheet.entry, evaluation)
+    return tuple(line for one in found if _is_seen(place, one) for line in _consequences(place, one))
+
+
+def _is_seen(place: CasebookPlace, one: Consequence) -> bool:
+    entry = one.entry
+    seen = place.sees_form(entry.form_key) and place.sight.visit(entry.visit.definition)
+    return seen and not (place.sight.blinded and entry.reveals_allocation)
+
+
+def _consequences(place: CasebookPlace, one: Consequence) -> Iterator[str]:
+    entry, language = one.entry, spoken()
+    form, definition = entry.form, entry.study_version.definition
+    where = f"{entry.visit.label(language)}, {form.label(language)}"
+    for key in (key for key in one.changed if place.sight.item(form.item(key))):
+        old, new = (
+            shown_value(definition, form.item(key), held.get(key, ""), language) or _("no value")
+            for held in (one.before.data, entry.data)
+        )
+        yield f"{where}: {item_label(form, key, language)}: {old} → {new}"
+    if one.before.status != entry.status:
+        yield f"{where}: {ENTRY_STATUS_LABELS[EntryStatus(entry.status)]}"

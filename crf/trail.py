@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from audit.models import LedgerEntry
+from crf.layout.boxes import item_label
 from crf.layout.fields import shown_value
-from crf.layout.groups import item_label
 from crf.models import ENTRY_STATUS_LABELS
 from crf.places import FormPlace, spoken
 from crf.queries import said_by_checks
@@ -29,6 +29,7 @@ ACTS = {
     "entry.migrated": gettext_lazy("Moved to another study version"),
     "entry.moved": gettext_lazy("Moved to where it belongs"),
     "entry.removed": gettext_lazy("Row removed"),
+    "draft.expired": gettext_lazy("Typed answers not saved thrown away"),
     "entry.signed": gettext_lazy("Signed"),
     "signature.lapsed": gettext_lazy("Signature lapsed"),
     "items.verified": gettext_lazy("Verified"),

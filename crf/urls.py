@@ -11,6 +11,7 @@ from crf.views import (
     casebooks,
     decisions,
     deviations,
+    drafts,
     entries,
     evaluation,
     freezes,
@@ -33,6 +34,9 @@ _participants: list[URLPattern] = [
 _row: list[URLPattern] = [
     path("", entries.row, name="row"),
     path("live/", evaluation.of_row, name="live"),
+    path("draft/", drafts.of_row, name="draft"),
+    path("draft/choose/", drafts.choose, name="choose_draft"),
+    path("draft/discard/", drafts.discard, name="discard_draft"),
     path("history/", trail.history, name="history"),
     path("history/<name:item>/", trail.item_history, name="item_history"),
     path("files/<name:item>/", entries.file, name="file"),
@@ -50,6 +54,8 @@ _form: list[URLPattern | URLResolver] = [
     path("rows/", entries.rows, name="rows"),
     path("rows/new/", entries.new_row, name="new_row"),
     path("rows/new/live/", evaluation.of_new_row, name="live_new_row"),
+    path("rows/new/draft/", drafts.of_new_row, name="draft_new_row"),
+    path("rows/new/draft/discard/", drafts.discard_new_row, name="discard_draft_new_row"),
     path("rows/<int:row>/", include(_row)),
     path("freeze/", freezes.freeze_form, name="freeze_form"),
     path("queries/raise/", queries.raise_on_form, name="raise_form_query"),
@@ -82,6 +88,7 @@ _casebook: list[URLPattern | URLResolver] = [
 
 _crf: list[URLPattern | URLResolver] = [
     path("participants/<slug:number>/", include(_casebook)),
+    path("drafts/key/", drafts.key, name="draft_key"),
     path("queries/", queries.queries, name="queries"),
     path("deviations/", deviations.deviations, name="deviations"),
     path("freezes/", freezes.freezes, name="freezes"),

@@ -17,9 +17,20 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from crf.deviations import open_departures
+from crf.drafts import lives
 from crf.faults import faults
 from crf.judgements import contradicted, contradictions_among
-from crf.models import EligibilityDecision, EntryStatus, FormEntry, Query, QueryStatus, Signature, Visit, of_query
+from crf.models import (
+    Draft,
+    EligibilityDecision,
+    EntryStatus,
+    FormEntry,
+    Query,
+    QueryStatus,
+    Signature,
+    Visit,
+    of_query,
+)
 from crf.queries import with_definitions
 from exports.queries import published_definitions
 from randomization.methods.definition import factor_label
@@ -48,6 +59,7 @@ class Kind(enum.StrEnum):
     ALLOCATION_UNSETTLED = "allocation_unsettled"
     STORED_OTHERWISE = "stored_otherwise"
     DEVIATION_UNEXPLAINED = "deviation_unexplained"
+    DRAFT_UNSAVED = "draft_unsaved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +119,11 @@ def summary(kind: Kind, count: int) -> str:
             "%(n)d visits lie on a day that does not go with the others, and nobody said why.",
             count,
         ),
+        Kind.DRAFT_UNSAVED: ngettext(
+            "%(n)d form holds typed answers that are not saved.",
+            "%(n)d forms hold typed answers that are not saved.",
+            count,
+        ),
     }[kind] % {"n": count}
 
 
@@ -115,6 +132,8 @@ def summaries(points: Iterable[OpenPoint]) -> list[str]:
     found = list(points)
     counts = Counter(point.kind for point in found)
     said = {kind: summary(kind, counts[kind]) for kind in Kind if counts[kind]}
+    if sites := Counter(point.participant.rpartition("-")[0] for point in found if point.kind is Kind.DRAFT_UNSAVED):
+        said[Kind.DRAFT_UNSAVED] += " " + ", ".join(f"{site}: {count}" for site, count in sorted(sites.items()))
     if named := _named(found):
         said[Kind.STORED_OTHERWISE] += " " + named
     return list(said.values())
@@ -196,6 +215,7 @@ class _Casebooks:
         yield from self._lapsed()
         yield from self.stored_otherwise()
         yield from self._unexplained()
+        yield from self._unsaved()
 
     @cached_property
     def visits(self) -> dict[int, Visit]:
@@ -297,6 +317,17 @@ class _Casebooks:
             visit = self.visits[one.visit.pk]
             kind, form = Kind.DEVIATION_UNEXPLAINED, one.finding.form
             yield OpenPoint(kind, visit.participant.number, one.text, visit.slug, form, reveals_allocation=one.reveals)
+
+    def _unsaved(self) -> Iterator[OpenPoint]:
+        """Drafts that their authors can still save: whose, and where, and nothing of what was typed."""
+        rows = Draft.objects.filter(visit__in=self.visits).select_related("author", "visit__participant__site")
+        alive = {
+            (self.visits[draft.visit_id], draft.form_key, draft.occurrence or 1, draft.author.actor_name)
+            for draft in rows.select_related("study_version")
+            if lives(draft)
+        }
+        for visit, form, row, author in sorted(alive, key=lambda found: (found[0].participant.number, found[1:])):
+            yield self._point(Kind.DRAFT_UNSAVED, visit, form, row, _("typed by %(who)s") % {"who": author})
 
     def _point(self, kind: Kind, visit: Visit, form: str = "", row: int = 1, message: str = "") -> OpenPoint:
         names = [visit.label(self.language), self.forms[form].label(self.language) if form else "", message]

@@ -10,9 +10,9 @@ GRANT USAGE ON SCHEMA public TO :"app";
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO :"app";
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO :"app";
 -- Where rows come and go: sessions, cache, API keys, second factors, contact details and identity marks (which can be erased),
--- and keys of what was sent once.
+-- keys of what was sent once, and drafts of what was typed.
 GRANT DELETE ON django_session, trialmgr_cache, authtoken_token, mfa_authenticator, participants_contactdetails,
-  participants_identitymark, audit_oncekey TO :"app";
+  participants_identitymark, audit_oncekey, crf_draft TO :"app";
 -- Append-only tables are those that carry the trigger.
 SELECT DISTINCT format('REVOKE UPDATE ON %I FROM %I', event_object_table, :'app')
 FROM information_schema.triggers WHERE trigger_name LIKE '%\_no\_change' \gexec

@@ -16,15 +16,15 @@ import time_machine
 from django.utils import timezone
 
 from crf.actions import decide_gate, judge_eligibility, register_participant, save_entry, set_visit_day
-from crf.lookup import StoredValues
+from crf.loaded_casebook import LoadedCasebook
 from crf.models import FormEntry, Visit
-from crf.participant_forms import form_for
 from randomization.actions import allocate
 from randomization.models import Allocation
 from tests.audit.staging import sql
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.actions import record_consent
 from trialmgr.participants.models import Participant
+from trialmgr.participants.queries import form_for
 from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
 from trialmgr.protocol.evaluation import RowScope, Scope, derived_value, read, truth_of
@@ -194,7 +194,7 @@ def answers(
     """An answer to each question that is asked, by its type, range and code list; the MADRS adds up to ``madrs``."""
     definition = participant.study_version.definition
     wished = _madrs_items(form, madrs) | dict(given or {})
-    scope = Scope(definition, form, StoredValues(participant))
+    scope = Scope(definition, form, LoadedCasebook(participant))
     values: dict[str, str] = {}
     for number, (item, key, here) in enumerate(_questions(form, scope)):
         if item.ask_if is not None and truth_of(item.ask_if, here) is not True:

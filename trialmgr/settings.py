@@ -99,6 +99,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "audit.middleware.OnceMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "trialmgr.people.middleware.SharedComputerMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

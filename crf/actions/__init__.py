@@ -4,6 +4,7 @@ from crf.actions.amendments import migrate_entries, plan_added_visits, plan_migr
 from crf.actions.consequences import settle_casebook
 from crf.actions.decisions import confirm_judgement, decide_gate, judge_eligibility, undo_gate
 from crf.actions.deviations import DeviationAsked, explain_deviation, judge_deviation
+from crf.actions.drafts import expire_dead_drafts, expire_drafts, forget_drafts, keep_draft
 from crf.actions.entries import EntryRefused, Saved, mark_not_done, move_entry, remove_entry, save_entry, undo_ending
 from crf.actions.files import store_file
 from crf.actions.freezes import (
@@ -46,12 +47,16 @@ __all__ = [
     "confirm_judgement",
     "correct_registration",
     "decide_gate",
+    "expire_dead_drafts",
+    "expire_drafts",
     "explain_deviation",
+    "forget_drafts",
     "freeze",
     "freeze_site",
     "freeze_visit",
     "judge_deviation",
     "judge_eligibility",
+    "keep_draft",
     "mark_not_done",
     "mark_visit_not_done",
     "migrate_entries",

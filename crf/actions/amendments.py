@@ -17,10 +17,10 @@ from django.utils.translation import gettext as _
 from audit.actions import action
 from audit.acts import ActionRefused
 from crf import policies
-from crf.actions.checks import Judged, follow_checks
-from crf.actions.consequences import follow
+from crf.actions.consequences import Judged, follow, follow_checks
 from crf.actions.trail import Document, note_changes, note_entry
 from crf.actions.visits import planned_visit, save_planned, take_places
+from crf.loaded_casebook import casebook_around
 from crf.models import EligibilityDecision, FormEntry, Visit
 from crf.outcomes import Mapped, Outcome, outcomes, stored_entries
 from trialmgr.participants.models import Participant, by_number
@@ -178,9 +178,8 @@ def _move(outcome: Outcome, form: Form, version: StudyVersion, by: User) -> None
     note_entry(entry, old=before.status, new=entry.status, detail=versions | {"moved": dict(outcome.moved)})
     note_changes(entry, form, before, changed)
     _carry_marks(entry, dict(outcome.moved))
-    moved = {entry.place: frozenset(changed)}
-    follow_checks([Judged(entry, evaluation)], moved, by)
-    follow(entry.participant, moved, by, cause=entry.name)
+    follow_checks([Judged(entry, evaluation)], {entry.place: frozenset(changed)}, by)
+    follow(casebook_around(entry.participant, form), entry, changed, by)
 
 
 def _carry_marks(entry: FormEntry, moved: dict[str, str]) -> None:

@@ -11,17 +11,13 @@ from crf import policies
 from crf.actions.participation import settle_visits
 from crf.actions.signatures import sign_entry
 from crf.actions.visits import open_visits, take_back_visits
-from crf.loaded_casebook import load_casebook
-from crf.lookup import StoredValues
+from crf.loaded_casebook import LoadedCasebook
 from crf.models import EligibilityDecision, EntryStatus, GateDecision, JudgementConfirmation
-from crf.participant_forms import criteria_for
-from crf.versions import definition_for, key_names
 from trialmgr.participants.actions import close_phase, enrol, open_phase, undo_enrolment
 from trialmgr.participants.models import Participant
+from trialmgr.participants.queries import criteria_for, definition_for
 from trialmgr.people.models import User
-from trialmgr.protocol.casebook import Assessed
-from trialmgr.protocol.evaluation import gate_outcome
-from trialmgr.protocol.judgements import eligibility_now
+from trialmgr.protocol.judgements import eligibility_now, gate_outcome
 from trialmgr.protocol.model import Gate, StudyDefinition
 from trialmgr.studies.clock import today
 
@@ -40,7 +36,7 @@ def judge_eligibility(*, by: User, participant: Participant) -> EligibilityDecis
         raise ActionRefused(_("The eligibility form is not complete: fill in what is missing first."))
     definition = entry.study_version.definition
     version = criteria_for(participant, definition)
-    stored = Assessed(load_casebook(participant).stored(), names=key_names())
+    stored = LoadedCasebook(participant).values
     found = eligibility_now(definition, version, entry.data, stored)
     if found.outcome is None:
         raise ActionRefused(_("A value that a criterion needs is missing: complete the forms it reads first."))
@@ -102,7 +98,7 @@ def decide_gate(*, by: User, participant: Participant, phase: str, reason: str =
         return _let_in(by, participant, definition)
     policies.check_gate_open(participant, phase)
     gate = _gate(definition, phase)
-    stored = StoredValues(participant)
+    stored = LoadedCasebook(participant)
     outcome = gate_outcome(definition, gate, stored)
     if outcome is None:
         _check_missed(participant, stored, reason)
@@ -142,7 +138,7 @@ def _go_back(participant: Participant, phase: str) -> None:
         close_phase(participant, earlier.phase if earlier else definition.entry_phase.key)
 
 
-def _check_missed(participant: Participant, stored: StoredValues, reason: str) -> None:
+def _check_missed(participant: Participant, stored: LoadedCasebook, reason: str) -> None:
     if not policies.is_gate_missed(participant, stored.asked):
         wanting = ", ".join(name for name, value in stored.asked.items() if value is None)
         raise ActionRefused(_("The rule cannot be decided yet; missing: %(names)s.") % {"names": wanting})

@@ -11,19 +11,16 @@ from audit.actions import action
 from audit.acts import ActionRefused
 from audit.statements import found, rows_where
 from crf import policies
-from crf.actions.checks import Judged, follow_checks, follow_removal
-from crf.actions.consequences import Consequence, follow
+from crf.actions.consequences import Consequence, Judged, follow, follow_checks, follow_removal
 from crf.actions.files import files_of, store_file, strange_files
 from crf.actions.participation import end_with, reopen_participation
 from crf.actions.trail import Document, item_reveals, note_changes, note_entry
 from crf.deviations import untimely
-from crf.loaded_casebook import load_casebook
-from crf.lookup import StoredValues
+from crf.loaded_casebook import LoadedCasebook, casebook_around
 from crf.models import EntryStatus, FormEntry, Signature, Verification, Visit
-from crf.participant_forms import form_for
 from crf.policies import check_revision, check_unchanged
-from crf.versions import version_for
 from trialmgr.participants.models import Participant
+from trialmgr.participants.queries import form_for, version_for
 from trialmgr.people.models import User
 from trialmgr.protocol.evaluation import Evaluation, Problem, evaluate_entry, evaluate_not_done
 from trialmgr.protocol.model import Form, RowKey, StudyDefinition, Text
@@ -97,23 +94,24 @@ def save_entry(
     so is one for an item that is calculated. ``as_stored``: the values stood on another form, so nobody typed them now.
     Raises EntryRefused (bad values), ReasonWanted (a saved value changes), ActionRefused (the state forbids it).
     """
-    entry = _entry_to_write(by, visit, form_key, occurrence, revision)
-    form = form_for(entry.visit.participant, entry.study_version.definition, form_key)
+    entry, form = _entry_to_write(by, visit, form_key, occurrence, revision)
     raw, reasons = merged(entry, values, missing or {})
-    stored = StoredValues(entry.visit.participant, read_by=form)
-    evaluation = evaluate_entry(entry.study_version.definition, form, raw, reasons, stored, entry.visit.slug)
+    book = casebook_around(entry.visit.participant, form)
+    evaluation = evaluate_entry(entry.study_version.definition, form, raw, reasons, book, entry.visit.slug)
     given = (*_given(values), *_given(missing or {}))
     doubtful = () if as_stored else _doubtful(entry, form, values)
     reused = _reused_rows(entry, form, given)
     unasked = (*_calculated(form, given), *_not_asked(entry, evaluation)) if asked_only else ()
-    kept = evaluation.values
-    refused = (*doubtful, *reused, *unasked, *evaluation.problems)
-    problems = (*refused, *strange_files(entry, form, kept), *untimely(entry, form, kept))
+    problems = [*doubtful, *reused, *unasked, *evaluation.problems]
+    if form.takes_files:
+        problems += strange_files(entry, form, evaluation.values)
+    if form.observes_days:
+        problems += untimely(entry, form, evaluation.values)
     if problems:
-        raise EntryRefused(problems)
+        raise EntryRefused(tuple(problems))
     _check_not_empty(form, raw, reasons)
     entry.not_done = ""
-    return _store(entry, form, evaluation, by, reason)
+    return _store(entry, form, book, evaluation, by, reason)
 
 
 @action(
@@ -124,17 +122,16 @@ def save_entry(
 )
 def mark_not_done(*, by: User, visit: Visit, form_key: str, code: str, reason: str = "") -> Saved:
     """The whole form was not done, for the reason ``code``: it is complete, whatever it asks."""
-    entry = _entry_to_write(by, visit, form_key, 1, None)
+    entry, form = _entry_to_write(by, visit, form_key, 1, None)
     definition = entry.study_version.definition
-    form = form_for(entry.visit.participant, definition, form_key)
     if code not in definition.missing_reasons.codes:
         raise ActionRefused(_("There is no reason “%(code)s”: choose one from the list.") % {"code": code})
     if form.eligibility or form.ends_participation:
         raise ActionRefused(_("This form decides on the participation: it cannot be left undone."))
-    stored = StoredValues(entry.visit.participant, read_by=form)
+    book = casebook_around(entry.visit.participant, form)
     entry.not_done = code
-    evaluation = evaluate_not_done(definition, form, code, stored, entry.visit.slug)
-    return _store(entry, form, evaluation, by, reason)
+    evaluation = evaluate_not_done(definition, form, code, book, entry.visit.slug)
+    return _store(entry, form, book, evaluation, by, reason)
 
 
 @action("entry.removed", permission="entries.enter", site=lambda entry, **_k: entry.visit.participant.site)
@@ -221,8 +218,9 @@ def _take_out(entry: FormEntry, by: User) -> FormEntry:
     held = (*before.data, *before.missing)
     _lapse(entry, form, held)
     follow_removal(entry, by)
-    end_with(entry, form, by, ended=before.status == EntryStatus.COMPLETE)
-    follow(entry.participant, {entry.place: frozenset(held)}, by, cause=entry.name)
+    if form.ends_something:
+        end_with(entry, form, by, ended=before.status == EntryStatus.COMPLETE)
+    follow(casebook_around(entry.participant, form), entry, held, by)
     return entry
 
 
@@ -231,7 +229,7 @@ def undo_ending(*, by: User, participant: Participant, reason: str) -> Participa
     """The participation did not end: the form that said so is taken out, and the visits it closed are open again."""
     participant.lock()
     policies.check_ending_undone(participant, reason)
-    ending = [one for one in load_casebook(participant).entries.values() if one.form.ends_participation is not None]
+    ending = [one for one in LoadedCasebook(participant).entries.values() if one.form.ends_participation is not None]
     for entry in ending:
         policies.check_unfrozen(participant, entry.visit, entry.form_key)
         _take_out(entry, by)
@@ -245,21 +243,23 @@ def _check_form(definition: StudyDefinition, form_key: str) -> None:
         raise ActionRefused(_("There is no form “%(key)s”.") % {"key": form_key})
 
 
-def _entry_to_write(by: User, visit: Visit, form_key: str, occurrence: int | None, revision: int | None) -> FormEntry:
-    """The row to write, its casebook held; every rule that forbids writing has been asked."""
+def _entry_to_write(
+    by: User, visit: Visit, form_key: str, occurrence: int | None, revision: int | None
+) -> tuple[FormEntry, Form]:
+    """The row to write and its form, its casebook held; every rule that forbids writing has been asked."""
     visit = policies.held_visit(visit)
     numbers = _row_numbers(visit, form_key)
     begun = _row(visit, form_key, occurrence) if occurrence in numbers else None
     stands = begun is not None and not begun.is_vacant
     version = begun.study_version if begun and stands else version_for(visit.participant, visit.took_place_on)
     _check_form(version.definition, form_key)
-    form = version.definition.form(form_key)
+    form = form_for(visit.participant, version.definition, form_key)
     policies.check_role_enters(by, visit, form)
     policies.check_entry_open(visit, form, begun=stands)
     entry = begun or _new_entry(visit, form, _row_number(numbers, occurrence), version)
     entry.visit, entry.study_version = visit, version
     _check_entry(entry, form, revision)
-    return entry
+    return entry, form
 
 
 def _row(visit: Visit, form_key: str, occurrence: int) -> FormEntry:
@@ -362,7 +362,7 @@ def _not_asked(entry: FormEntry, evaluation: Evaluation) -> Iterator[Problem]:
             yield Problem(key, _NOT_ASKED)
 
 
-def _store(entry: FormEntry, form: Form, evaluation: Evaluation, by: User, reason: str) -> Saved:
+def _store(entry: FormEntry, form: Form, book: LoadedCasebook, evaluation: Evaluation, by: User, reason: str) -> Saved:
     before = Document.of(entry)
     if form.groups:
         entry.use_rows()
@@ -383,10 +383,10 @@ def _store(entry: FormEntry, form: Form, evaluation: Evaluation, by: User, reaso
     note_changes(entry, form, before, changed)
     if before.status is not None:
         _lapse(entry, form, changed)
-    moved = {entry.place: frozenset(changed)}
-    follow_checks([Judged(entry, evaluation)], moved, by)
-    end_with(entry, form, by, ended=before.status == EntryStatus.COMPLETE)
-    return Saved(entry, evaluation, changed, tuple(follow(entry.participant, moved, by, cause=entry.name)))
+    follow_checks([Judged(entry, evaluation)], {entry.place: frozenset(changed)}, by)
+    if form.ends_something:
+        end_with(entry, form, by, ended=before.status == EntryStatus.COMPLETE)
+    return Saved(entry, evaluation, changed, tuple(follow(book, entry, changed, by)))
 
 
 def _is_derived(form: Form, key: str) -> bool:

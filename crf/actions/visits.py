@@ -23,10 +23,10 @@ from crf.policies import (
     lock_casebook,
     lock_visit,
 )
-from crf.versions import definition_for
 from trialmgr.participants.actions import register
 from trialmgr.participants.models import Participant
 from trialmgr.participants.policies import check_not_future
+from trialmgr.participants.queries import definition_for
 from trialmgr.people.models import Site, User
 from trialmgr.protocol.model import VisitDefinition
 from trialmgr.studies.clock import today

@@ -32,6 +32,7 @@ class CasebookView(ApiView):
 
     def entries(self, visit: Visit) -> QuerySet[FormEntry]:
         """The entries of a visit in this person's sight, with what their documents show."""
-        rows: QuerySet[FormEntry] = FormEntry.objects.for_user(person(self.request)).filter(visit=visit)
-        rows = rows.select_related("visit__participant__site", "study_version").defer("study_version__document")
-        return rows.prefetch_related("signatures", "verifications", "queries")
+        rows: QuerySet[FormEntry] = FormEntry.objects.for_user(person(self.request)).with_version().filter(visit=visit)
+        return rows.select_related("visit__participant__site").prefetch_related(
+            "signatures", "verifications", "queries"
+        )

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from crf import actions
 from crf.api.entries import EntryWriting
-from crf.files import file_of
+from crf.places import file_of
 from trialmgr.people.api import WRITING, checked, operation, person
 from trialmgr.protocol.model import ItemType
 

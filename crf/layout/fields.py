@@ -5,10 +5,12 @@ Knows the names of the boxes (``item.<key>``, ``item.<key>.day``, ``missing.<key
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from crf.layout.boxes import DATES, REASON_MARK
 from trialmgr.protocol.expressions import parse
 from trialmgr.protocol.expressions.nodes import (
     Comparison,
@@ -20,17 +22,14 @@ from trialmgr.protocol.expressions.nodes import (
     Presence,
     Reference,
 )
-from trialmgr.protocol.model import Form, Item, ItemType, Range, RowKey, Section, StudyDefinition
+from trialmgr.protocol.model import MOST_ANSWERS, Form, Item, ItemType, Range, RowKey, Section, StudyDefinition
 from trialmgr.protocol.wording import Wording
 
-MOST_RADIOS = 12
-"""A code list longer than this becomes a select."""
-REASON_MARK = "missing:"
-"""Among radios a reason for no value is one more radio of the same group; the mark keeps it apart from the codes."""
+MOST_LETTERS = 60
+"""Answers of more letters together stand below one another as radios, not side by side as keys."""
 ANY_ANSWER, NO_ANSWER = "*", "!"
 """Stand in the place of codes in ``ShownWhen``; no code is spelled so."""
 
-_DATES = frozenset({ItemType.DATE, ItemType.PARTIAL_DATE})
 _INPUTMODES = {ItemType.INTEGER: "numeric", ItemType.DECIMAL: "decimal", ItemType.SCALE: "numeric"}
 _CONTROLS: dict[str, str] = {ItemType.LONG_TEXT: "long_text", ItemType.FILE: "file"}
 _YES_NO = {"nl": (("yes", "Ja"), ("no", "Nee")), "en": (("yes", "Yes"), ("no", "No"))}
@@ -42,7 +41,6 @@ _MONTHS = {
     }.items()
 }
 
-Posted = Mapping[str, str | list[str]]
 Choices = tuple[tuple[str, str], ...]
 
 
@@ -97,13 +95,15 @@ class FieldView:
     """One item as ``parts/field.html`` draws it; every text in one language.
 
     ``value`` is canonical, or as typed when it was refused; ``shown`` is the same in words. ``previous`` is the saved
-    value in words, when what stands in the box differs from it.
+    value in words, when what stands in the box differs from it. ``is_scale``: its answers stand side by side if they
+    are short. ``hint_at``: the id of a hint that it shares with others.
     """
 
     key: str
     type: str
     label: str
     hint: str = ""
+    hint_at: str = ""
     bounds: str = ""
     accepts: str = ""
     unit: str = ""
@@ -111,6 +111,7 @@ class FieldView:
     shown: str = ""
     parts: DateParts = NO_PARTS
     choices: Choices = ()
+    is_scale: bool = False
     required: bool = True
     error: str = ""
     missing_reason: str = ""
@@ -141,27 +142,39 @@ class FieldView:
 
     @property
     def control(self) -> str:
-        """Which boxes the page draws: output, date, radios, checkboxes, select, file, long_text or text."""
+        """Which boxes the page draws: output, date, keys, radios, checkboxes, select, file, long_text or text."""
         if self.derived or self.frozen:
             return "output"
-        if self.type in _DATES:
+        if self.type in DATES:
             return "date"
         return self._choice_control() if self.choices else _CONTROLS.get(self.type, "text")
 
     def _choice_control(self) -> str:
         if self.type == ItemType.MULTI_CHOICE:
             return "checkboxes"
-        return "radios" if len(self.choices) <= MOST_RADIOS else "select"
+        if len(self.choices) > MOST_ANSWERS:
+            return "select"
+        letters = sum(len(shown) for _code, shown, _words in self.keys)
+        return "keys" if self.is_scale and letters <= MOST_LETTERS else "radios"
 
     @property
-    def is_group(self) -> bool:
-        """Several boxes under one question: a fieldset with a legend."""
-        return self.control in ("date", "radios", "checkboxes")
+    def role(self) -> str:
+        """What several boxes under one question are to a screen reader; empty for a question with one box."""
+        return {"date": "group", "checkboxes": "group", "radios": "radiogroup", "keys": "radiogroup"}.get(
+            self.control, ""
+        )
+
+    @property
+    def keys(self) -> tuple[tuple[str, str, str], ...]:
+        """Code, what stands on the key, and more words for a screen reader: of a number the number alone is shown."""
+        if self.type in _INPUTMODES:
+            return tuple((code, code, label.partition(": ")[2]) for code, label in self.choices)
+        return tuple((code, label, "") for code, label in self.choices)
 
     @property
     def first_box(self) -> str:
         """The id that the error summary leads to."""
-        ends = {"date": "-day", "radios": "-0", "checkboxes": "-0"}
+        ends = {"date": "-day", "radios": "-0", "keys": "-0", "checkboxes": "-0"}
         return self.id + ends.get(self.control, "")
 
     @property
@@ -185,8 +198,9 @@ class FieldView:
 
     @property
     def bounds_shown(self) -> str:
-        """The range in words beside a box where a person types; radios show it by themselves."""
-        return self.bounds if self.control == "text" else ""
+        """The range in words beside a box where a person types, and beside keys that show no words."""
+        wordless = self.control == "keys" and any(words for _code, _shown, words in self.keys)
+        return self.bounds if wordless or self.control == "text" else ""
 
     @property
     def file_name(self) -> str:
@@ -202,14 +216,46 @@ class FieldView:
             "error": bool(self.error),
             "previous": bool(self.previous),
         }
-        return " ".join(f"{self.id}-{end}" for end, present in ends.items() if present)
+        return " ".join([*filter(None, [self.hint_at]), *(f"{self.id}-{end}" for end, here in ends.items() if here)])
+
+
+@dataclass(frozen=True, slots=True)
+class LineView:
+    """One line of a table; ``fields``: one a column, None where it is hidden from this person."""
+
+    label: str
+    fields: tuple[FieldView | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TableView:
+    """``columns``: label and, where its items share one, the unit."""
+
+    columns: tuple[tuple[str, str], ...]
+    lines: tuple[LineView, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SectionView:
+    """``hint``: of all its questions with short answers; ``table``: some of its ``fields`` once more, line by line."""
+
     key: str
     label: str
     fields: tuple[FieldView, ...]
+    hint: str = ""
+    table: TableView | None = None
+
+    @property
+    def blocks(self) -> Iterator[tuple[TableView | None, FieldView | None]]:
+        """The section from top to bottom: the table, where its first field stands, or one field."""
+        lines = self.table.lines if self.table else ()
+        inside = {field.key for line in lines for field in line.fields if field}
+        first = next((field.key for field in self.fields if field.key in inside), "")
+        for field in self.fields:
+            if field.key == first:
+                yield self.table, None
+            elif field.key not in inside:
+                yield None, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +312,7 @@ def shown_value(definition: StudyDefinition, item: Item, value: str, language: s
     """A canonical value in words: labels for codes, ``3 mrt 2026`` for dates, the unit behind a number."""
     if not value:
         return ""
-    if item.type in _DATES:
+    if item.type in DATES:
         return _shown_date(value, language)
     if item.type is ItemType.FILE:
         return value.partition("/")[2]
@@ -277,33 +323,40 @@ def shown_value(definition: StudyDefinition, item: Item, value: str, language: s
     return f"{value} {item.unit}" if item.unit else value
 
 
-def rows_sent(post: Posted) -> tuple[str, ...]:
-    """Keys of values in rows (``trials.2.drug``) that have a box in a POST, filled or not, in the order they came."""
-    named = (name.split(".") for name in post)
-    return tuple(".".join(parts[1:4]) for parts in named if parts[0] in ("item", "missing") and len(parts) > 3)
-
-
-def read_submission(form: Form, post: Posted, *, hidden: Collection[str] = ()) -> tuple[dict[str, str], dict[str, str]]:
-    """Raw answers and codes of missing reasons by item key, of the boxes that were filled; derived items never.
-
-    ``post`` gives one string or a list of strings a name (``dict(request.POST.lists())``). Nothing is judged here:
-    what is no date, number or code comes back as it was typed, for ``values.parse_value`` to refuse. An item with both
-    an answer and a reason comes back in both.
-    """
-    items = [item for item in form.items if not item.is_derived and item.key not in hidden]
-    values = {item.key: raw for item in items if (raw := _raw_value(item, post)) and f"clear.{item.key}" not in post}
-    missing = {item.key: code for item in items if (code := _raw_reason(item, post))}
-    return values, missing
-
-
 def _section(page: _Page, section: Section) -> SectionView:
-    fields = tuple(_field(page, item) for item in section.items if item.key not in page.hidden)
-    return SectionView(section.key, page.wording.section_label(page.form, section.key)(page.language), fields)
+    is_scale = section.layout == "scale"
+    fields = tuple(_field(page, item, is_scale) for item in section.items if item.key not in page.hidden)
+    label = page.wording.section_label(page.form, section.key)(page.language)
+    fields, hint = _hinted_once(section.key, fields)
+    return SectionView(section.key, label, fields, hint, _table(page, section, fields) if section.lines else None)
 
 
-def _field(page: _Page, item: Item) -> FieldView:
+def _hinted_once(section: str, fields: tuple[FieldView, ...]) -> tuple[tuple[FieldView, ...], str]:
+    """A hint that all questions with keys share is said once, above them."""
+    hints = [field.hint for field in fields if field.control == "keys"]
+    if len(hints) < 2 or len(set(hints)) > 1 or not hints[0]:
+        return fields, ""
+    at = f"section-{section}-hint"
+    once = (replace(field, hint="", hint_at=at) if field.control == "keys" else field for field in fields)
+    return tuple(once), hints[0]
+
+
+def _table(page: _Page, section: Section, fields: Sequence[FieldView]) -> TableView:
+    known = {field.key: field for field in fields}
+    lines = [LineView(line.label(page.language), tuple(map(known.get, line.items))) for line in section.lines]
+    columns = []
+    for place, label in enumerate(section.columns):
+        units = {field.unit for line in lines if (field := line.fields[place]) is not None}
+        columns.append((label(page.language), units.pop() if len(units) == 1 else ""))
+    return TableView(tuple(columns), tuple(line for line in lines if any(line.fields)))
+
+
+def _field(page: _Page, item: Item, in_scale: bool) -> FieldView:
     value, reason = page.values.get(item.key, ""), page.missing.get(item.key, "")
     marks, hint = page.marks.get(item.key, Marks()), page.wording.hint(page.form, item.key)
+    choices = _worded_choices(page, item)
+    if in_scale and not choices and (not value or value in item.steps):
+        choices = tuple((step, step) for step in item.steps)
     return FieldView(
         key=item.key,
         type=item.type,
@@ -314,8 +367,9 @@ def _field(page: _Page, item: Item) -> FieldView:
         unit=item.unit or "",
         value=value,
         shown=_in_words(page, item, value, reason),
-        parts=_date_parts(value) if item.type in _DATES else NO_PARTS,
-        choices=_worded_choices(page, item),
+        parts=_date_parts(value) if item.type in DATES else NO_PARTS,
+        choices=choices,
+        is_scale=(in_scale and not page.wording.answers(page.form, item.key)) or item.type is ItemType.YES_NO,
         required=item.required,
         error=page.errors.get(item.key, ""),
         missing_reason=reason,
@@ -362,7 +416,7 @@ def _steps(item: Item, language: str) -> Choices:
     """Every step of a scale, its ends in words; none for a long scale, where the number is typed."""
     ends, words = item.range or Range(), item.anchors
     first, last = int(ends.min or 0), int(ends.max or 0)
-    if words is None or last - first >= MOST_RADIOS:
+    if words is None or last - first >= MOST_ANSWERS:
         return ()
     said = {first: f"{first}: {words.min(language)}", last: f"{last}: {words.max(language)}"}
     return tuple((str(step), said.get(step, str(step))) for step in range(first, last + 1))
@@ -394,6 +448,9 @@ def _previous(page: _Page, item: Item) -> str:
 
 
 def _date_parts(value: str) -> DateParts:
+    """What was pasted whole into the first box, and is no date, comes back there."""
+    if re.search(r"[/. ]", value):
+        return DateParts(day=value)
     year, month, day = [*value.split("-", 2), "", ""][:3]
     return DateParts(day=day, month=month, year=year)
 
@@ -430,7 +487,7 @@ def _stands(page: _Page, key: str) -> bool:
     if key in page.hidden or not page.form.has_item(key):
         return False
     item = page.form.item(key)
-    return not item.is_derived and item.type not in _DATES
+    return not item.is_derived and item.type not in DATES
 
 
 def _asked_codes(page: _Page, item: Item, node: Node) -> tuple[str, list[str]] | None:
@@ -472,46 +529,3 @@ def _code(content: object) -> str | None:
     if isinstance(content, bool):
         return "yes" if content else "no"
     return content if isinstance(content, str) else None
-
-
-def _raw_value(item: Item, post: Posted) -> str:
-    if item.type in _DATES:
-        return _raw_date(item, post)
-    if item.type is ItemType.MULTI_CHOICE:
-        return " ".join(part.strip() for part in _all(post, f"item.{item.key}"))
-    raw = _one(post, f"item.{item.key}")
-    return "" if raw.startswith(REASON_MARK) and _is_choice(item) else raw
-
-
-def _raw_reason(item: Item, post: Posted) -> str:
-    raw = _one(post, f"item.{item.key}")
-    if raw.startswith(REASON_MARK) and _is_choice(item):
-        return raw.removeprefix(REASON_MARK)
-    return _one(post, f"missing.{item.key}")
-
-
-def _is_choice(item: Item) -> bool:
-    """Whether the item may be radios on a page; a text never is, and may begin with any words."""
-    return item.type in (ItemType.CHOICE, ItemType.YES_NO, ItemType.SCALE, ItemType.INTEGER)
-
-
-def _raw_date(item: Item, post: Posted) -> str:
-    """ISO where day and month are numbers; a part that is left out at the end makes the date a partial one."""
-    name = f"item.{item.key}"
-    day, month, year = (_one(post, f"{name}.{part}") for part in ("day", "month", "year"))
-    if not (day or month or year):
-        return _one(post, name)
-    return "-".join([year, _padded(month), _padded(day)]).rstrip("-")
-
-
-def _padded(part: str) -> str:
-    return part.zfill(2) if part.isdigit() else part
-
-
-def _one(post: Posted, name: str) -> str:
-    return (_all(post, name) or [""])[-1].strip()
-
-
-def _all(post: Posted, name: str) -> list[str]:
-    sent = post.get(name, [])
-    return [sent] if isinstance(sent, str) else list(sent)

@@ -16,12 +16,14 @@ from django.utils.translation import gettext as _
 from crf import policies
 from crf.actions import correct_registration as correct
 from crf.actions import register_participant, void_registration
-from crf.casebook import DueLine, casebook, due_line, randomise_url
+from crf.casebook import DueLine, due_line, randomise_url
+from crf.courses import course
 from crf.forms import ParticipantFilter, RegisteredForm, RegisterForm, sites_of
 from crf.judgements import judgements_of
+from crf.matrix import Show, legend, matrix
 from crf.models import Freeze
 from crf.places import CasebookPlace, casebook_place, spoken
-from crf.queries import due_for, open_query_counts
+from crf.queries import due_for, open_query_counts, visits_of
 from crf.views.frames import frame, show
 from trialmgr.participants.models import Participant, ParticipantQuerySet
 from trialmgr.participants.queries import participants_for
@@ -41,19 +43,29 @@ STATUS_KINDS = {
     Status.ENDED_EARLY: "stop",
     Status.VOIDED: "stop",
 }
+# What stands in the head of the casebook whatever else is folded away.
+STRIKING = {"late", "locked"}
+KEPT_SHOW = "casebook_show"
 
 
 @permitted("participants.view")
 def participants(request: HttpRequest) -> HttpResponse:
+    """The list; a number that is somebody's leads to their casebook."""
     user = person(request)
     filter_form = ParticipantFilter(request.GET or None, sites=sites_of(user, "participants.view"))
-    rows = _filtered(user, filter_form)
-    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    found = _named(user, filter_form)
+    if found is not None:
+        return redirect("participants:detail", number=found.number)
+    page = Paginator(_filtered(user, filter_form), PAGE_SIZE).get_page(request.GET.get("page"))
+    columns = list(_columns())
+    rows = participant_rows(user, list(page.object_list))
     context = {
         "filter_form": filter_form,
         "page_obj": page,
-        "rows": participant_rows(user, list(page.object_list)),
-        "columns": list(_columns()),
+        "rows": [
+            [cell | {"label": column["label"]} for cell, column in zip(row, columns, strict=True)] for row in rows
+        ],
+        "columns": columns,
         "may_register": bool(sites_of(user, "participants.register")),
     }
     return render(request, "crf/casebooks/list.html", context)
@@ -86,18 +98,35 @@ def correct_registration(request: HttpRequest, number: str) -> HttpResponse:
 
 @permitted("participants.view")
 def detail(request: HttpRequest, number: str) -> HttpResponse:
+    """The casebook on one screen. ``show``, ``score`` and ``unfolded`` of the address say which part of it."""
     place = casebook_place(person(request), number)
     participant = place.participant
     due = due_for(place.user, [participant])[participant.pk]
+    visits = visits_of(place.user, participant)
+    facts = list(_facts(place))
     context = frame(
         place,
         participant.number,
+        status={"text": participant.get_status_display(), "kind": STATUS_KINDS[participant.state]},
+        phase=place.phase(participant.phase).label(spoken()),
         due=due_line(place.user, place.definition, participant, due),
-        facts=list(_facts(place)),
-        phases=casebook(place),
+        facts=facts,
+        striking=[fact for fact in facts if fact.get("kind") in STRIKING],
         actions=list(_actions(place)),
+        matrix=matrix(place, visits, _shown(request), request.GET.get("unfolded", "")),
+        legend=legend(),
+        course=course(place, visits, request.GET.get("score", "")),
     )
     return render(request, "crf/casebooks/casebook.html", context)
+
+
+def _shown(request: HttpRequest) -> Show:
+    """Which cells are shown: as the address says, else as it was chosen last."""
+    chosen = request.GET.get("show", request.session.get(KEPT_SHOW, ""))
+    show = Show(chosen) if chosen in set(Show) else Show.ALL
+    if "show" in request.GET:
+        request.session[KEPT_SHOW] = show.value
+    return show
 
 
 @permitted("participants.void")
@@ -134,13 +163,12 @@ def participant_rows(user: User, participants: Sequence[Participant]) -> list[li
 def _due_cells(line: DueLine | None) -> list[dict[str, Any]]:
     if line is None:
         return [{"text": None}, {"text": None}]
-    day = date_format(line.day, "SHORT_DATE_FORMAT") if line.day else None
-    when = {"text": _("Overdue, %(day)s") % {"day": day}, "kind": "late"} if line.late else {"text": day}
-    return [{"text": line.text}, when]
+    said = ", ".join(part for part in (line.when.text, line.window) if part)
+    return [{"text": line.text}, {"text": said, "kind": line.when.kind}]
 
 
 def _columns() -> Iterator[dict[str, Any]]:
-    for label in (_("Number"), _("Site"), _("Status"), _("Phase"), _("Due next"), _("Planned for")):
+    for label in (_("Number"), _("Site"), _("Status"), _("Phase"), _("Next step"), _("When")):
         yield {"label": label}
     yield {"label": _("Open queries"), "numeric": True}
 
@@ -153,12 +181,16 @@ def _filtered(user: User, chosen: ParticipantFilter) -> ParticipantQuerySet:
     return rows.filter(**{lookup: wanted[name] for name, lookup in lookups.items() if wanted.get(name)})
 
 
+def _named(user: User, chosen: ParticipantFilter) -> Participant | None:
+    """Whose whole number was typed, in capitals or not; also one that counts nowhere any more."""
+    number = chosen.cleaned_data.get("number") if chosen.is_valid() else ""
+    found: Participant | None = participants_for(user, Status.VOIDED).filter(number__iexact=number).first()
+    return found
+
+
 def _facts(place: CasebookPlace) -> Iterator[dict[str, Any]]:
     """Rows of the summary on top of the casebook."""
     participant = place.participant
-    phase = place.phase(participant.phase)
-    yield {"key": _("Status"), "value": participant.get_status_display(), "kind": STATUS_KINDS[participant.state]}
-    yield {"key": _("Phase"), "value": phase.label(spoken())}
     yield {"key": _("Site"), "value": participant.site.name}
     yield _registration_fact(place)
     yield _consent_fact(place)

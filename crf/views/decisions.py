@@ -11,11 +11,13 @@ from django.utils.translation import gettext as _
 from crf import policies
 from crf.actions import confirm_judgement, decide_gate, judge_eligibility, undo_gate
 from crf.contradictions import contradiction_view
+from crf.courses import course
 from crf.eligibility import Assessment, assess
 from crf.forms import ConfirmForm
 from crf.gates import GateView, gate_view
 from crf.judgements import judgement_label
 from crf.places import CasebookPlace, casebook_place
+from crf.queries import visits_of
 from crf.views.frames import frame, show
 from trialmgr.people.forms import ReasonForm, acted, bound
 from trialmgr.people.guards import permitted, person, signed_in_again
@@ -67,9 +69,9 @@ def phase(request: HttpRequest, number: str, phase: str) -> HttpResponse:
     if acted(request, confirm, decide_gate, by=place.user, participant=place.participant, phase=phase):
         messages.success(request, _gate(place, phase).consequence)
         return redirect(place.url)
-    return show(
-        request, "decisions/gate", frame(place, view.label, form=confirm, view=view, contradiction=contradiction)
-    )
+    context = frame(place, view.label, form=confirm, view=view, contradiction=contradiction)
+    context["course"] = course(place, visits_of(place.user, place.participant), view.score)
+    return show(request, "decisions/gate", context)
 
 
 @permitted("participants.gate")

@@ -5,7 +5,8 @@ A repeating form has a page that lists its rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -19,21 +20,22 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
+from audit.ledger import canonical
 from audit.once import DoneBefore
 from crf import actions
 from crf.actions import EntryRefused, Saved, mark_not_done, save_entry, store_file
 from crf.actions.entries import ReasonWanted
 from crf.casebook import entry_tag
-from crf.files import file_of
+from crf.foot import foot_of, next_form
 from crf.forms import ChangeReasonForm, MoveFilter, MoveForm, NotDoneForm
-from crf.layout.fields import ErrorLink, error_links, read_submission, rows_sent, shown_value
-from crf.layout.groups import item_label
+from crf.layout.boxes import item_label, read_submission, rows_sent
+from crf.layout.fields import ErrorLink, error_links, shown_value
 from crf.models import FormEntry, Query, QueryStatus, Signature, Visit
-from crf.places import FormPlace, form_place, spoken
-from crf.policies import check_role_enters
+from crf.places import FormPlace, file_of, form_place, spoken
+from crf.policies import Outdated, check_role_enters
 from crf.queries import visits_of
-from crf.sheets import Sheet, open_sheet
-from crf.views.consequences import follows_from, seen_mark
+from crf.sheets import Sheet, follows_from, open_sheet
+from crf.views import drafts
 from crf.views.frames import frame, show
 from trialmgr.participants.models import Participant
 from trialmgr.people.forms import ReasonForm, acted, bound
@@ -168,28 +170,58 @@ def _moved(place: FormPlace, entry: FormEntry, to: Visit, reason: str) -> FormEn
 def _page(request: HttpRequest, sheet: Sheet) -> HttpResponse:
     if request.method == "POST":
         return _save(request, sheet)
-    return _write_page(request, sheet) if sheet.can_write else _read_page(request, sheet)
+    return _open_page(request, sheet) if sheet.can_write else _read_page(request, sheet)
 
 
 def _read_page(request: HttpRequest, sheet: Sheet) -> HttpResponse:
-    return render(request, "crf/entries/read.html", _context(sheet, sections=sheet.sections()))
+    dangers = sheet.dangers(sheet.evaluation)
+    context = _context(sheet, sections=sheet.sections(), draft=drafts.unusable(request, sheet), dangers=dangers)
+    return render(request, "crf/entries/read.html", context)
 
 
-def _write_page(request: HttpRequest, sheet: Sheet, typed: Typed | None = None, status: int = 422) -> HttpResponse:
-    if typed is None:
-        context = _context(sheet, sections=sheet.sections(), revision=sheet.revision, reason_form=ChangeReasonForm())
-        return render(request, "crf/entries/write.html", context)
-    reason_form = ChangeReasonForm(request.POST)
-    sections = sheet.sections(typed.values, typed.missing, typed.errors)
+def _open_page(request: HttpRequest, sheet: Sheet) -> HttpResponse:
+    """As it is saved; or with what this person typed here and did not save."""
+    found = drafts.waiting(sheet)
+    if found and (choice := drafts.choice(request, sheet, found)):
+        return choice
+    if found:
+        sheet, typing, draft = drafts.restored(request, sheet, found)
+        sections = sheet.sections(typing.values, typing.missing)
+        evaluation = sheet.judged(typing.values, typing.missing)
+        reason_form = ChangeReasonForm(initial=dict(zip(("reason_choice", "reason_text"), typing.reason, strict=True)))
+    else:
+        sections, evaluation = sheet.sections(), sheet.evaluation
+        reason_form, draft = ChangeReasonForm(), drafts.page_draft(request, sheet)
     context = _context(
         sheet,
         sections=sections,
+        foot=foot_of(sheet, evaluation, sections),
+        revision=sheet.revision,
+        reason_form=reason_form,
+        draft=draft,
+        dangers=sheet.dangers(evaluation),
+        unsaved=bool(found),
+    )
+    return render(request, "crf/entries/write.html", context)
+
+
+def _write_page(request: HttpRequest, sheet: Sheet, typed: Typed, status: int = 422) -> HttpResponse:
+    reason_form = ChangeReasonForm(request.POST)
+    sections = sheet.sections(typed.values, typed.missing, typed.errors)
+    evaluation = sheet.judged(typed.values, typed.missing)
+    context = _context(
+        sheet,
+        sections=sections,
+        foot=foot_of(sheet, evaluation, sections),
         errors=[*(ErrorLink("", text) for text in typed.of_page), *error_links(sections)],
         revision=request.POST.get("revision", ""),
         reason_form=reason_form.take_focus() if typed.reason_wanted else reason_form,
         reason_wanted=typed.reason_wanted,
         follows=typed.follows,
-        follows_seen=seen_mark(typed.follows),
+        follows_seen=_seen_mark(typed.follows),
+        draft=drafts.page_draft(request, sheet),
+        dangers=sheet.dangers(evaluation),
+        unsaved=True,
     )
     return render(request, "crf/entries/write.html", context, status=status)
 
@@ -201,8 +233,8 @@ def _save(request: HttpRequest, sheet: Sheet) -> HttpResponse:
     refused = _store_files(request, sheet, values)
     if sheet.wants_row or refused:
         return _write_page(request, sheet, Typed(values, missing, refused), status=422 if refused else 200)
-    follows = follows_from(sheet, values, missing) if sheet.can_write else ()
-    if follows and request.POST.get("follows_seen") != seen_mark(follows):
+    follows = follows_from(sheet, values, missing)
+    if follows and request.POST.get("follows_seen") != _seen_mark(follows):
         return _write_page(request, sheet, Typed(values, missing, follows=follows), status=200)
     try:
         saved = save_entry(
@@ -216,15 +248,33 @@ def _save(request: HttpRequest, sheet: Sheet) -> HttpResponse:
             revision=_revision(request),
         )
     except DoneBefore as before:
+        drafts.forget_sent(request, sheet)
         messages.info(request, str(before))
         return redirect(open_sheet(sheet.place, cast(FormEntry, before.made).occurrence).url)
     except ReasonWanted:
         return _write_page(request, sheet, Typed(values, missing, reason_wanted=True))
     except EntryRefused as refusal:
         return _write_page(request, sheet, _refused(sheet, values, missing, refusal))
+    except Outdated as refusal:
+        return _put_aside(request, sheet, Typed(values, missing, of_page=refusal.reasons))
     except ActionRefused as refusal:
         return _write_page(request, sheet, Typed(values, missing, of_page=refusal.reasons))
+    drafts.forget_sent(request, sheet)
     return _saved(request, sheet.place, saved)
+
+
+def _put_aside(request: HttpRequest, sheet: Sheet, typed: Typed) -> HttpResponse:
+    """The page that asks what to choose; where what was typed cannot be kept, this one again, with every reason."""
+    typing = drafts.typed_in(request, typed.values, typed.missing)
+    try:
+        return drafts.put_aside(request, sheet, typing, _revision(request))
+    except ActionRefused as refusal:
+        return _write_page(request, sheet, replace(typed, of_page=(*typed.of_page, *refusal.reasons)))
+
+
+def _seen_mark(follows: Sequence[str]) -> str:
+    """So that what is saved is what was looked at."""
+    return hashlib.sha256(canonical(list(follows))).hexdigest() if follows else ""
 
 
 def _store_files(request: HttpRequest, sheet: Sheet, values: dict[str, str]) -> dict[str, str]:
@@ -249,13 +299,10 @@ def _store_files(request: HttpRequest, sheet: Sheet, values: dict[str, str]) -> 
 
 
 def _saved(request: HttpRequest, place: FormPlace, saved: Saved) -> HttpResponse:
-    """Say what was reached, what is still wanting, and which checks now ask something."""
+    """Say what was reached, what is still wanting, and which checks now ask something; go on, where that was asked."""
     row = saved.entry.occurrence
     sheet = open_sheet(place, row)
-    if sheet.wanting:
-        messages.info(request, _("Saved. Still missing: %(labels)s.") % {"labels": "; ".join(sheet.wanting)})
-    else:
-        messages.success(request, _("Saved. The form is complete."))
+    _say_what_is_wanting(request, sheet, goes_on="next" in request.POST)
     aside = [key for key in saved.changed if key in saved.entry.unasked and key not in sheet.hidden]
     if aside:
         labels = "; ".join(item_label(sheet.form, key, spoken()) for key in aside)
@@ -266,7 +313,24 @@ def _saved(request: HttpRequest, place: FormPlace, saved: Saved) -> HttpResponse
         text = _("A check asks about “%(item)s”.") % {"item": item_label(sheet.form, query.item, spoken())}
         url = place.row_url("query", row, query.number)
         messages.warning(request, format_html('<a href="{}">{}</a>', url, text))
-    return redirect(sheet.url)
+    return redirect(_onwards(sheet) if "next" in request.POST else sheet.url)
+
+
+def _say_what_is_wanting(request: HttpRequest, sheet: Sheet, *, goes_on: bool) -> None:
+    """On the page of another form the message names this one."""
+    said = {"form": sheet.place.form_label, "labels": "; ".join(sheet.wanting)}
+    if sheet.wanting:
+        text = _("%(form)s is saved. Still missing: %(labels)s.") if goes_on else _("Saved. Still missing: %(labels)s.")
+        messages.info(request, text % said)
+    else:
+        text = _("%(form)s is saved and complete.") if goes_on else _("Saved. The form is complete.")
+        messages.success(request, text % said)
+
+
+def _onwards(sheet: Sheet) -> str:
+    """The next form of this person at the visit, or the visit, where they read what comes next."""
+    following = next_form(sheet.forms, sheet.form.key)
+    return following.url if following else sheet.place.visit_url
 
 
 def _asked(sheet: Sheet, saved: Saved) -> list[Query]:

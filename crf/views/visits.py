@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -7,13 +9,14 @@ from django.utils.translation import gettext as _
 
 from crf import actions
 from crf.actions import add_unscheduled_visit, mark_visit_not_done, set_visit_day
-from crf.casebook import visit_line
+from crf.casebook import VisitLine, due_line, visit_line
 from crf.forms import AddVisitForm, VisitDayForm
-from crf.places import casebook_place, spoken, visit_place
-from crf.queries import queries_on, query_url
+from crf.places import VisitPlace, casebook_place, spoken, visit_place
+from crf.queries import due_for, queries_on, query_url
 from crf.views.frames import frame, show
 from trialmgr.people.forms import ReasonForm, acted, bound
 from trialmgr.people.guards import permitted, person
+from trialmgr.studies.clock import today
 
 
 @permitted("entries.view")
@@ -33,10 +36,25 @@ def visit(request: HttpRequest, number: str, slug: str) -> HttpResponse:
     asked = may_plan and any(one.is_asked for one in line.departures)
     weighed = place.may("participants.judge") and any(one.deviation for one in line.departures)
     context = frame(place, place.label, form=form, may_plan=may_plan, line=line, asked=asked, weighed=weighed)
+    context |= _what_to_do(place, line)
+    context["today"] = today()
     context["may_freeze"] = place.may("entries.freeze")
     context["may_raise"] = place.may("queries.raise")
     context["queries"] = [(query, query_url(query)) for query in queries_on(place.user, place.visit)]
     return show(request, "visits/visit", context)
+
+
+def _what_to_do(place: VisitPlace, line: VisitLine) -> dict[str, Any]:
+    """Whose forms are whose, the one to start with, and what comes next once none is due to this person here."""
+    mine = [form for form in line.forms if form.entered_by_reader]
+    others = [form for form in line.forms if not form.entered_by_reader]
+    due = [form for form in mine if form.is_due]
+    took_place = line.visit.took_place_on is not None
+    following = None
+    if took_place and not due:
+        step = due_for(place.user, [place.participant])[place.participant.pk]
+        following = due_line(place.user, place.definition, place.participant, step)
+    return {"mine": mine, "others": others, "start": due[0] if due and took_place else None, "due": following}
 
 
 @permitted("visits.plan")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from trialmgr.protocol.evaluation import eligibility_form
+from trialmgr.protocol.judgements import eligibility_form
 from trialmgr.protocol.model import Form, Item, ItemType, StudyDefinition, Text
 
 INVENTED = "invented"

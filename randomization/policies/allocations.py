@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused, reasons_against
-from crf.lookup import StoredValues
+from crf.loaded_casebook import LoadedCasebook
 from crf.policies import reasons_not_ready
 from randomization.methods.designs import Minimisation
 from randomization.methods.lists.rows import UNSTRATIFIED, canonical_stratum_key
@@ -55,7 +55,7 @@ def aim_of(participant: Participant) -> Aim | None:
 
 def levels_of(participant: Participant, listed: RandomizationList) -> dict[str, str]:
     """Factor -> level as it stands now; "" where the item that holds it has no value."""
-    stored = StoredValues(participant)
+    stored = LoadedCasebook(participant)
     return {
         factor: participant.site.code if source == "site" else stored(*source.split(".")) or ""
         for factor, source in listed.factors.items()

@@ -11,7 +11,6 @@ from django.shortcuts import get_object_or_404
 
 from crf.judgements import judgements_of
 from crf.models import EligibilityDecision, EntryStatus, FormEntry, Freeze
-from crf.versions import planned_as
 from randomization.models import (
     Allocation,
     AllocationCap,
@@ -23,7 +22,7 @@ from randomization.policies.frames import check_unblinded
 from randomization.policies.limits import is_reached
 from randomization.policies.lists import active_list
 from trialmgr.participants.models import Consent, Participant, ParticipantQuerySet, by_number
-from trialmgr.participants.queries import participant_for, seen_twice
+from trialmgr.participants.queries import participant_for, planned_as, seen_twice
 from trialmgr.participants.states import Status
 from trialmgr.people.models import User
 from trialmgr.studies.clock import today

@@ -27,8 +27,7 @@ from randomization.views.envelopes import opened
 from randomization.views.flags import flag_of, flagged
 from randomization.views.frames import Rows, after_act, crumbs
 from trialmgr.participants.models import Participant
-from trialmgr.participants.policies import valid_consent
-from trialmgr.participants.queries import participant_for
+from trialmgr.participants.queries import participant_for, valid_consent
 from trialmgr.people.guards import permitted, person, signed_in_again
 from trialmgr.people.models import User
 from trialmgr.protocol.model import Language

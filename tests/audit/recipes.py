@@ -18,7 +18,8 @@ from django.utils import timezone
 
 from crf import actions as crf
 from crf.deviations import Departure, open_departures
-from crf.models import FormEntry, Freeze, ProtocolDeviation, Query, Visit
+from crf.drafts import DraftPlace, Typing
+from crf.models import Draft, FormEntry, Freeze, ProtocolDeviation, Query, Visit
 from exports import actions as exports
 from randomization import actions as randomization
 from randomization.actions.supply import tell_used_up
@@ -71,6 +72,21 @@ def medicine(cast: Cast) -> FormEntry:
     return walk.fill(cast, walk.visit_of(walk.consented(cast), "log"), "concomitant_medication")
 
 
+def drafted(cast: Cast) -> Draft:
+    """Typed on top of what is saved, and not saved."""
+    entry = vital_signs(cast)
+    kept = crf.keep_draft(
+        by=the(cast, Role.COORDINATOR),
+        place=DraftPlace(again(entry.visit), entry.form, 1, entry.study_version, begun=True),
+        slot="page",
+        typing=Typing({"systolic": "131"}, {}),
+        saved=Typing(entry.data, {}),
+        revision=entry.revision,
+    )
+    assert kept is not None
+    return kept
+
+
 def letter(cast: Cast) -> Act:
     """A file brought for an item; any item will do, for what it takes is the page's question."""
     entry = vital_signs(cast)
@@ -108,6 +124,11 @@ def _unfrozen(cast: Cast) -> Act:
 def _visit_frozen(cast: Cast) -> Act:
     visit = walk.visit_of(walk.registered(cast), "screening")
     return lambda: crf.freeze_visit(by=the(cast, Role.DATA_MANAGER), visit=again(visit), form_key="madrs")
+
+
+def _draft_expired(cast: Cast) -> Act:
+    drafted(cast)
+    return lambda: crf.expire_drafts(by=SYSTEM, drafts=Draft.objects.all())
 
 
 def _visit_unfrozen(cast: Cast) -> Act:
@@ -752,6 +773,7 @@ RECIPES: dict[str, Recipe] = {
     "entry.saved": _saved,
     "file.stored": letter,
     "entry.signed": _signed,
+    "draft.expired": _draft_expired,
     "freeze.noticed": _noticed_in_frozen,
     "gate.decided": _gated,
     "gate.undone": _gate_undone,

@@ -18,7 +18,7 @@ from django.db import connection  # noqa: E402
 from django.test.utils import CaptureQueriesContext  # noqa: E402
 
 from crf.actions import save_entry  # noqa: E402
-from crf.loaded_casebook import load_casebook  # noqa: E402
+from crf.loaded_casebook import LoadedCasebook  # noqa: E402
 from crf.models import FormEntry, Visit  # noqa: E402
 from tests import walk  # noqa: E402
 from trialmgr.overview.rehearsal.cast import Cast, set_up  # noqa: E402
@@ -87,7 +87,7 @@ def _assessed(participant: Participant) -> float:
     with one_version():
         timeline()
         began = time.process_time()
-        assess(load_casebook(participant).entered())
+        assess(LoadedCasebook(participant).entered())
         return time.process_time() - began
 
 

@@ -21,7 +21,6 @@ from crf.actions import (
     undo_ending,
 )
 from crf.models import EligibilityDecision, FormEntry, GateDecision, Signature, Visit
-from crf.participant_forms import criteria_for, form_for
 from crf.policies import reasons_not_ready, standing_eligibility
 from tests import walk
 from tests.audit.recipes import again, the
@@ -29,6 +28,7 @@ from tests.audit.staging import ledger_length, newest_entries
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.actions import withdraw_consent
 from trialmgr.participants.models import Consent, Participant
+from trialmgr.participants.queries import criteria_for, form_for
 from trialmgr.participants.states import STATUS_LABELS, Status
 from trialmgr.people.permissions import Role
 from trialmgr.studies.clock import today

@@ -23,10 +23,10 @@ from crf.actions import (
     verify_items,
 )
 from crf.actions.entries import ReasonWanted
-from crf.lookup import StoredValues
+from crf.faults import entry_faults
+from crf.loaded_casebook import LoadedCasebook
 from crf.models import EntryStatus, FormEntry, Visit
 from crf.policies import can_role_enter, entry_closed_reasons
-from crf.replay import entry_faults
 from tests import walk
 from tests.amendments import put_in_force
 from tests.audit.recipes import medicine, the, vital_signs
@@ -225,7 +225,7 @@ class TestRows:
         removed = remove_entry(by=the(cast, Role.COORDINATOR), entry=row, reason="twice")
         assert (removed.status, removed.data) == (EntryStatus.REMOVED, row.data)
         assert list(FormEntry.objects.filter(visit=row.visit).standing()) == []
-        assert StoredValues(row.participant)("log", "concomitant_medication", "cm_name") is None
+        assert LoadedCasebook(row.participant)("log", "concomitant_medication", "cm_name") is None
         (line,) = newest_entries(length)
         assert (line.action, line.old, line.new, line.reason) == ("entry.removed", "complete", "removed", "twice")
 
@@ -451,7 +451,7 @@ def _consent_anew(cast: Cast, participant: Participant) -> None:
 
 def test_stored_values_remember_what_was_asked(cast: Cast) -> None:
     entry = vital_signs(cast)
-    stored = StoredValues(entry.participant)
+    stored = LoadedCasebook(entry.participant)
     assert stored("screening", "vital_signs", "pulse") == entry.data["pulse"]
     assert stored("baseline", "vital_signs", "pulse") is None
     assert stored.asked == {

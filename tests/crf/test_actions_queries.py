@@ -17,8 +17,8 @@ from crf.actions import (
     reopen_query,
 )
 from crf.actions.trail import item_reveals
+from crf.faults import query_differences
 from crf.models import Query, QueryStatus
-from crf.replay import query_differences
 from exports.open_points import Kind, open_points
 from tests import walk
 from tests.audit.recipes import again, medicine, query_on, the, vital_signs

@@ -28,7 +28,7 @@ from crf.actions.consequences import EVEN_TIME
 from crf.deviations import open_departures
 from crf.faults import casebook_faults
 from crf.judgements import contradicted
-from crf.loaded_casebook import load_casebook
+from crf.loaded_casebook import LoadedCasebook
 from crf.models import EntryStatus, FormEntry, Query, Signature, Verification
 from tests import walk
 from tests.amendments import put_in_force
@@ -63,7 +63,7 @@ def responder(cast: Cast) -> Participant:
 
 def stale(participant: Participant) -> list[str]:
     """Entries that hold something else than what they come to from nothing."""
-    loaded = load_casebook(participant)
+    loaded = LoadedCasebook(participant)
     assessed = assess(loaded.entered()).entries
     return [
         entry.name

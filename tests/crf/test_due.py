@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from crf.due import CaseFacts, Due, Step, VisitFacts, next_due
+from crf.due import CaseFacts, Due, Step, VisitFacts, When, next_due
 from trialmgr.participants.states import Status
 from trialmgr.people.visibility import sight_of
 from trialmgr.protocol.loader import load_study
@@ -27,6 +27,7 @@ def visit(key: str, *complete: str, took_place: bool = True, not_done: bool = Fa
         defined=STUDY.visit(key),
         ordinal=1,
         target_on=DAY,
+        earliest_on=DAY - datetime.timedelta(days=2),
         latest_on=DAY + datetime.timedelta(days=2),
         took_place=took_place,
         not_done=not_done,
@@ -49,15 +50,37 @@ def test_a_visit_that_was_not_done_or_is_complete_is_passed_over(reset_trd: Stud
     facts = case(visit("week_1", not_done=True), visit("week_2", *WEEKLY), visit("week_3", "madrs"))
     due = next_due(reset_trd, sight, facts, DAY)
     assert due is not None
-    assert (due.step, due.form, due.day) == (Step.FORM, "ids_sr", DAY)
+    assert (due.step, due.form, due.visit) == (Step.FORM, "ids_sr", facts.visits[2])
 
 
-@pytest.mark.parametrize(("days", "late"), [(2, False), (3, True)])
-def test_a_visit_is_late_the_day_after_its_window(reset_trd: StudyDefinition, days: int, late: bool) -> None:
-    sight = sight_of(reset_trd, ["coordinator"])
-    due = next_due(reset_trd, sight, case(visit("week_1", took_place=False)), DAY + datetime.timedelta(days=days))
+@pytest.mark.parametrize(
+    ("days", "then"),
+    [
+        (-17, When.LATER),
+        (-16, When.NEXT),
+        (-3, When.NEXT),
+        (-2, When.NOW),
+        (2, When.NOW),
+        (3, When.LATE),
+    ],
+)
+def test_a_visit_is_due_in_its_window_next_in_the_fortnight_before_and_late_after_it(
+    reset_trd: StudyDefinition, days: int, then: When
+) -> None:
+    sight, day = sight_of(reset_trd, ["coordinator"]), DAY + datetime.timedelta(days=days)
+    due = next_due(reset_trd, sight, case(visit("week_1", took_place=False)), day)
     assert due is not None
-    assert due.late is late
+    assert due.when is then
+
+
+@pytest.mark.parametrize(("days", "then"), [(-30, When.NOW), (3, When.LATE)])
+def test_a_form_of_a_visit_that_took_place_is_due_from_that_day(
+    reset_trd: StudyDefinition, days: int, then: When
+) -> None:
+    sight, day = sight_of(reset_trd, ["coordinator"]), DAY + datetime.timedelta(days=days)
+    due = next_due(reset_trd, sight, case(visit("week_1", "madrs")), day)
+    assert due is not None
+    assert (due.step, due.when) == (Step.FORM, then)
 
 
 def test_a_blinded_rater_is_due_own_forms_alone(reset_trd: StudyDefinition) -> None:
@@ -71,8 +94,7 @@ def test_a_blinded_rater_is_due_own_forms_alone(reset_trd: StudyDefinition) -> N
 def test_the_running_log_is_never_due(reset_trd: StudyDefinition) -> None:
     due = next_due(reset_trd, sight_of(reset_trd, ["coordinator"]), case(visit("log")), DAY)
     assert due is not None
-    assert due.step is Step.END
-    assert due.day is None
+    assert due == Due(Step.END)
 
 
 def test_who_withdrew_is_not_asked_again_but_their_end_is_due(reset_trd: StudyDefinition) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from crf.layout.boxes import read_submission
 from crf.layout.fields import (
     ErrorLink,
     FieldLink,
@@ -15,7 +16,6 @@ from crf.layout.fields import (
     ShownWhen,
     build_fields,
     error_links,
-    read_submission,
     shown_value,
 )
 from trialmgr.protocol.model import CodeList, Form, StudyDefinition
@@ -89,7 +89,7 @@ def test_sections_keep_their_order_and_lose_what_is_hidden(definition: StudyDefi
         ("long_text", {}, "long_text", "item-it"),
         ("date", {}, "date", "item-it-day"),
         ("partial_date", {}, "date", "item-it-day"),
-        ("yes_no", {}, "radios", "item-it-0"),
+        ("yes_no", {}, "keys", "item-it-0"),
         ("choice", {"codelist": "position"}, "radios", "item-it-0"),
         ("choice", {"codelist": "many"}, "select", "item-it"),
         ("multi_choice", {"codelist": "many"}, "checkboxes", "item-it-0"),
@@ -101,7 +101,8 @@ def test_each_type_has_its_boxes(
 ) -> None:
     field = field_of(definition, kind, **more)
     assert (field.control, field.first_box) == (control, box)
-    assert field.is_group == (control in {"date", "radios", "checkboxes"})
+    role = {"date": "group", "checkboxes": "group", "radios": "radiogroup", "keys": "radiogroup"}.get(control, "")
+    assert field.role == role
 
 
 def test_numbers_ask_for_a_number_keyboard(definition: StudyDefinition) -> None:
@@ -282,3 +283,118 @@ def test_empty_derived_and_hidden_boxes_give_nothing() -> None:
     form = form_of(item("a", "text"), item("b", "integer", derive="1"), item("c", "text"))
     post: dict[str, str | list[str]] = {"item.a": " ", "item.b": "7", "item.c": "x", "missing.c": "unknown"}
     assert read_submission(form, post, hidden={"c"}) == ({}, {})
+
+
+def laid_out(definition: StudyDefinition, layout: dict[str, Any], *items: dict[str, Any], **given: Any) -> SectionView:
+    """The one section of a form that is laid out so."""
+    section = {"key": "main", "label": both("Deel", "Part"), "items": items, **layout}
+    form = Form.model_validate({"key": "f", "label": both("F"), "entered_by": ["coordinator"], "sections": [section]})
+    [view] = build_fields(definition, form, given.pop("values", {}), {}, {}, "en", **given)
+    return view
+
+
+SCALE = {"layout": "scale"}
+FEW = {"range": {"min": 0, "max": 3}}
+
+
+def test_in_a_scale_a_few_numbers_are_keys_and_carry_the_reason_in_their_group(definition: StudyDefinition) -> None:
+    [field] = laid_out(definition, SCALE, item("it", "integer", **FEW)).fields
+    assert (field.control, field.role, field.first_box) == ("keys", "radiogroup", "item-it-0")
+    assert field.keys == (("0", "0", ""), ("1", "1", ""), ("2", "2", ""), ("3", "3", ""))
+    assert read_submission(form_of(item("it", "integer")), {"item.it": "missing:unknown"}) == ({}, {"it": "unknown"})
+
+
+def test_without_a_scale_a_number_is_typed(definition: StudyDefinition) -> None:
+    assert field_of(definition, "integer", **FEW).control == "text"
+
+
+def test_a_number_that_is_none_of_the_keys_stays_in_a_box_where_it_can_be_seen(definition: StudyDefinition) -> None:
+    [field] = laid_out(definition, SCALE, item("it", "integer", **FEW), values={"it": "7"}).fields
+    assert (field.control, field.value) == ("text", "7")
+
+
+def test_a_scale_with_words_at_its_ends_shows_numbers_and_says_the_words(definition: StudyDefinition) -> None:
+    anchors = {"min": both("geen", "none"), "max": both("veel", "much")}
+    [field] = laid_out(definition, SCALE, item("it", "scale", **FEW, anchors=anchors)).fields
+    assert field.keys[0] == ("0", "0", "none")
+    assert field.keys[1] == ("1", "1", "")
+    assert field.bounds_shown == "0: none; 3: much"
+    assert field.described_by == "item-it-bounds"
+
+
+def test_short_words_of_a_code_list_are_keys_and_long_ones_stay_radio_buttons(definition: StudyDefinition) -> None:
+    [field] = laid_out(definition, SCALE, item("it", "choice", codelist="position")).fields
+    assert (field.control, field.keys[0]) == ("keys", ("sitting", "Sitting", ""))
+    long = definition.model_copy(update={"codelists": (code_list("position", "s" * 31, "l" * 30),)})
+    [field] = laid_out(long, SCALE, item("it", "choice", codelist="position")).fields
+    assert field.control == "radios"
+
+
+def test_a_hint_that_all_keys_share_is_said_once_above_them(definition: StudyDefinition) -> None:
+    hint = both("0 geen, 3 veel", "0 none, 3 much")
+    asked = [item(key, "integer", **FEW, hint=hint) for key in ("a", "b")]
+    typed = item("c", "text", hint=both("Kort", "Short"))
+    view = laid_out(definition, SCALE, *asked, typed)
+    assert view.hint == "0 none, 3 much"
+    assert [field.hint for field in view.fields] == ["", "", "Short"]
+    assert view.fields[0].described_by == "section-main-hint"
+
+
+@pytest.mark.parametrize("other", [{}, {"hint": both("Anders", "Otherwise")}])
+def test_hints_that_differ_stay_with_their_questions(definition: StudyDefinition, other: dict[str, Any]) -> None:
+    first = item("a", "integer", **FEW, hint=both("h"))
+    view = laid_out(definition, SCALE, first, item("b", "integer", **FEW, **other))
+    assert (view.hint, view.fields[0].hint) == ("", "h")
+    assert laid_out(definition, SCALE, first).hint == ""
+
+
+MEASURED = {
+    "layout": "table",
+    "columns": [both("Boven", "Upper"), both("Onder", "Lower")],
+    "lines": [
+        {"label": both("Vroeg", "Early"), "items": ["up_1", "low_1"]},
+        {"label": both("Laat", "Late"), "items": ["up_2", "low_2"]},
+    ],
+}
+MEASURES = [
+    item("before", "text"),
+    item("up_1", "integer", unit="mmHg"),
+    item("low_1", "integer", unit="mmHg"),
+    item("between", "text"),
+    item("up_2", "integer", unit="mmHg"),
+    item("low_2", "integer"),
+]
+
+
+def test_a_table_stands_where_its_first_field_would_and_names_a_unit_that_a_column_shares(
+    definition: StudyDefinition,
+) -> None:
+    view = laid_out(definition, MEASURED, *MEASURES)
+    assert [table or (field and field.key) for table, field in view.blocks] == ["before", view.table, "between"]
+    assert view.table is not None
+    assert view.table.columns == (("Upper", "mmHg"), ("Lower", ""))
+    assert [line.label for line in view.table.lines] == ["Early", "Late"]
+    assert [[field.key for field in line.fields if field] for line in view.table.lines] == [
+        ["up_1", "low_1"],
+        ["up_2", "low_2"],
+    ]
+
+
+def test_a_table_leaves_out_what_is_hidden_and_the_lines_of_which_nothing_is_left(definition: StudyDefinition) -> None:
+    view = laid_out(definition, MEASURED, *MEASURES, hidden={"up_1", "up_2", "low_2"})
+    assert view.table is not None
+    [line] = view.table.lines
+    assert [field and field.key for field in line.fields] == [None, "low_1"]
+    assert view.table.columns == (("Upper", ""), ("Lower", "mmHg"))
+    assert [field.key for _table, field in view.blocks if field] == ["before", "between"]
+
+
+def test_a_date_pasted_into_one_box_is_read_and_one_that_may_be_two_days_comes_back_there(
+    definition: StudyDefinition,
+) -> None:
+    form = form_of(item("it", "date"))
+    assert read_submission(form, {"item.it.day": "3 dec 2026"})[0] == {"it": "2026-12-03"}
+    values = read_submission(form, {"item.it.day": "3/12/2026", "item.it.month": "", "item.it.year": ""})[0]
+    assert values == {"it": "3/12/2026"}
+    assert field_of(definition, "date", given={"values": values}).parts == ("3/12/2026", "", "")
+    assert read_submission(form, {"item.it.day": "soon"})[0] == {"it": "soon"}

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from audit.acts import ActionRefused
 from audit.models import LedgerEntry
 from crf.actions import EntryRefused, register_participant, save_entry, set_visit_day, store_file, verify_items
-from crf.layout.groups import item_label, laid_out
-from crf.lookup import StoredValues
+from crf.layout.boxes import item_label, laid_out
+from crf.loaded_casebook import LoadedCasebook
 from crf.models import FormEntry, StoredFile, Visit
 from exports.dataset import write_dataset
 from exports.tables.plans import form_tables
@@ -296,7 +296,7 @@ def test_a_release_holds_the_rows_and_the_files(coordinator: Reader, url: str, v
 
 def test_rows_are_counted_from_another_form(coordinator: Reader, url: str, visit: Visit) -> None:
     coordinator.send(url, boxes({"trials.1.drug": "lithium"}))
-    stored = StoredValues(visit.participant)
+    stored = LoadedCasebook(visit.participant)
     assert set(stored.keys("screening", "vital_signs") or ()) == {"trials.1.drug", "letter_count"}
     assert stored.keys("baseline", "vital_signs") is None
 

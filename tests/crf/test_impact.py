@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from crf.impact import impact, touched_forms
 from crf.models import FormEntry
-from crf.rules import RuleRefused, check_named, in_sight, rule_as_check, try_rule
+from crf.outcomes import RuleRefused, check_named, impact, in_sight, rule_as_check, touched_forms, try_rule
 from tests import walk
 from tests.amendments import amended, items, put_in_force
 from tests.audit.recipes import the, vital_signs

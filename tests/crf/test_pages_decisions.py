@@ -92,8 +92,12 @@ def test_the_decision_at_week_8_follows_the_rule(signed_in: SignedIn, cast: Cast
     investigator = Reader(signed_in, cast, Role.INVESTIGATOR)
     url = f"{casebook_url(participant)}phases/follow_up/"
     page = investigator.get(url)
-    assert "percent_fall" in page
+    assert "The fall of MADRS total from “Baseline” to “Week 8, end of treatment” is at least 50 %." in page
+    assert ("30 to 12, a fall of 60 %" if response else "30 to 24, a fall of 20 %") in page
+    assert (">Holds" if response else ">Does not hold") in page.replace("</svg>", ">")
+    assert "percent_fall" in page, "as the definition writes it, folded away"
     assert "Baseline, " in page
+    assert "tm-course__line" in page
     assert text in confirmed(investigator, url)
     assert GateDecision.objects.get().opened is response
     page = investigator.get(url)

@@ -59,7 +59,7 @@ def test_a_rater_sees_own_forms_of_a_visit_and_may_record_its_day(signed_in: Sig
     rater = Reader(signed_in, cast, Role.RATER)
     page = rater.get(visit_url(visit))
     assert "MADRS" in page
-    assert "You may enter this form." in page
+    assert "Your forms" in page
     assert "IDS" not in page
     rater.post(visit_url(visit), day_boxes("on", visit.target_on or timezone.localdate()))
 

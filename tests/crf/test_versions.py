@@ -24,13 +24,14 @@ from crf.actions import (
 from crf.faults import casebook_faults, unread_paths
 from crf.models import FormEntry, Visit
 from crf.policies import open_forms_before_allocation
-from crf.versions import stretches, version_for
+from crf.queries import stretches
 from tests import walk
 from tests.amendments import amended, items, new_item, put_in_force
 from tests.audit.recipes import the
 from tests.commands.calling import called
 from tests.crf.pages import form_url
 from trialmgr.overview.rehearsal.cast import Cast
+from trialmgr.participants.queries import version_for
 from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
 from trialmgr.protocol.model import StudyDefinition, Window

@@ -10,7 +10,7 @@ from tests.house.tree import ROOT
 NOUNS = {
     "trialmgr/people": "accounts sites",
     "trialmgr/participants": "consents contact",
-    "crf": "amendments casebooks checks consequences decisions deviations entries evaluation files freezes "
+    "crf": "amendments casebooks consequences decisions deviations drafts entries evaluation files freezes "
     "participation queries "
     "signatures trail verifications visits",
     "randomization": "allocations balance code_breaks comparison confirmations corrections descriptions envelopes "

@@ -1,7 +1,7 @@
 """One person at a browser of their own, and what is asked of every page they look at.
 
-A page must pass axe-core at WCAG 2.2 AA in Dutch and in English, fit 360 pixels without sideways scrolling, and leave
-no complaint in the browser's console.
+A page must pass axe-core at WCAG 2.2 AA in Dutch and in English, on a desk, a tablet, a telephone and on paper, hide
+nothing beyond an edge, and leave no complaint in the browser's console.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, FloatRect, Page, ViewportSize
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, FloatRect, Page, ViewportSize
 
 from tests.journeys import screens
 
@@ -23,6 +24,9 @@ AXE = Path(__file__).resolve().parents[1] / "vendor" / "axe-core" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 OTHER = {"nl": "en", "en": "nl"}
 WIDE: ViewportSize = {"width": 1280, "height": 800}
+TABLET: ViewportSize = {"width": 820, "height": 1180}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+SETTINGS: dict[str, Any] = {"viewport": WIDE, "reduced_motion": "reduce", "locale": "nl-NL"}
 NARROW: ViewportSize = {"width": 360, "height": 740}
 
 
@@ -52,15 +56,19 @@ class Looks:
 class Reader:
     """A person, or a stranger, at a browser. ``met``: every page they were shown, if it is to be kept."""
 
-    def __init__(self, browser: Browser, address: str, looks: Looks, language: str) -> None:
+    def __init__(self, browser: Browser, address: str, looks: Looks, language: str, *, scripts: bool = True) -> None:
         self.address, self.looks, self.language = address, looks, language
-        self.context = browser.new_context(base_url=address, viewport=WIDE, reduced_motion="reduce", locale="nl-NL")
+        self.scripts = scripts
+        self.context = self._opened(browser)
         self.context.set_default_timeout(20_000)
         self.speak(language)
         self.complaints: list[str] = []
         self.met: list[str] | None = None
         self.page = self._tab()
         self._other_tab: Page | None = None
+
+    def _opened(self, browser: Browser) -> BrowserContext:
+        return browser.new_context(base_url=self.address, java_script_enabled=self.scripts, **SETTINGS)
 
     def _tab(self) -> Page:
         page = self.context.new_page()
@@ -91,6 +99,10 @@ class Reader:
     def follow(self, name: str | re.Pattern[str]) -> None:
         with self._moved():
             self.page.get_by_role("link", name=name).first.click()
+
+    def unfold(self, name: str) -> None:
+        """Open what is folded away under these words."""
+        self.page.locator("summary", has_text=name).first.click()
 
     @contextmanager
     def _moved(self) -> Iterator[None]:
@@ -138,14 +150,26 @@ class Reader:
         self.looks.paths.add(urlsplit(page.url).path)
         where = f"{page.url} in {language}"
         assert page.locator("html").get_attribute("lang") == language, where
-        assert not (faults := _faults(page)), f"{where}: {json.dumps(faults, indent=1)}"
-        page.set_viewport_size(NARROW)
-        wide = page.evaluate(_WIDER_THAN_THE_SCREEN)
-        assert not wide, f"{where}: wider than {NARROW['width']} pixels: {wide}"
-        page.set_viewport_size(WIDE)
+        for size in (NARROW, PHONE, TABLET, WIDE):
+            page.set_viewport_size(size)
+            wide = page.evaluate(_WIDER_THAN_THE_SCREEN)
+            assert not wide, f"{where}: wider than {size['width']} pixels: {wide}"
+            if size is not NARROW:
+                assert not (faults := _faults(page)), f"{where}, {size['width']}: {json.dumps(faults, indent=1)}"
+        page.emulate_media(media="print")
+        assert not (faults := _faults(page)), f"{where}, printed: {json.dumps(faults, indent=1)}"
+        page.emulate_media(media="screen")
         assert not self.complaints, f"{where}: {self.complaints}"
         if name:
             self._keep(page, name)
+
+    def fits(self, width: int, height: int) -> int:
+        """At this size nothing lies beyond an edge, scrolled or not, and axe finds nothing; how high the page is."""
+        self.page.set_viewport_size({"width": width, "height": height})
+        where = f"{self.page.url} at {width}"
+        assert not (hidden := self.page.evaluate(_BEYOND_AN_EDGE)), f"{where}: {hidden}"
+        assert not (faults := _faults(self.page)), f"{where}: {json.dumps(faults, indent=1)}"
+        return int(self.page.evaluate("document.documentElement.scrollHeight"))
 
     def _keep(self, page: Page, name: str) -> None:
         path = screens.path_of(name)
@@ -168,6 +192,8 @@ _WIDER_THAN_THE_SCREEN = """() => {
     .filter((one) => one.getBoundingClientRect().right > width + 1 && !one.closest(".tm-table-scroll"))
     .map((one) => one.outerHTML.slice(0, 120)).slice(0, 3).concat(["scrolls sideways"]);
 }"""
+_BEYOND_AN_EDGE = """() => Array.from(document.querySelectorAll("html, .tm-table-scroll"))
+  .filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.outerHTML.slice(0, 120))"""
 _AXE = """async (tags) => {
   const found = await axe.run(document, { runOnly: { type: "tag", values: tags }, resultTypes: ["violations"] });
   return found.violations.map((one) => ({
@@ -181,6 +207,7 @@ _AXE_ITSELF = AXE.read_text("utf-8")
 
 def _faults(page: Page) -> list[dict[str, object]]:
     """What axe-core holds against the page as it stands. It is not served with the page, whose CSP would refuse it."""
-    page.evaluate(_AXE_ITSELF)
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(_AXE_ITSELF)
     found: list[dict[str, object]] = page.evaluate(_AXE, TAGS)
     return found

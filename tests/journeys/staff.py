@@ -55,8 +55,18 @@ ROWS = {"trials": ({"th_augmentation": "no"}, {"th_augmentation": "no"}, {"th_au
 class Member(Reader):
     """Someone in a role; ``site`` empty for a role that serves the whole trial."""
 
-    def __init__(self, browser: Browser, trial: Trial, looks: Looks, role: Role, *, site: str, language: str) -> None:
-        super().__init__(browser, trial.address, looks, language)
+    def __init__(
+        self,
+        browser: Browser,
+        trial: Trial,
+        looks: Looks,
+        role: Role,
+        *,
+        site: str,
+        language: str,
+        scripts: bool = True,
+    ) -> None:
+        super().__init__(browser, trial.address, looks, language, scripts=scripts)
         self.trial, self.username = trial, username_of(role, site)
         self.has_signed_again = False
 
@@ -152,6 +162,8 @@ def give(page: Page, item: Item, value: str) -> None:
                 page.locator(f'[name="{name}.{part}"]').fill(text)
         case ItemType.YES_NO | ItemType.CHOICE | ItemType.MULTI_CHOICE:
             _choose(page, name, value.split())
+        case _ if page.locator(f'[name="{name}"][type=radio]').count():  # a number of a scale
+            _choose(page, name, [value])
         case _:
             page.locator(f'[name="{name}"]').fill(value)
 

@@ -20,7 +20,8 @@ _IN_FOCUS = """() => {
   const one = document.activeElement;
   if (one === document.body) return { name: "", seen: true };  // between the last stop and the first
   const style = getComputedStyle(one);
-  const label = one.labels && one.labels.length ? one.labels[0].innerText : one.innerText || "";
+  const label = one.labels && one.labels.length ? one.labels[0].innerText
+    : one.getAttribute("aria-label") || one.innerText || "";
   return { name: label.trim(), seen: style.outlineStyle !== "none" || style.boxShadow !== "none" };
 }"""
 
@@ -31,8 +32,7 @@ def test_a_form_is_entered_without_a_mouse(one_day: Trial, hire: Hire) -> None:
     _signs_in(coordinator)
     _go(coordinator, "Deelnemers")
     _go(coordinator, re.compile(f"^{number}"))
-    _go(coordinator, "Screening")
-    _go(coordinator, "Vitale functies")
+    _goes_by_arrows(coordinator)
     _type_over(coordinator, "Systolische bloeddruk", "900")
     _go(coordinator, "Opslaan")
     _mends_the_mistake(coordinator)
@@ -49,6 +49,25 @@ def _signs_in(coordinator: Member) -> None:
     keyboard.type(PASSWORD)
     _go(coordinator, "Inloggen")
     coordinator.reads("Werklijst")
+
+
+def _goes_by_arrows(coordinator: Member) -> None:
+    """The matrix is one stop of Tab; arrows go from form to form and from visit to visit, Enter opens."""
+    keyboard = coordinator.page.keyboard
+    _tab_to(coordinator, re.compile("^Vitale functies, "))
+    keyboard.press("ArrowUp")
+    assert _in_focus(coordinator).endswith(("Screening: Vond plaats", "Beginmeting: Nu aan de beurt"))
+    keyboard.press("Control+End")
+    assert not _in_focus(coordinator).startswith("Vitale functies")
+    keyboard.press("Home")
+    keyboard.press("Control+Home")
+    keyboard.press("ArrowDown")
+    assert _in_focus(coordinator).startswith("Vitale functies, Screening")
+    keyboard.press("ArrowRight")
+    assert _in_focus(coordinator).startswith("Vitale functies, Beginmeting")
+    keyboard.press("ArrowLeft")
+    with coordinator.page.expect_navigation():
+        keyboard.press("Enter")
 
 
 def _mends_the_mistake(coordinator: Member) -> None:

@@ -17,7 +17,7 @@ from tests.journeys.conftest import FIRST_DAY, Hire
 from tests.journeys.staff import SITE, Member, first_codes, madrs
 from tests.journeys.trial import Trial
 from trialmgr.people.permissions import Role
-from trialmgr.protocol.evaluation import eligibility_form
+from trialmgr.protocol.judgements import eligibility_form
 from trialmgr.protocol.model import StudyDefinition, VisitDefinition
 
 pytestmark = pytest.mark.journey
@@ -104,7 +104,10 @@ def _is_screened(way: Way) -> None:
     coordinator.look("consent")
     coordinator.give_day("given_on", today)
     coordinator.press("Record consent")
-    coordinator.reads("Consent is recorded.", "8 January 2024")
+    coordinator.reads("Consent is recorded.")
+    assert coordinator.path == CASEBOOK
+    coordinator.follow("Screening")
+    assert coordinator.path == f"{CASEBOOK}visits/screening/"
     coordinator.open(f"{CASEBOOK}contact/")
     coordinator.page.get_by_label("Name").fill("A. Voorbeeld")
     coordinator.page.get_by_label("Telephone").fill("0612345678")
@@ -360,6 +363,7 @@ def _cannot_be_locked_yet(way: Way) -> None:
 def _is_frozen_locked_and_released(way: Way) -> None:
     manager = way.by(Role.DATA_MANAGER)
     manager.open(CASEBOOK)
+    manager.unfold("About this participant")
     manager.follow("Freeze the casebook")
     manager.look("freeze")
     manager.press("Freeze the casebook")

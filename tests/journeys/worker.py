@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import json
 import sys
+import time
 from collections.abc import Callable
 
 import django
@@ -14,10 +15,13 @@ django.setup()
 
 import time_machine  # noqa: E402  Django is set up first
 from django.conf import settings  # noqa: E402
+from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
+from django.contrib.sessions.models import Session  # noqa: E402
 from django.db.models import Q  # noqa: E402
 
 from audit.models import LedgerEntry  # noqa: E402
 from crf.actions import mark_not_done, set_visit_day  # noqa: E402
+from crf.models import Draft  # noqa: E402
 from randomization.actions import countersign_in_error, flag_in_error  # noqa: E402
 from randomization.models import Allocation  # noqa: E402
 from tests import walk  # noqa: E402
@@ -28,6 +32,7 @@ from trialmgr.overview.rehearsal.cast import set_up, standing_cast  # noqa: E402
 from trialmgr.overview.rehearsal.trial import rehearse  # noqa: E402
 from trialmgr.participants.actions import correct_consent, withdraw_consent  # noqa: E402
 from trialmgr.participants.models import Participant  # noqa: E402
+from trialmgr.people.middleware import RENEWED  # noqa: E402
 from trialmgr.people.permissions import Role  # noqa: E402
 
 SEED = "two years"  # with it the first participant of the first site gets esketamine
@@ -57,6 +62,14 @@ def not_responding() -> str:
     participant = walk.randomised(cast)
     for visit in participant.visits.filter(phase="treatment").order_by("target_on"):
         walk.visited(cast, participant, visit.slug, madrs=walk.MADRS_NO_RESPONSE)
+    return _number(participant)
+
+
+def treated() -> str:
+    """A participant who came for the first session with esketamine, of which nothing is entered."""
+    cast = standing_cast()
+    participant = walk.randomised(cast, arm="esketamine")
+    walk.came(cast, participant, "session_esk-1")
     return _number(participant)
 
 
@@ -115,11 +128,42 @@ def taken_back() -> str:
     return json.dumps(list(LedgerEntry.objects.filter(wanted).values_list("action", flat=True)))
 
 
+def half_way() -> str:
+    """Numbers of somebody at screening, of whom nothing is entered, and of somebody at a session of esketamine."""
+    cast = standing_cast()
+    fresh = walk.consented(cast)
+    walk.came(cast, fresh, "screening")
+    treated = walk.randomised(cast, arm="esketamine")
+    walk.came(cast, treated, "session_esk-1")
+    return f"{fresh.number} {treated.number}"
+
+
+def signed_out() -> str:
+    """Every session is over."""
+    Session.objects.all().delete()
+    return ""
+
+
+def nearly_signed_out() -> str:
+    """Nothing was done in any session for so long that a minute and a half are left of it."""
+    for row in Session.objects.all():
+        session = SessionStore(row.session_key)
+        session[RENEWED] = int(time.time()) - settings.SESSION_COOKIE_AGE + 90
+        session.save()
+    return ""
+
+
+def drafts() -> str:
+    """How many there are."""
+    return str(Draft.objects.count())
+
+
 def _number(participant: Participant) -> str:
     return participant.number
 
 
-COMMANDS = (people, rehearsed, screened, not_responding, much_noted, slipped, in_error, taken_back)
+OF_TRIALS = (people, rehearsed, screened, not_responding, treated, much_noted, slipped, in_error, taken_back)
+COMMANDS = (*OF_TRIALS, half_way, signed_out, nearly_signed_out, drafts)
 
 
 def main(name: str, day: str = "") -> None:

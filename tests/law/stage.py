@@ -13,10 +13,8 @@ from django.db import models
 from django.utils import timezone
 
 from crf.actions import decide_gate, judge_eligibility, register_participant, save_entry, set_visit_day
-from crf.lookup import StoredValues
+from crf.loaded_casebook import LoadedCasebook
 from crf.models import Visit
-from crf.participant_forms import criteria_for, form_for
-from crf.versions import definition_for
 from randomization.actions import allocate
 from tests.fewer_forms import of_this_size
 from tests.walk import _on
@@ -26,6 +24,7 @@ from trialmgr.overview.rehearsal.invention.persona import Persona
 from trialmgr.overview.rehearsal.invention.profile import Profile, load_profile
 from trialmgr.participants.actions import record_consent
 from trialmgr.participants.models import Participant
+from trialmgr.participants.queries import criteria_for, definition_for, form_for
 from trialmgr.people.permissions import Role
 from trialmgr.protocol.casebook import sources
 from trialmgr.protocol.evaluation import Scope, truth_of
@@ -107,11 +106,11 @@ class Stage:
         occasion = Occasion(str(seed), day, visit.ordinal, None, True, visit.slug)
         definition = definition_for(participant, visit.took_place_on)
         given = self._criteria(participant) if form.eligibility else None
-        lookup = StoredValues(participant)
+        lookup = LoadedCasebook(participant)
         return Inventor(definition, persona).fill(form, occasion, lookup, given).values
 
     def _criteria(self, participant: Participant) -> dict[str, str]:
-        scope = Scope(self.definition, None, StoredValues(participant))
+        scope = Scope(self.definition, None, LoadedCasebook(participant))
         answers = {}
         for criterion in criteria_for(participant, self.definition).criteria:
             found = truth_of(criterion.rule, scope) if criterion.rule else None

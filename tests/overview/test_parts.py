@@ -15,7 +15,7 @@ from django.template.loader import render_to_string
 from django.test import RequestFactory
 from django.utils import translation
 
-from crf.layout.fields import DateParts, ErrorLink, FieldLink, FieldView, SectionView, ShownWhen
+from crf.layout.fields import DateParts, ErrorLink, FieldLink, FieldView, LineView, SectionView, ShownWhen, TableView
 from tests.house.tree import ROOMS, ROOT
 
 YES_NO = (("yes", "Yes"), ("no", "No"))
@@ -69,7 +69,8 @@ def test_an_item_that_need_not_be_answered_says_so() -> None:
 
 def test_a_date_has_three_boxes_under_one_question() -> None:
     html = field("partial_date", parts=DateParts("", "11", "2024"), error="No.")
-    assert "<legend>Weight" in html
+    assert '<span class="tm-label" id="item-it-label">Weight' in html
+    assert 'role="group" aria-labelledby="item-it-label" aria-describedby="item-it-hint item-it-error"' in html
     assert (
         'name="item.it.month" type="text" inputmode="numeric" autocomplete="off" value="11" aria-invalid="true"' in html
     )
@@ -82,15 +83,15 @@ def test_a_time_says_which_clock() -> None:
 
 def test_radios_carry_the_reason_for_no_value_in_their_own_group() -> None:
     html = field("yes_no", choices=YES_NO, missing_choices=REASONS, missing_reason="not_done")
-    assert "tm-choices--inline" in html
-    assert "<details open>" in html
+    assert 'role="radiogroup" aria-labelledby="item-it-label"' in html
+    assert '<details class="tm-reason" open>' in html
     assert 'name="item.it" value="missing:not_done" checked' in html
 
 
 def test_other_boxes_carry_the_reason_in_a_select() -> None:
     html = field("integer", missing_choices=REASONS, missing_reason="not_done")
     assert '<option value="not_done" selected>Not done</option>' in html
-    assert "<details>" in field("integer", missing_choices=REASONS)
+    assert '<details class="tm-reason">' in field("integer", missing_choices=REASONS)
 
 
 def test_several_answers_are_ticked() -> None:
@@ -289,3 +290,44 @@ def test_every_form_that_is_sent_carries_a_token_against_forgery() -> None:
     ]
     assert len(sent) > 5
     assert [name for name, form in sent if "{% csrf_token %}" not in form] == []
+
+
+STEPS = tuple((str(number), str(number)) for number in range(3))
+
+
+def test_keys_are_radio_buttons_with_a_name_and_the_reason_in_their_group() -> None:
+    html = field("integer", choices=STEPS, is_scale=True, value="2", missing_choices=REASONS)
+    assert 'role="radiogroup" aria-labelledby="item-it-label"' in html
+    assert 'type="radio" id="item-it-2" name="item.it" value="2" checked><span>2</span>' in html
+    assert 'name="item.it" value="missing:not_done"' in html
+
+
+def test_a_key_says_the_words_of_its_number_to_a_screen_reader() -> None:
+    html = field("scale", choices=(("0", "0: none"), ("1", "1")), is_scale=True, bounds="0: none; 1: much")
+    assert '<span>0<span class="tm-visually-hidden">: none</span></span>' in html
+    assert '<span class="tm-hint tm-bounds" id="item-it-bounds">0: none; 1: much</span>' in html
+
+
+def drawn_table(*fields: FieldView | None) -> str:
+    table = TableView((("Upper", "mmHg"), ("Lower", "")), (LineView("Early", fields),))
+    section = SectionView("main", "Measured", tuple(one for one in fields if one), hint="Sitting.", table=table)
+    return drawn("section", section=section)
+
+
+def test_a_table_of_measurements_names_every_box_in_full() -> None:
+    upper = FieldView(key="up", type="integer", label="Upper, early", unit="mmHg", error="Too high.")
+    choice = FieldView(key="arm", type="yes_no", label="Left arm", choices=YES_NO, is_scale=True)
+    html = drawn_table(upper, choice)
+    assert '<th scope="col">Upper <span class="tm-optional">mmHg</span></th><th scope="col">Lower</th>' in html
+    assert '<th scope="row">Early</th>' in html
+    assert '<label class="tm-label tm-cell__label" for="item-up">Upper, early' in html
+    assert '<span class="tm-label tm-cell__label" id="item-arm-label">Left arm' in html
+    assert "Too high." in html
+    assert '<p class="tm-hint" id="section-main-hint">Sitting.</p>' in html
+
+
+def test_a_table_shows_what_is_worked_out_and_leaves_a_place_for_what_is_hidden() -> None:
+    html = drawn_table(FieldView(key="mean", type="integer", label="Mean, early", derived=True, shown="93"), None)
+    assert 'id="item-mean"' in html
+    assert ">93</output>" in html
+    assert "<td></td> </tr>" in html

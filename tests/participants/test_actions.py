@@ -31,7 +31,8 @@ from trialmgr.participants.actions import (
     withdraw_consent,
 )
 from trialmgr.participants.models import Consent, ContactDetails, Participant
-from trialmgr.participants.policies import can_transition, valid_consent
+from trialmgr.participants.policies import can_transition
+from trialmgr.participants.queries import valid_consent
 from trialmgr.participants.states import ENDINGS, STATUS_LABELS, TRANSITIONS, Status, ending, mermaid, undoing
 from trialmgr.people.actions import close_site
 from trialmgr.people.models import SYSTEM

@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from tests.protocol import small_study
 from tests.protocol.small_study import BODY, STUDY, shipped
-from trialmgr.protocol.casebook import Casebook, Entered, Place, assess, followers, sources, unread
+from trialmgr.protocol.casebook import Casebook, Entered, Place, assess, called, followers, key_names, sources, unread
 from trialmgr.protocol.expressions import parse
-from trialmgr.protocol.key_names import called, key_names
 from trialmgr.protocol.model import StudyDefinition
 
 # ``body`` and ``mood`` read each other, their items do not; each visit reads the one before it.

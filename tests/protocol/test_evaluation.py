@@ -7,15 +7,8 @@ from typing import Any
 import pytest
 
 from tests.protocol import small_study
-from trialmgr.protocol.evaluation import (
-    MOST_UNKNOWN_KEYS,
-    SOFT_RANGE,
-    Evaluation,
-    eligibility_form,
-    evaluate_entry,
-    gate_outcome,
-    judge,
-)
+from trialmgr.protocol.evaluation import MOST_UNKNOWN_KEYS, SOFT_RANGE, Evaluation, evaluate_entry
+from trialmgr.protocol.judgements import eligibility_form, gate_outcome, judge
 from trialmgr.protocol.model import Item, ItemType, Range, Score, Section, StudyDefinition, Text
 
 

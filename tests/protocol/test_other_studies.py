@@ -11,7 +11,8 @@ import pytest
 
 from tests.protocol.small_study import RESET_TRD, broken, faults
 from trialmgr.protocol.check import CheckReport, check_study
-from trialmgr.protocol.evaluation import evaluate_entry, gate_outcome
+from trialmgr.protocol.evaluation import evaluate_entry
+from trialmgr.protocol.judgements import gate_outcome
 from trialmgr.protocol.loader import StudyErrors
 from trialmgr.protocol.model import StudyDefinition
 

@@ -10,9 +10,8 @@ from tests.protocol import small_study
 from tests.protocol.small_study import BODY, STUDY, faults
 from trialmgr.protocol.casebook import Place, read_place
 from trialmgr.protocol.check import check_study
-from trialmgr.protocol.evaluation import Scope, evaluate_entry, truth_of
+from trialmgr.protocol.evaluation import Scope, evaluate_entry, previous_visit, truth_of, visit_at
 from trialmgr.protocol.model import StudyDefinition
-from trialmgr.protocol.previous import previous_visit, visit_at
 
 GAINED = "fires_if: weight > start.body.weight * 2"
 EXAMPLE = "{given: {weight: 90, start.body.weight: 40}, gives: true}"

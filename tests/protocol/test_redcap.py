@@ -81,7 +81,6 @@ def test_what_cannot_be_put_over_is_told_and_not_required(sleep: tuple[Path, Imp
         "place: the type sql becomes text",
         "record_id: the number of the participant",
         "q3: an answer piped into a text",
-        "matrix group sleep_matrix",
         "action tag @HIDDEN-SURVEY",
         "custom alignment",
         "ranking of a field",
@@ -91,6 +90,15 @@ def test_what_cannot_be_put_over_is_told_and_not_required(sleep: tuple[Path, Imp
 )
 def test_what_has_no_place_is_told(words: str, sleep: tuple[Path, ImportReport]) -> None:
     assert words in told(sleep[1].left_out)
+
+
+def test_the_questions_of_a_matrix_stand_side_by_side_unless_more_than_one_answer_is_ticked(
+    sleep: tuple[Path, ImportReport], tmp_path: Path
+) -> None:
+    assert sleep[1].check.definition.form("sleep_questions").sections[0].layout == "scale"
+    ticked = 'a,f,,checkbox,A,"1, One | 2, Two",,,,,,,,,,m1,,'
+    left_out = draft(tmp_path, ticked).notices.left_out
+    assert "matrix group m1: its questions stand below one another" in told(left_out)
 
 
 def test_identifying_fields_are_pointed_out(sleep: tuple[Path, ImportReport]) -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from tests.protocol.small_study import RESET_TRD, shipped
 from trialmgr.protocol.check import check_study
-from trialmgr.protocol.evaluation import eligibility_form, evaluate_entry, gate_outcome, judge
+from trialmgr.protocol.evaluation import evaluate_entry
 from trialmgr.protocol.integrity.findings import parts_of
+from trialmgr.protocol.judgements import eligibility_form, gate_outcome, judge
 from trialmgr.protocol.model import Form, ItemType, Part, StudyDefinition, Text
 from trialmgr.protocol.scoring import FUNCTIONS
 

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trialmgr.protocol.model import CodeList, CodeListItem, Item, ItemType, Text
-from trialmgr.protocol.values import LONGEST_RAW, PartialDate, ValueProblem, check_unmistakable, parse_value, typed
+from trialmgr.protocol.values import (
+    LONGEST_RAW,
+    PartialDate,
+    ValueProblem,
+    check_unmistakable,
+    iso_day,
+    parse_value,
+    typed,
+)
 
 LABEL = Text(nl="Vraag", en="Question")
 COLOURS = CodeList(
@@ -76,7 +84,9 @@ def test_what_is_typed_becomes_one_canonical_string(type_: ItemType, raw: str, c
         (ItemType.LONG_TEXT, "x" * 10_001),
         (ItemType.LONG_TEXT, "null\x00"),
         (ItemType.DATE, "2026-02-30"),
-        (ItemType.DATE, "31-05-2026"),
+        (ItemType.DATE, "5/4/2026"),
+        (ItemType.DATE, "31 mai 2026"),
+        (ItemType.DATE, "31-5-26"),
         (ItemType.DATE, "2026-05"),
         (ItemType.DATE, "1026-05-31"),
         (ItemType.PARTIAL_DATE, "2026-13"),
@@ -195,3 +205,32 @@ def test_characters_that_nobody_sees_are_refused_by_name(sign: str) -> None:
 
 def test_what_was_stored_before_is_read_as_it_was() -> None:
     assert typed(item(ItemType.DECIMAL), parse_value(item(ItemType.DECIMAL), "1.500", None)) == Decimal("1.5")
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["2026-12-03", "3-12-2026", "03.12.2026", "3 12 2026", "3 dec 2026", "3 December 2026", "3-dec-2026", "2026/12/3"],
+)
+def test_a_date_is_taken_as_people_write_it_here(written: str) -> None:
+    assert parse_value(item(ItemType.DATE), written, None) == "2026-12-03"
+    assert parse_value(item(ItemType.PARTIAL_DATE), written, None) == "2026-12-03"
+
+
+@pytest.mark.parametrize(
+    ("written", "day"), [("31/5/2026", "2026-05-31"), ("5/5/2026", "2026-05-05"), ("1 mrt 2026", "2026-03-01")]
+)
+def test_a_date_that_can_be_read_in_one_way_is_read_so(written: str, day: str) -> None:
+    assert iso_day(written) == day
+
+
+def test_a_date_that_may_be_two_days_is_refused_with_both() -> None:
+    with pytest.raises(ValueProblem) as refusal:
+        iso_day("3/12/2026")
+    assert refusal.value.text.nl == ("Is 3/12/2026 dag 3 van maand 12, of andersom? Schrijf 2026-12-03 of 2026-03-12.")
+    with pytest.raises(ValueProblem, match="four digits"):
+        iso_day("3 dec 26")
+
+
+@pytest.mark.parametrize("written", ["", "yesterday", "3-12", "3-12.2026", "2026-5", "3 wim 2026"])
+def test_what_is_no_date_is_left_to_the_reader(written: str) -> None:
+    assert iso_day(written) is None

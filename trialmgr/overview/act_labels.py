@@ -24,6 +24,7 @@ ACT_LABELS: dict[str, str | Promise] = {
     "contact.erased": _("Contact details erased"),
     "contact.read": _("Contact details read"),
     "contact.saved": _("Contact details saved"),
+    "draft.expired": _("Typed answers not saved thrown away"),
     "eligibility.judged": _("Eligibility judged"),
     "entry.followed": _("Worked out anew"),
     "entry.migrated": _("Form moved to another study version"),

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from crf.drafts import person_mark
 from trialmgr import __version__
 from trialmgr.people.models import User
 from trialmgr.people.permissions import ROLE_LABELS, Role
@@ -52,7 +53,10 @@ def surroundings(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if isinstance(user, User) and user.is_active:
         shown |= {"nav_items": nav_items(user, request.path), "account_roles": role_lines(user)}
-        shown["account_name"] = user.actor_name
+        sought = request.GET.get("number", "") if request.path == reverse("participants:list") else ""
+        shown |= {"may_find": user.may("participants.view"), "number_sought": sought}
+        shown |= {"account_name": user.actor_name, "person_mark": person_mark(user)}
+        shown |= {"may_type": user.may("entries.enter"), "session_seconds": settings.SESSION_COOKIE_AGE}
     return shown
 
 

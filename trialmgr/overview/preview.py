@@ -13,13 +13,13 @@ from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
 from django.utils.translation import override
 
+from crf.layout.boxes import laid_out
 from crf.layout.fields import build_fields
-from crf.layout.groups import laid_out
-from trialmgr.protocol.evaluation import eligibility_form
+from trialmgr.protocol.judgements import eligibility_form
 from trialmgr.protocol.model import Form, StudyDefinition
 
 LANGUAGES = {"nl": "Nederlands", "en": "English"}
-_BESIDE = ("trialmgr/css/trialmgr.css", "trialmgr/js/trialmgr.js")
+_BESIDE = ("trialmgr/css/trialmgr.css", "trialmgr/js/trialmgr.js", "trialmgr/js/forms.js")
 
 
 def write_preview(definition: StudyDefinition, out: Path) -> list[Path]:

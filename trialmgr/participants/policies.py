@@ -7,7 +7,6 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from audit.acts import ActionRefused
-from audit.statements import found
 from trialmgr.participants.models import Consent, DifferentPerson, IdentityMark, Participant, by_number
 from trialmgr.participants.states import STATUS_LABELS, TRANSITIONS, Status
 from trialmgr.people.models import Site, User
@@ -84,17 +83,6 @@ def check_reason(reason: str) -> None:
     """What is taken back owes one."""
     if not reason.strip():
         raise ActionRefused(_("A saved value changes: give the reason."))
-
-
-def valid_consent(participant: Participant) -> Consent | None:
-    """The newest consent that stands."""
-    return Consent.objects.filter(participant=participant, withdrawn_on=None).last()
-
-
-def ends_of_consents(participant: Participant) -> list[datetime.date | None]:
-    """The day each consent was withdrawn, None for one that stands. In short SQL, for every save asks it."""
-    statement = "SELECT withdrawn_on FROM participants_consent WHERE participant_id = %s"
-    return [day for (day,) in found(statement, participant.pk)]
 
 
 class SamePerson(ActionRefused):

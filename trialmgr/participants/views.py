@@ -32,7 +32,7 @@ def consent(request: HttpRequest, number: str) -> HttpResponse:
         user.check_may("participants.consent", site=participant.site)
         if acted(request, form, actions.record_consent, by=user, participant=participant):
             messages.success(request, _("Consent is recorded."))
-            return redirect("participants:consent", number=number)
+            return redirect("participants:detail", number=number)  # where what comes next stands on top
     may = user.may("participants.consent", site=participant.site)
     context = _frame(participant, _("Consent"), form=form if may else None)
     context |= {"columns": _consent_columns(), "rows": _rows(participant, definition, may)}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
@@ -15,6 +16,19 @@ from trialmgr.people.permissions import Role
 from trialmgr.people.policies import check_account_fits, check_role_fits, roles_to_end
 from trialmgr.protocol.model import SiteDefinition
 from trialmgr.studies.clock import today
+
+_followers: list[Callable[[User], object]] = []
+
+
+def follow_roles_with(follower: Callable[[User], object]) -> None:
+    """Register what a later room does, in the same act, when somebody may or sees less than before."""
+    if follower not in _followers:
+        _followers.append(follower)
+
+
+def _follow(user: User) -> None:
+    for follower in _followers:
+        follower(user)
 
 
 @action("site.created", permission="sites.manage")
@@ -91,6 +105,7 @@ def deactivate_user(*, by: Actor, user: User, reason: str) -> User:
     user.save()
     user.__dict__.pop("memberships_now", None)
     record(object_type="user", object_id=user.username, item="is_active", old="yes", new="no")
+    _follow(user)
     return user
 
 
@@ -120,6 +135,7 @@ def end_role(*, by: Actor, membership: Membership, reason: str) -> Membership:
     record(
         object_type="user", object_id=membership.user.username, site=code, item="role", old=membership.role, new=None
     )
+    _follow(membership.user)
     return membership
 
 
@@ -147,6 +163,7 @@ def note_unblinding(*, by: User, reason: str) -> None:
             item="role",
             old=membership.role,
         )
+    _follow(by)
 
 
 @action("user.signed_in", permission=None, works_when_locked=True)

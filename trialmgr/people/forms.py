@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
@@ -11,12 +12,15 @@ from django.core.validators import RegexValidator
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from audit.acts import ActionRefused
 from audit.once import DoneBefore
 from trialmgr.people.models import Site, User
 from trialmgr.people.permissions import ROLE_LABELS, Role
+from trialmgr.protocol.values import ValueProblem, iso_day
+from trialmgr.studies.clock import today
 
 F = TypeVar("F", bound=forms.Form)
 R = TypeVar("R")
@@ -36,11 +40,18 @@ class DayWidget(forms.MultiWidget):
 
     def decompress(self, value: Any) -> list[str]:
         text = value.isoformat() if isinstance(value, datetime.date) else value or ""
+        if re.search(r"[/. ]", text):
+            return [text, "", ""]
         year, month, day = [*text.split("-", 2), "", ""][:3]
         return [day, month, year]
 
     def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
+        """``today`` is a button: it sends the form with the day of today, whatever stands in the boxes."""
+        if f"{name}_today" in data:
+            return today().isoformat()
         day, month, year = (str(data.get(f"{name}_{part}", "")).strip() for part in ("day", "month", "year"))
+        if day and not (month or year or day.isdigit()):
+            return day  # pasted whole
         return f"{year}-{month}-{day}" if day or month or year else ""
 
     def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
@@ -56,8 +67,10 @@ class DayField(forms.Field):
         if not value:
             return None
         try:
-            year, month, day = value.split("-", 2)
+            year, month, day = (iso_day(value) or value).split("-", 2)
             return datetime.date(int(year), int(month), int(day))
+        except ValueProblem as problem:
+            raise forms.ValidationError(problem.text(get_language() or "nl"), code="ambiguous") from None
         except ValueError:
             raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from None
 

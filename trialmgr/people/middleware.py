@@ -14,8 +14,21 @@ RENEWED = "renewed"
 RENEWED_AT_MOST_EVERY = 60  # seconds
 
 
+def seconds_left(request: HttpRequest) -> int:
+    """Until the idle sign-out, at least; 0 for whoever is not signed in."""
+    if not request.user.is_authenticated:
+        return 0
+    renewed = int(request.session.get(RENEWED, time.time()))
+    return max(0, renewed + settings.SESSION_COOKIE_AGE - int(time.time()))
+
+
+def stay(request: HttpRequest) -> None:
+    request.session[RENEWED] = int(time.time())
+
+
 class IdleTimeMiddleware:
     """A request puts off the idle sign-out; it writes that down once a minute, so that reading pages writes little.
+    Only to look how long is left puts off nothing.
 
     Whoever does nothing is signed out after ``SESSION_COOKIE_AGE``, or up to a minute sooner.
     """
@@ -26,9 +39,29 @@ class IdleTimeMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         now = int(time.time())
         due = now - request.session.get(RENEWED, 0) >= RENEWED_AT_MOST_EVERY
-        if due and request.session.session_key:
+        is_look = request.method == "GET" and request.path_info == reverse("people:session")
+        if due and not is_look and request.session.session_key:
             request.session[RENEWED] = now
         return self.get_response(request)
+
+
+class SharedComputerMiddleware:
+    """Ward computers are shared: no page of somebody's stays in the browser, and signing out wipes what they typed.
+
+    Source: OWASP ASVS 5.0 V14.3 (client-side data protection).
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        was_signed_in = request.user.is_authenticated
+        response = self.get_response(request)
+        if was_signed_in:
+            response.headers.setdefault("Cache-Control", "no-store, private")
+        if was_signed_in and not request.user.is_authenticated:
+            response.headers["Clear-Site-Data"] = '"cache", "storage"'
+        return response
 
 
 class OneRequestsLanguageMiddleware:

@@ -14,9 +14,10 @@ from django.utils.translation import gettext_lazy as _
 from audit.acts import acting
 from audit.models import TrackedModel, TrackedQuerySet
 from trialmgr.people.permissions import PERMISSIONS, ROLE_LABELS, Role
-from trialmgr.people.visibility import Sight, sight_of
+from trialmgr.people.visibility import Sight, blinded_roles, sight_of
 from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies.clock import today
+from trialmgr.studies.queries import current_definition
 
 # What Django itself writes on a user row while signing in, outside any act of ours; sign-ins have their own entries.
 _SIGN_IN_FIELDS = frozenset({"last_login", "password"})
@@ -103,6 +104,11 @@ class User(AbstractUser, TrackedModel):
     def learned_allocation(self) -> bool:
         """Whether an act of their own told this person an arm; read once per loaded user."""
         return Unblinding.objects.filter(user=self).exists()
+
+    @property
+    def is_blinded_no_more(self) -> bool:
+        """Whether this person still holds a blinded role and has learned an allocation: until the end of that day."""
+        return bool(self.roles & blinded_roles(current_definition())) and self.learned_allocation
 
     @property
     def works_everywhere(self) -> bool:

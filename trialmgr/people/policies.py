@@ -34,11 +34,6 @@ def check_account_fits(user: User, password: str | None) -> None:
         raise ActionRefused(*reasons)
 
 
-def is_blinded_no_more(user: User) -> bool:
-    """Whether this person still holds a blinded role and has learned an allocation: until the end of that day."""
-    return bool(user.roles & blinded_roles(current_definition())) and user.learned_allocation
-
-
 def roles_to_end(user: User) -> list[Membership]:
     """The blinded roles, now or to come, that a person cannot hold once they have learned an allocation."""
     blinded = blinded_roles(current_definition()) - {Role.ADMINISTRATOR}

@@ -17,5 +17,6 @@ urlpatterns = [
     path("sites/", views.sites, name="sites"),
     path("sites/<slug:code>/activate/", views.activate, name="activate_site"),
     path("sites/<slug:code>/close/", views.close, name="close_site"),
+    path("account/session/", views.session, name="session"),
     path("account/set-password/<name:username>/<slug:token>/", views.set_password, name="set_password"),
 ]

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -12,7 +12,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from trialmgr.people import actions, queries
 from trialmgr.people.forms import (
@@ -27,11 +27,21 @@ from trialmgr.people.forms import (
     status_of,
 )
 from trialmgr.people.guards import permitted, person
+from trialmgr.people.middleware import seconds_left, stay
 from trialmgr.people.models import Membership, Site, User
 from trialmgr.people.permissions import ROLE_LABELS, Role
 from trialmgr.studies.clock import today
 
 PAGE = 50
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def session(request: HttpRequest) -> JsonResponse:
+    """How long until the idle sign-out: looked at by GET, which puts off nothing; put off by POST."""
+    if request.method == "POST" and request.user.is_authenticated:
+        stay(request)
+    return JsonResponse({"left": seconds_left(request)})
 
 
 @permitted("people.view")

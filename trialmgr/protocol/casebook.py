@@ -13,11 +13,9 @@ from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from trialmgr.protocol import expressions
-from trialmgr.protocol.evaluation import Evaluation, evaluate_entry, evaluate_not_done
+from trialmgr.protocol.evaluation import Evaluation, Lookup, evaluate_entry, evaluate_not_done, meant_visit
 from trialmgr.protocol.expressions import parse
-from trialmgr.protocol.key_names import KeyNames, called
-from trialmgr.protocol.model import Form, StudyDefinition
-from trialmgr.protocol.previous import meant_visit
+from trialmgr.protocol.model import Form, RowKey, StudyDefinition
 
 
 class Place(NamedTuple):
@@ -55,6 +53,9 @@ Casebook: TypeAlias = Mapping[Place, Entered]
 """Every standing entry of one participant."""
 
 
+KeyNames: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
+"""(form, item) -> every key that any version has for it, of the items that were ever called otherwise."""
+
 MOST_OF_OWN_FORM = 2
 """A path of one or two parts stays on its own form: an item, or an item of a group."""
 
@@ -71,25 +72,35 @@ class Assessed:
     names: KeyNames = field(default_factory=dict)
 
     def __call__(self, visit: str, form: str, item: str) -> str | None:
+        """By whichever key the version of the entry has for the item."""
         found = self.entries.get(Place(visit, form))
-        value = None if found is None else value_called(found.values, self.names, form, item)
+        values = found.values if found else {}
+        value = next((values[key] for key in called(self.names, form, item) if key in values), None)
         self.asked[f"{visit}.{form}.{item}"] = value
         return value
 
     def keys(self, visit: str, form: str) -> tuple[str, ...] | None:
-        """The items that have a value on a form; None when it was never entered."""
+        """The items that have a value on a form, by every key that a version has; None when it was never entered."""
         found = self.entries.get(Place(visit, form))
-        return None if found is None else keys_called(found.values, self.names, form)
+        if found is None:
+            return None
+        return tuple(dict.fromkeys(name for key in found.values for name in called(self.names, form, key)))
 
 
-def value_called(values: Mapping[str, str], names: KeyNames, form: str, item: str) -> str | None:
-    """The value of an item, by whichever key the version of the entry has for it."""
-    return next((values[key] for key in called(names, form, item) if key in values), None)
+def key_names(definitions: Iterable[StudyDefinition]) -> KeyNames:
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for definition in definitions:
+        for (form, old), new in definition.moved.items():
+            same = dict.fromkeys((*found.get((form, new), (new,)), *found.get((form, old), (old,))))
+            found |= {(form, key): tuple(same) for key in same}
+    return found
 
 
-def keys_called(values: Mapping[str, str], names: KeyNames, form: str) -> tuple[str, ...]:
-    """The items that have a value, by every key that a version has for them."""
-    return tuple(dict.fromkeys(name for key in values for name in called(names, form, key))) if names else tuple(values)
+def called(names: KeyNames, form: str, key: str) -> tuple[str, ...]:
+    """The key itself first, then what else the question was ever called; in a row of a group, in the same row."""
+    row = RowKey.read(key) if names else None
+    same = names.get((form, row.item if row else key), ())
+    return tuple(dict.fromkeys((key, *(f"{row.section}.{row.row}.{name}" if row else name for name in same))))
 
 
 def assess(
@@ -117,7 +128,7 @@ def _assess_once(casebook: Casebook, order: Iterable[Place], assessed: Assessed)
         assessed.entries[place] = assess_entry(casebook[place], assessed)
 
 
-def assess_entry(entry: Entered, others: Assessed) -> Evaluation:
+def assess_entry(entry: Entered, others: Lookup) -> Evaluation:
     """One entry, beside what the others came to."""
     if entry.not_done:
         return evaluate_not_done(entry.definition, entry.form, entry.not_done, others, entry.place.visit)

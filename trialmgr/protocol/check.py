@@ -1,7 +1,7 @@
 """Checks a study folder beyond loading: runs the examples of every rule, and lists what is not yet sure.
 
-A rule is an expression or a score that decides something: ``ask_if``, ``derive`` and ``score`` of items, edit checks,
-rules of criteria and gates.
+A rule is an expression or a score that decides something: ``ask_if``, ``derive``, ``score`` and ``danger`` of items,
+edit checks, rules of criteria and gates.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from trialmgr.protocol.evaluation import RowScope, Scope, canonical, derived_value, truth_of
+from trialmgr.protocol.evaluation import PREVIOUS, RowScope, Scope, canonical, derived_value, occurrence, truth_of
 from trialmgr.protocol.integrity.findings import items_of, parts_of
 from trialmgr.protocol.integrity.rules import eligibility_home
 from trialmgr.protocol.loader import ReadStudy, read_study
 from trialmgr.protocol.model import Example, Form, Item, ItemType, Part, Section, StudyDefinition
-from trialmgr.protocol.previous import PREVIOUS, occurrence
 from trialmgr.protocol.type_faults import place_of
 from trialmgr.protocol.values import typed
 from trialmgr.protocol.yaml_source import DocumentPath, Place
@@ -137,6 +136,9 @@ def _form_rules(form_path: DocumentPath, form: Form) -> Iterator[_Rule]:
             yield _Rule(path, name, form, item.examples, item=item, group=group)
         elif item.ask_if is not None:
             yield _Rule(path, name, form, item.examples, item.ask_if, group=group)
+        if item.danger is not None:
+            danger = item.danger
+            yield _Rule((*path, "danger"), f"{name}.danger", form, danger.examples, danger.fires_if, group=group)
     for number, check in enumerate(form.checks):
         path = (*form_path, "checks", number)
         name, group = f"forms.{form.key}.checks.{check.key}", form.group_of_check(check)

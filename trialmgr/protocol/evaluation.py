@@ -7,7 +7,7 @@ group the items are worked through row by row; a row exists while one of its ite
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Protocol, TypeAlias, runtime_checkable
@@ -16,10 +16,7 @@ from trialmgr.protocol import expressions, scoring
 from trialmgr.protocol.expressions import Path
 from trialmgr.protocol.model import (
     Check,
-    Criterion,
-    EligibilityVersion,
     Form,
-    Gate,
     Item,
     ItemType,
     Range,
@@ -28,8 +25,8 @@ from trialmgr.protocol.model import (
     Section,
     StudyDefinition,
     Text,
+    VisitDefinition,
 )
-from trialmgr.protocol.previous import PREVIOUS, meant_visit
 from trialmgr.protocol.values import DEFAULT_DECIMALS, Value, ValueProblem, parse_value, typed
 
 Lookup: TypeAlias = Callable[[str, str, str], str | None]
@@ -37,6 +34,9 @@ Lookup: TypeAlias = Callable[[str, str, str], str | None]
 
 Unasked: TypeAlias = dict[str, dict[str, str]]
 """By key of the question: ``{"value": ...}`` or, for a reason, ``{"missing": ...}``."""
+
+PREVIOUS = "previous"
+"""``previous.form.item`` reads the nearest earlier visit with that form, in the order of the definition."""
 
 SOFT_RANGE = "soft_range"
 MOST_UNKNOWN_KEYS = 20
@@ -58,7 +58,8 @@ class Evaluation:
     """Outcome for one entry. ``problems`` refuse it, ``warnings`` open queries, ``wanting`` leaves it incomplete.
 
     ``values`` and ``missing``: what counts, with what is worked out. ``unasked``: what was entered on questions that
-    are not asked (now); it counts for nothing, and does again when they are asked.
+    are not asked (now); it counts for nothing, and does again when they are asked. ``dangers``: answers that the
+    definition marks as dangerous; they refuse nothing.
     """
 
     values: dict[str, str]
@@ -68,6 +69,7 @@ class Evaluation:
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
     wanting: tuple[str, ...]
+    dangers: tuple[Problem, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -103,33 +105,6 @@ def evaluate_not_done(
     nothing = evaluate_entry(definition, form, {}, {}, lookup, visit)
     asked = [key for key in form.first_keys if key not in nothing.skipped and not form.item(key).is_derived]
     return Evaluation({}, dict.fromkeys(asked, code), {}, nothing.skipped, (), (), ())
-
-
-def eligibility_form(definition: StudyDefinition, version: EligibilityVersion) -> Form:
-    """The form flagged ``eligibility`` with one yes/no item for each criterion in front of its own sections."""
-    form = next(form for form in definition.forms if form.eligibility)
-    sections = [section for kind in ("inclusion", "exclusion") for section in _criteria_section(version, kind)]
-    return form.model_copy(update={"sections": (*sections, *form.sections)})
-
-
-def judge(
-    definition: StudyDefinition, version: EligibilityVersion, values: Mapping[str, str], lookup: Lookup
-) -> tuple[bool | None, tuple[str, ...]]:
-    """Whether the participant is eligible, and the ids of the criteria not met; None when an answer is wanting.
-
-    An inclusion criterion needs yes (and its rule true), an exclusion criterion no (and its rule not true).
-    """
-    scope = _scope_of_entry(definition, eligibility_form(definition, version), values, lookup)
-    verdicts = {criterion.id: _fulfilled(criterion, scope) for criterion in version.criteria}
-    failed = tuple(key for key, verdict in verdicts.items() if verdict is False)
-    if failed:
-        return False, failed
-    return (None if None in verdicts.values() else True), ()
-
-
-def gate_outcome(definition: StudyDefinition, gate: Gate, lookup: Lookup) -> bool | None:
-    """The decision of a gate on the stored data; None when something it needs is missing."""
-    return truth_of(gate.rule, Scope(definition, None, lookup))
 
 
 @runtime_checkable
@@ -300,41 +275,6 @@ def _rounded(value: Decimal, places: int) -> str | None:
     return f"{abs(rounded) if rounded == 0 else rounded:f}"
 
 
-def _scope_of_entry(definition: StudyDefinition, form: Form, values: Mapping[str, str], lookup: Lookup) -> Scope:
-    known = {key: read(definition, form.item(key), raw) for key, raw in values.items() if form.has_item(key)}
-    return Scope(definition, form, lookup, known)
-
-
-def _fulfilled(criterion: Criterion, scope: Scope) -> bool | None:
-    wanted = criterion.kind == "inclusion"
-    answer = scope((criterion.id.lower(),))
-    rule = truth_of(criterion.rule, scope) if criterion.rule else wanted
-    verdicts = {None if part is None else part is wanted for part in (answer, rule)}
-    return False if False in verdicts else None if None in verdicts else True
-
-
-_CRITERIA_LABELS = {
-    "inclusion": Text(nl="Inclusiecriteria", en="Inclusion criteria"),
-    "exclusion": Text(nl="Exclusiecriteria", en="Exclusion criteria"),
-}
-
-
-def _criteria_section(version: EligibilityVersion, kind: str) -> Iterator[Section]:
-    items = tuple(_criterion_item(criterion) for criterion in version.criteria if criterion.kind == kind)
-    if items:
-        yield Section(key=f"criteria_{kind}", label=_CRITERIA_LABELS[kind], items=items)
-
-
-def _criterion_item(criterion: Criterion) -> Item:
-    return Item(
-        key=criterion.id.lower(),
-        type=ItemType.YES_NO,
-        label=criterion.text,
-        missing_allowed=False,
-        confirm_with_protocol=criterion.confirm_with_protocol,
-    )
-
-
 Typed: TypeAlias = tuple[Mapping[str, str], Mapping[str, str]]
 """What was typed, and the reasons where nothing was, both by key."""
 
@@ -351,6 +291,7 @@ class _Work:
         self.wanting: list[str] = []
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
+        self.dangers: list[Problem] = []
 
     def evaluation(self) -> Evaluation:
         return Evaluation(
@@ -361,6 +302,7 @@ class _Work:
             tuple(self.problems),
             tuple(self.warnings),
             tuple(self.wanting),
+            tuple(self.dangers),
         )
 
     def refuse_unknown_keys(self, keys: list[str]) -> None:
@@ -412,9 +354,15 @@ class _Work:
             value = derived_value(item, scope)
             if value is not None:
                 self._keep(item, key, value)
+                self._warn_of(item, key, scope)
         else:
             values, missing = typed_in
             self._enter(item, key, values.get(key, ""), missing.get(key, ""))
+            self._warn_of(item, key, scope)
+
+    def _warn_of(self, item: Item, key: str, scope: Scope | RowScope) -> None:
+        if item.danger is not None and key in self.values and truth_of(item.danger.fires_if, scope) is True:
+            self.dangers.append(Problem(key, item.danger.message))
 
     def _set_aside(self, item: Item, key: str, typed_in: Typed) -> None:
         """What was entered on a question that is not asked is kept, and held to the same rules as if it were."""
@@ -498,3 +446,46 @@ def _range_text(ends: Range, unit: str | None) -> Text:
     return Text(
         nl=f"Verwacht: {ends.min} tot en met {ends.max}{after}.", en=f"Expected: {ends.min} to {ends.max}{after}."
     )
+
+
+def visit_at(definition: StudyDefinition, slug: str) -> tuple[VisitDefinition, int] | None:
+    """The visit and the ordinal that a slug such as ``week_4`` or ``session-3`` names; None when there is none."""
+    key, _, ordinal = slug.partition("-")
+    if not definition.has_visit(key) or not (ordinal or "1").isdigit():
+        return None
+    return definition.visit(key), int(ordinal or "1")
+
+
+def occurrence(written: str) -> str:
+    """``session[3]``, as it stands in an expression, as the slug of that visit: ``session-3``."""
+    return written.removesuffix("]").replace("[", "-", 1)
+
+
+def meant_visit(definition: StudyDefinition, here: str, visit: str, form_key: str) -> str | None:
+    """Slug of the visit that a path beginning with ``visit`` names, on a form of the visit ``here``."""
+    if visit == PREVIOUS:
+        return previous_visit(definition, here, form_key)
+    return here if here.partition("-")[0] == visit else visit
+
+
+def previous_visit(definition: StudyDefinition, slug: str, form_key: str) -> str | None:
+    """Slug of the visit before ``slug``; None for the first one and for a visit that has no place in the order.
+
+    Visits of another arm are passed over; from a visit of all arms only visits of all arms count.
+    """
+    found = visit_at(definition, slug)
+    if found is None or found[0].kind != "scheduled":
+        return None
+    here, ordinal = found
+    if ordinal > 1:
+        return here.slug(ordinal - 1) if form_key in here.forms else _last_before(definition, here, form_key)
+    return _last_before(definition, here, form_key)
+
+
+def _last_before(definition: StudyDefinition, here: VisitDefinition, form_key: str) -> str | None:
+    earlier = definition.visits[: definition.visits.index(here)]
+    for visit in reversed(earlier):
+        same_arm = not visit.arms or set(visit.arms) & set(here.arms)
+        if visit.kind == "scheduled" and form_key in visit.forms and same_arm:
+            return visit.slug(len(visit.occurrences()))
+    return None

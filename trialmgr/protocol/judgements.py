@@ -12,9 +12,19 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from trialmgr.protocol.casebook import Assessed
-from trialmgr.protocol.evaluation import Scope, eligibility_form, judge, truth_of
+from trialmgr.protocol.evaluation import Lookup, Scope, read, truth_of
 from trialmgr.protocol.expressions import parse
-from trialmgr.protocol.model import EligibilityVersion, StudyDefinition
+from trialmgr.protocol.model import (
+    Criterion,
+    EligibilityVersion,
+    Form,
+    Gate,
+    Item,
+    ItemType,
+    Section,
+    StudyDefinition,
+    Text,
+)
 
 ELIGIBILITY = "eligibility"
 
@@ -95,3 +105,65 @@ def phase_now(definition: StudyDefinition, phase: str, rule: str, stored: Assess
 def forms_read(rules: Iterable[str]) -> frozenset[str]:
     """Keys of the forms that these rules read."""
     return frozenset(path[1] for rule in rules for path in parse(rule).references if len(path) > 1)
+
+
+def eligibility_form(definition: StudyDefinition, version: EligibilityVersion) -> Form:
+    """The form flagged ``eligibility`` with one yes/no item for each criterion in front of its own sections."""
+    form = next(form for form in definition.forms if form.eligibility)
+    sections = [section for kind in ("inclusion", "exclusion") for section in _criteria_section(version, kind)]
+    return form.model_copy(update={"sections": (*sections, *form.sections)})
+
+
+def judge(
+    definition: StudyDefinition, version: EligibilityVersion, values: Mapping[str, str], lookup: Lookup
+) -> tuple[bool | None, tuple[str, ...]]:
+    """Whether the participant is eligible, and the ids of the criteria not met; None when an answer is wanting.
+
+    An inclusion criterion needs yes (and its rule true), an exclusion criterion no (and its rule not true).
+    """
+    scope = _scope_of_entry(definition, eligibility_form(definition, version), values, lookup)
+    verdicts = {criterion.id: _fulfilled(criterion, scope) for criterion in version.criteria}
+    failed = tuple(key for key, verdict in verdicts.items() if verdict is False)
+    if failed:
+        return False, failed
+    return (None if None in verdicts.values() else True), ()
+
+
+def gate_outcome(definition: StudyDefinition, gate: Gate, lookup: Lookup) -> bool | None:
+    """The decision of a gate on the stored data; None when something it needs is missing."""
+    return truth_of(gate.rule, Scope(definition, None, lookup))
+
+
+def _scope_of_entry(definition: StudyDefinition, form: Form, values: Mapping[str, str], lookup: Lookup) -> Scope:
+    known = {key: read(definition, form.item(key), raw) for key, raw in values.items() if form.has_item(key)}
+    return Scope(definition, form, lookup, known)
+
+
+def _fulfilled(criterion: Criterion, scope: Scope) -> bool | None:
+    wanted = criterion.kind == "inclusion"
+    answer = scope((criterion.id.lower(),))
+    rule = truth_of(criterion.rule, scope) if criterion.rule else wanted
+    verdicts = {None if part is None else part is wanted for part in (answer, rule)}
+    return False if False in verdicts else None if None in verdicts else True
+
+
+_CRITERIA_LABELS = {
+    "inclusion": Text(nl="Inclusiecriteria", en="Inclusion criteria"),
+    "exclusion": Text(nl="Exclusiecriteria", en="Exclusion criteria"),
+}
+
+
+def _criteria_section(version: EligibilityVersion, kind: str) -> Iterator[Section]:
+    items = tuple(_criterion_item(criterion) for criterion in version.criteria if criterion.kind == kind)
+    if items:
+        yield Section(key=f"criteria_{kind}", label=_CRITERIA_LABELS[kind], items=items)
+
+
+def _criterion_item(criterion: Criterion) -> Item:
+    return Item(
+        key=criterion.id.lower(),
+        type=ItemType.YES_NO,
+        label=criterion.text,
+        missing_allowed=False,
+        confirm_with_protocol=criterion.confirm_with_protocol,
+    )

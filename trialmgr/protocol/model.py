@@ -30,6 +30,8 @@ Day = Annotated[int, Field(ge=-FARTHEST_DAY, le=FARTHEST_DAY)]
 
 
 MOST_ROWS = 99
+MOST_ANSWERS = 12
+"""More than these are not shown side by side."""
 
 
 def later(default: Any = None, **limits: Any) -> Any:
@@ -278,14 +280,27 @@ class Score(Part):
     items: tuple[Key, ...]
 
 
+class Danger(Part):
+    """When an answer is dangerous, and what whoever meets it does at once.
+
+    ``fires_if`` reads the item itself and what stands before it; it is judged while the form is filled in.
+    """
+
+    fires_if: str
+    message: Text
+    examples: tuple[Example, ...] = ()
+    confirm_with_protocol: bool = False
+
+
 class Item(Part):
     """One question, or one derived value (``derive`` or ``score``), which no person enters.
 
     ``range`` refuses, ``soft_range`` asks (a query opens). ``ask_if``: the item applies only when true; an item
     that does not apply is skipped, not missing. ``missing_allowed``: a reason may stand in place of a value.
-    ``anchors``: of a scale. ``accepts`` (endings such as pdf) and ``max_megabytes``: of a file. ``observed``: a date
-    on which something was seen, so it lies not after the day of saving, nor after death. ``replaces``: keys under which
-    earlier versions asked the same, newest first; a rule that reads an entry of such a version finds its answer there.
+    ``danger``: when the answer is dangerous, which is shown at once. ``anchors``: of a scale. ``accepts`` (endings such
+    as pdf) and ``max_megabytes``: of a file. ``observed``: a date on which something was seen, so it lies not after the
+    day of saving, nor after death. ``replaces``: keys under which earlier versions asked the same, newest first; a rule
+    that reads an entry of such a version finds its answer there.
     """
 
     key: Key
@@ -305,6 +320,7 @@ class Item(Part):
     max_megabytes: int | None = later(ge=1, le=100)
     observed: bool = later(False)
     replaces: tuple[Key, ...] = later(())
+    danger: Danger | None = later()
     ask_if: str | None = None
     derive: str | None = None
     score: Score | None = None
@@ -317,6 +333,20 @@ class Item(Part):
     def is_derived(self) -> bool:
         return self.derive is not None or self.score is not None
 
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Every whole number that a person may answer, where they are few; none otherwise."""
+        ends = self.range or Range()
+        if (
+            self.is_derived
+            or self.type not in (ItemType.INTEGER, ItemType.SCALE)
+            or ends.min is None
+            or ends.max is None
+        ):
+            return ()
+        numbers = range(int(ends.min), int(ends.max) + 1)
+        return tuple(map(str, numbers)) if len(numbers) <= MOST_ANSWERS else ()
+
 
 class Rows(Part):
     """How often the questions of a section may be answered on one form; ``row`` names one row, as "Treatment"."""
@@ -326,15 +356,27 @@ class Rows(Part):
     row: Text
 
 
+class Line(Part):
+    """One line of a table of measurements, such as "30 minutes": an item for each column."""
+
+    label: Text
+    items: tuple[Key, ...] = Field(min_length=1)
+
+
 class Section(Part):
     """Questions that stand together; with ``repeats``, a group of questions that has rows.
 
-    A value in a row is kept under ``section.row.item``, the row counted from 1 and never used again.
+    A value in a row is kept under ``section.row.item``, the row counted from 1 and never used again. ``layout``: in a
+    ``scale`` a few short answers of a question stand side by side; in a ``table`` the items that ``lines`` name stand
+    under ``columns``. All else stands a line a question. It says nothing of the values.
     """
 
     key: Key
     label: Text
     repeats: Rows | None = later()
+    layout: Literal["scale", "table"] | None = later()
+    columns: tuple[Text, ...] = later(())
+    lines: tuple[Line, ...] = later(())
     items: tuple[Item, ...] = Field(min_length=1)
 
     def row_key(self, row: int, item_key: str) -> str:
@@ -411,6 +453,20 @@ class Form(Part):
         return next((item for item in self.plain_items if item.type is ItemType.DATE), None)
 
     @cached_property
+    def takes_files(self) -> bool:
+        return any(item.type is ItemType.FILE for item in self.items)
+
+    @cached_property
+    def observes_days(self) -> bool:
+        """It has a day on which something was seen to happen: see ``Item.observed``."""
+        return any(item.observed for item in self.items)
+
+    @property
+    def ends_something(self) -> bool:
+        """Participation, or a treatment."""
+        return self.ends_participation is not None or bool(self.closes_visits)
+
+    @cached_property
     def plain_items(self) -> tuple[Item, ...]:
         """The items outside groups: their values are kept under their own key."""
         return tuple(item for section in self.sections if section.repeats is None for item in section.items)
@@ -430,7 +486,8 @@ class Form(Part):
     def rules(self) -> tuple[str, ...]:
         """Every expression of the form, as text."""
         of_items = (rule for item in self.items for rule in (item.ask_if, item.derive) if rule is not None)
-        return (*of_items, *(check.fires_if for check in self.checks))
+        dangers = (item.danger.fires_if for item in self.items if item.danger is not None)
+        return (*of_items, *dangers, *(check.fires_if for check in self.checks))
 
     @cached_property
     def groups(self) -> dict[str, Section]:

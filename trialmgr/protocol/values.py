@@ -27,6 +27,23 @@ _DECIMAL = re.compile(r"([+-]?)([0-9]{1,15})(?:[.,]([0-9]{1,15}))?")
 _THOUSAND = re.compile(r"[+-]?([1-9][0-9]{0,2})[.,]([0-9]{3})")
 _DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})")
 _PARTIAL_DATE = re.compile(r"([0-9]{4})(?:-([0-9]{1,2})(?:-([0-9]{1,2}))?)?")
+_YEAR_FIRST = re.compile(r"([0-9]{4})([-./ ])([0-9]{1,2})\2([0-9]{1,2})")
+_DAY_FIRST = re.compile(r"([0-9]{1,2})([-./ ])([0-9]{1,2})\2([0-9]{2}|[0-9]{4})")
+_MONTH_NAMED = re.compile(r"([0-9]{1,2})[-. ]{0,2}([a-z]{3,9})[-. ]{0,2}([0-9]{2}|[0-9]{4})")
+_MONTHS = (
+    "jan januari january",
+    "feb februari february",
+    "mrt maart mar march",
+    "apr april",
+    "mei may",
+    "jun juni june",
+    "jul juli july",
+    "aug augustus august",
+    "sep sept september",
+    "okt oktober oct october",
+    "nov november",
+    "dec december",
+)
 _TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})")
 _YES_NO = {"yes": "yes", "ja": "yes", "no": "no", "nee": "no"}
 _FILE = re.compile(r"sha256:[0-9a-f]{64}/([^/\\]{1,200})")
@@ -84,6 +101,39 @@ def check_unmistakable(item: Item, raw: str) -> None:
             f"De tekst bevat onzichtbare tekens ({', '.join(hidden)}); typ hem opnieuw.",
             f"The text has invisible characters ({', '.join(hidden)}); type it again.",
         )
+
+
+def iso_day(raw: str) -> str | None:
+    """A whole date as written here (``3-12-2026``, ``3 dec 2026``, ``2026-12-03``) in ISO 8601; None for no date.
+
+    ValueProblem where it may be two days: with slashes and two numbers up to 12, the day comes first in Europe and the
+    month in the United States; and with a year of two digits. Whether there is such a day is not judged here.
+    """
+    text = raw.strip().casefold()
+    if match := _YEAR_FIRST.fullmatch(text):
+        return f"{match[1]}-{int(match[3]):02d}-{int(match[4]):02d}"
+    day, month, year = _parts_of_day(text)
+    if not day:
+        return None
+    if len(year) < 4:
+        raise _problem("Schrijf het jaar met vier cijfers, zoals 2026.", "Write the year in four digits, such as 2026.")
+    if "/" in text and day != month and int(day) <= 12 and int(month) <= 12:
+        raise _problem(
+            f"Is {raw.strip()} dag {int(day)} van maand {int(month)}, of andersom? "
+            f"Schrijf {year}-{int(month):02d}-{int(day):02d} of {year}-{int(day):02d}-{int(month):02d}.",
+            f"Is {raw.strip()} day {int(day)} of month {int(month)}, or the other way round? "
+            f"Write {year}-{int(month):02d}-{int(day):02d} or {year}-{int(day):02d}-{int(month):02d}.",
+        )
+    return f"{year}-{int(month):02d}-{int(day):02d}"
+
+
+def _parts_of_day(text: str) -> tuple[str, str, str]:
+    """Day, month and year of a date with the day first, the month in digits; empty for what is none."""
+    if match := _DAY_FIRST.fullmatch(text):
+        return match[1], match[3], match[4]
+    match = _MONTH_NAMED.fullmatch(text)
+    month = next((number for number, names in enumerate(_MONTHS, 1) if match and match[2] in names.split()), 0)
+    return (match[1], str(month), match[3]) if match and month else ("", "", "")
 
 
 def typed(item: Item, canonical: str) -> Value:
@@ -149,7 +199,7 @@ def _checked_date(year: str, month: str, day: str) -> dt.date:
 
 
 def _parse_date(item: Item, raw: str, codelist: CodeList | None) -> str:
-    match = _DATE.fullmatch(raw)
+    match = _DATE.fullmatch(iso_day(raw) or raw)
     if match is None:
         raise _problem(
             "Vul een volledige datum in: jaar-maand-dag, zoals 2026-05-31.",
@@ -159,7 +209,7 @@ def _parse_date(item: Item, raw: str, codelist: CodeList | None) -> str:
 
 
 def _parse_partial_date(item: Item, raw: str, codelist: CodeList | None) -> str:
-    match = _PARTIAL_DATE.fullmatch(raw)
+    match = _PARTIAL_DATE.fullmatch(iso_day(raw) or raw)
     if match is None:
         raise _problem(
             "Vul een jaar, een jaar en maand, of een volledige datum in, zoals 2026-05.",

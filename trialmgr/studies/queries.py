@@ -16,6 +16,8 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from audit.statements import found
+from trialmgr.protocol.casebook import KeyNames
+from trialmgr.protocol.casebook import key_names as names_of
 from trialmgr.protocol.lineage import with_dropped_parts
 from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies.clock import today
@@ -193,6 +195,12 @@ def version_before(version: StudyVersion) -> StudyVersion | None:
     """The approved version that this one follows; None for the first."""
     earlier = StudyVersion.objects.filter(approval__isnull=False, number__lt=version.number)
     return earlier.order_by("number").last()
+
+
+def key_names() -> KeyNames:
+    """What the versions that an entry may stand on call their items otherwise."""
+    spans = () if timeline().only else timeline().spans
+    return names_of(span.version.definition for span in spans)
 
 
 def _across(versions: tuple[StudyVersion, ...]) -> StudyDefinition:

@@ -7,7 +7,7 @@ from typing import Any
 
 from audit.acts import ActionRefused
 from audit.commands import Answer, RoomCommand, Subcommand
-from crf.actions import settle_casebook
+from crf.actions import expire_dead_drafts, settle_casebook
 from crf.faults import Fault, casebook_faults, faults, unread_paths
 from crf.judgements import contradicted, contradictions_among
 from trialmgr.participants.models import Participant
@@ -18,7 +18,7 @@ LOCKED = "The study is locked: this is only a report."
 
 
 class Command(RoomCommand):
-    help = "Casebooks: work each out from nothing, hold it against what is stored, settle what differs."
+    help = "Casebooks: work each out from nothing, hold it against what is stored, settle what differs; old drafts."
     refusals = (NoStudyPublished,)
 
     def subcommands(self) -> Iterable[Subcommand]:
@@ -30,6 +30,7 @@ class Command(RoomCommand):
             _apply,
             as_user=True,
         )
+        yield Subcommand("drafts", "Throw away what was typed and not saved within a week, with a line each.", drafts)
 
 
 def _apply(parser: ArgumentParser) -> None:
@@ -65,6 +66,12 @@ def settle(*, by: Any, apply: bool, reason: str) -> Answer:
     lines += contradictions + ([LOCKED] if open_lock() else [])
     data = {"applied": apply, "participants": {number: len(mine) for number, mine in found.items()}}
     return Answer(tuple(lines or ["Nothing follows."]), data | {"contradicted": contradictions})
+
+
+def drafts() -> Answer:
+    """Also those of people who may not enter or see it any more."""
+    gone = expire_dead_drafts()
+    return Answer((f"{gone} drafts thrown away.",), {"thrown_away": gone})
 
 
 def _by_participant() -> Mapping[str, list[Fault]]:

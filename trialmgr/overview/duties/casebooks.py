@@ -26,8 +26,7 @@ from crf.models import (
     Visit,
     VisitQuerySet,
 )
-from crf.queries import query_url
-from crf.versions import stretches
+from crf.queries import query_url, stretches
 from trialmgr.overview.duties.tasks import Desk, Duty, Link, Task, said_of, within
 from trialmgr.participants.models import Consent, by_number
 from trialmgr.participants.states import Status

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from crf.judgements import contradictions_among, judgement_label, judgement_url
 from crf.models import EntryStatus, FormEntry, Freeze, GateDecision, Visit
 from crf.policies import reasons_not_enterable
-from crf.versions import Stretch, stretches
+from crf.queries import Stretch, stretches
 from randomization.queries.allocations import ready_to_randomise
 from trialmgr.overview.duties.tasks import Desk, Duty, Link, Task, said_of, within
 from trialmgr.participants.models import Consent, Participant, ParticipantQuerySet, by_number

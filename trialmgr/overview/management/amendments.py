@@ -8,9 +8,7 @@ from typing import Any
 
 from audit.commands import Answer, WrongUsage, acting_user
 from crf.actions.amendments import Move, migrate_entries, plan_added_visits, plan_migration, visits_to_plan
-from crf.impact import Impact, impact, place_of
-from crf.outcomes import Outcome
-from crf.rules import Tried, check_named, in_sight, rule_as_check, try_rule
+from crf.outcomes import Impact, Outcome, Tried, check_named, impact, in_sight, place_of, rule_as_check, try_rule
 from trialmgr.overview.changes import changes_for
 from trialmgr.overview.management.versions import (
     definition_named,

@@ -22,16 +22,15 @@ from crf.actions import (
     sign_entry,
     verify_items,
 )
-from crf.lookup import StoredValues
+from crf.loaded_casebook import LoadedCasebook
 from crf.models import EntryQuerySet, EntryStatus, FormEntry, Query, QueryStatus, Visit
-from crf.participant_forms import criteria_for, form_for
-from crf.versions import definition_for
 from trialmgr.overview.rehearsal.invention.answers import ATTEMPTS, Answers, Inventor, Occasion, Overlaid
 from trialmgr.overview.rehearsal.invention.diary import Diary
 from trialmgr.overview.rehearsal.invention.persona import Persona
 from trialmgr.overview.rehearsal.slips import Slips
 from trialmgr.overview.rehearsal.stage import Stage
 from trialmgr.participants.models import Participant
+from trialmgr.participants.queries import criteria_for, definition_for, form_for
 from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
 from trialmgr.protocol.evaluation import SOFT_RANGE, Scope, evaluate_entry, truth_of
@@ -112,7 +111,7 @@ class Paperwork:
         self, definition: StudyDefinition, form: Form, occasion: Occasion, given: Mapping[str, str] | None
     ) -> Answers:
         """Answers; of who is to enter the trial, where they can be drawn, such as keep nobody out by a rule."""
-        inventor, stored = Inventor(definition, self.persona), StoredValues(self.participant)
+        inventor, stored = Inventor(definition, self.persona), LoadedCasebook(self.participant)
         rules = () if self.persona.fails_screening or form.eligibility else self._rules_on(definition, form, occasion)
         answers = inventor.fill(form, occasion, stored, given)
         for attempt in range(1, ATTEMPTS if rules else 1):
@@ -233,7 +232,7 @@ class Paperwork:
         entry = self._entry(pk)
         if entry.status == EntryStatus.INCOMPLETE:
             occasion = self._occasion(entry.visit, f"{entry.name}/completed", complete=True)
-            answers = self._inventor_of(entry).fill(entry.form, occasion, StoredValues(self.participant), entry.data)
+            answers = self._inventor_of(entry).fill(entry.form, occasion, LoadedCasebook(self.participant), entry.data)
             self._change(entry, answers.values, self._says("completion", entry.name))
 
     def _correct(self, pk: int, purpose: str) -> None:
@@ -261,7 +260,7 @@ class Paperwork:
     def _correct_item(self, entry: FormEntry, key: str, *, surprising: bool = False) -> None:
         """Another value in place of the first; left as it was where a hard check refuses it."""
         occasion = self._occasion(entry.visit, f"{entry.name}/{entry.revision}", complete=True)
-        lookup, item = StoredValues(self.participant), entry.form.item(key)
+        lookup, item = LoadedCasebook(self.participant), entry.form.item(key)
         inventor = self._inventor_of(entry)
         value = inventor.other(entry.form, item, occasion, lookup, entry.data, surprising=surprising)
         if value != entry.data[key]:

@@ -21,9 +21,8 @@ from crf.actions import (
     mark_visit_not_done,
     register_participant,
 )
-from crf.lookup import StoredValues
+from crf.loaded_casebook import LoadedCasebook
 from crf.models import EntryStatus, Visit
-from crf.participant_forms import criteria_for
 from crf.policies import eligibility_entry, standing_eligibility
 from randomization.actions import allocate
 from trialmgr.overview.rehearsal.invention.diary import Diary, Kind
@@ -33,6 +32,7 @@ from trialmgr.overview.rehearsal.slips import Slips
 from trialmgr.overview.rehearsal.stage import Stage
 from trialmgr.participants.actions import save_contact, withdraw_consent
 from trialmgr.participants.models import Consent, Participant
+from trialmgr.participants.queries import criteria_for
 from trialmgr.participants.states import ENDINGS, Status
 from trialmgr.people.models import Site, User
 from trialmgr.protocol.evaluation import Scope, truth_of
@@ -114,7 +114,7 @@ class Story:
         version = criteria_for(self.participant, self.stage.definition)
         fails = self.persona.fails_screening and not self.persona.declines
         failing = self.persona.stream("criterion").choice(version.criteria).id if fails else ""
-        scope = Scope(self.stage.definition, None, StoredValues(self.participant))
+        scope = Scope(self.stage.definition, None, LoadedCasebook(self.participant))
         answers = {}
         for criterion in version.criteria:
             wished = (criterion.kind == "inclusion") is not (criterion.id == failing)

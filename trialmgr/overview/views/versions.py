@@ -17,7 +17,7 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from audit.acts import reasons_against
-from crf.impact import entries_on
+from crf.outcomes import entries_on
 from randomization.forms import Boxes
 from trialmgr.overview.changes import changes_for
 from trialmgr.people.forms import ActForm, DayField, acted, bound, status_of

@@ -39,7 +39,7 @@ from trialmgr.protocol.exchange.drafts import (
 )
 from trialmgr.protocol.exchange.foreign_logic import CannotTranslate, Known, Translated, calculation, condition
 from trialmgr.protocol.exchange.yaml_writer import Noted
-from trialmgr.protocol.model import Item
+from trialmgr.protocol.model import Item, Section
 
 LARGEST_FILE = 20_000_000
 MOST_FIELDS = 20_000
@@ -208,7 +208,7 @@ class _Dictionary:
     def _finished_forms(self) -> Iterator[dict[str, Any]]:
         """Forms with questions, their checks behind the sections; the others are told."""
         for name, form in self.forms.items():
-            sections = [section for section in form.pop("sections") if section["items"]]
+            sections = [in_order_of(Section, section) for section in form.pop("sections") if section["items"]]
             for section in sections:
                 section["items"] = [Noted(in_order_of(Item, item), *item.notes) for item in section["items"]]
             checks = form.pop("checks", None)
@@ -249,6 +249,10 @@ class _Dictionary:
             self.notices.warn(f"{row.name} stands twice; the second one gets another key", row.line)
         made = self._field(form["key"], row)
         form["sections"][-1]["items"] += made.items
+        if row.matrix and made.items[0]["type"] == "choice":
+            form["sections"][-1]["layout"] = "scale"
+        elif row.matrix:
+            self.counted[f"matrix group {row.matrix}: its questions stand below one another"] += 1
         self.fields.append(made)
         self._by_name.setdefault(row.name, made)
 
@@ -300,8 +304,6 @@ class _Dictionary:
         for name, what in (("alignment", "custom alignment"), ("number", "question number"), ("ranking", "ranking")):
             if getattr(row, name) and (name != "ranking" or row.says_yes("ranking")):
                 self.counted[f"{what} of a field"] += 1
-        if row.matrix:
-            self.counted[f"matrix group {row.matrix}: its questions stand below one another"] += 1
         for action in _ACTION.findall(row.annotation):
             self.counted[f"action tag {action} (kept as a comment)"] += 1
         if _TAG.search(row.label + row.note + row.section):

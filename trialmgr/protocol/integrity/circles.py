@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from trialmgr.protocol.evaluation import PREVIOUS, previous_visit, visit_at
 from trialmgr.protocol.expressions import ExpressionError, Path, parse
 from trialmgr.protocol.integrity.findings import Finding, Findings, Rules, all_items
 from trialmgr.protocol.model import Form, Item, StudyDefinition
-from trialmgr.protocol.previous import PREVIOUS, previous_visit, visit_at
 
 
 class _Node(NamedTuple):

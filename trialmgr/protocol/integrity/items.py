@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from trialmgr.protocol.integrity.findings import Finding, Findings, Rules, all_items, keys_before
 from trialmgr.protocol.integrity.references import absent, all_absent, repeated_words
-from trialmgr.protocol.model import Form, Item, ItemType, Range, Score, StudyDefinition
+from trialmgr.protocol.model import (
+    MOST_ANSWERS,
+    Form,
+    Item,
+    ItemType,
+    Range,
+    Score,
+    Section,
+    StudyDefinition,
+)
 from trialmgr.protocol.scoring import FUNCTIONS
 from trialmgr.protocol.yaml_source import DocumentPath
 
@@ -33,6 +42,46 @@ def _groups(study: StudyDefinition) -> Findings:
 def _ending_in_rows(path: DocumentPath, form: Form) -> Findings:
     if form.ends_participation is not None and form.group_of(form.ends_participation):
         yield Finding(path, f"`{form.ends_participation}` stands in rows", "name an item outside groups")
+
+
+def _layouts(study: StudyDefinition) -> Findings:
+    for number, form in enumerate(study.forms):
+        for place, section in enumerate(form.sections):
+            path: DocumentPath = ("forms", number, "sections", place)
+            yield from _scale_layout(path, section) if section.layout == "scale" else ()
+            yield from _table_layout(path, section) if section.layout == "table" else _no_table(path, section)
+
+
+def _scale_layout(path: DocumentPath, section: Section) -> Findings:
+    if not any(item.steps or item.type in (ItemType.CHOICE, ItemType.YES_NO) for item in section.items):
+        mend = f"give an item a code list, or a range of at most {MOST_ANSWERS} whole numbers; or remove `layout`"
+        yield Finding((*path, "layout"), "no question of this section has a few answers to choose from", mend)
+
+
+def _no_table(path: DocumentPath, section: Section) -> Findings:
+    for name in ("columns", "lines"):
+        if getattr(section, name):
+            yield Finding((*path, name), f"`{name}` goes with `layout: table`", "add that, or remove this key")
+
+
+def _table_layout(path: DocumentPath, section: Section) -> Findings:
+    if section.repeats is not None:
+        yield Finding(
+            (*path, "layout"), "a group with rows is no table of measurements", "remove `layout` or `repeats`"
+        )
+    if not section.columns or not section.lines:
+        yield Finding((*path, "layout"), "the table has no columns or no lines", "add `columns` and `lines`")
+    named: list[str] = []
+    for number, line in enumerate(section.lines):
+        where = (*path, "lines", number, "items")
+        yield from all_absent(where, line.items, (item.key for item in section.items), "item of this section")
+        for key in line.items:
+            if key in named:
+                yield Finding(where, f"`{key}` stands in the table twice", "name it once")
+            named.append(key)
+        if section.columns and len(line.items) != len(section.columns):
+            message = f"the line has {len(line.items)} items for {len(section.columns)} columns"
+            yield Finding(where, message, "name one item a column")
 
 
 _FITS: dict[str, frozenset[ItemType]] = {
@@ -159,6 +208,7 @@ def _former_keys(study: StudyDefinition) -> Findings:
 
 RULES: Rules = (
     _groups,
+    _layouts,
     _item_rules,
     _former_keys,
     _scores,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 
+from trialmgr.protocol.evaluation import PREVIOUS
 from trialmgr.protocol.expressions import RESERVED
 from trialmgr.protocol.integrity.findings import Finding, Findings, Rules, items_of, parts_of
 from trialmgr.protocol.model import Form, StudyDefinition, Text
-from trialmgr.protocol.previous import PREVIOUS
 from trialmgr.protocol.yaml_source import DocumentPath
 
 

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from trialmgr.protocol.evaluation import PREVIOUS, occurrence, visit_at
 from trialmgr.protocol.expressions import Expression, ExpressionError, Kind, parse
 from trialmgr.protocol.expressions.kinds import Path
 from trialmgr.protocol.expressions.nodes import Constant, Reference
 from trialmgr.protocol.integrity.findings import Finding, Findings, hides, items_of, keys_before, parts_of
 from trialmgr.protocol.model import Check, Example, Form, Item, ItemType, Part, StudyDefinition, VisitDefinition
-from trialmgr.protocol.previous import PREVIOUS, occurrence, visit_at
 from trialmgr.protocol.values import ValueProblem, parse_value
 from trialmgr.protocol.yaml_source import DocumentPath
 
@@ -90,12 +90,16 @@ def all_written(study: StudyDefinition) -> Iterator[Written]:
 
 
 def _of_item(path: DocumentPath, form: Form, item: Item) -> Iterator[Written]:
-    if item.ask_if is None and item.derive is None:
+    if item.ask_if is None and item.derive is None and item.danger is None:
         return
     reach, groups = frozenset(keys_before(form, item)), frozenset(_groups_before(form, item))
     is_open = not hides(form, item)
     if item.ask_if is not None:
         yield Written((*path, "ask_if"), item.ask_if, form, reach, groups, is_open, True)
+    if item.danger is not None:
+        yield Written(
+            (*path, "danger", "fires_if"), item.danger.fires_if, form, reach | {item.key}, groups, is_open, True
+        )
     if item.derive is not None and item.type in ITEM_KINDS:
         kind = ITEM_KINDS[item.type]
         yield Written((*path, "derive"), item.derive, form, reach, groups, is_open, True, kind, item.codelist)

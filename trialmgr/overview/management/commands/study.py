@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from audit.commands import RoomCommand, Subcommand
-from crf.rules import RuleRefused
+from crf.outcomes import RuleRefused
 from trialmgr.overview.management import amendments, exchange, preview, versions
 from trialmgr.protocol.exchange.drafts import ImportRefused
 from trialmgr.protocol.loader import StudyErrors

@@ -6,7 +6,8 @@
    [data-not-asked]                      does not apply as the page comes in
    [data-show-when-name][data-show-when-value]  shows or hides the question at once where its rule is that answer (one
                                         of these codes); where there is a server, that has the last word
-   [data-news]                           says which questions came and went
+   [data-news]                           says which questions came and went; what else the server answered goes to
+                                        forms.js by the event trialmgr:answer
    form[method=post]                     is sent once; a second press within three seconds does nothing
    form[data-warn-unsaved]               asks before a changed form is left
    input[data-with-script]               is sent only where this file runs */
@@ -76,7 +77,7 @@
   }
 
   function titleOf(block) {
-    return block.querySelector("legend, .tm-label").textContent.trim();
+    return block.querySelector(".tm-label").textContent.trim();
   }
 
   function tellTurned(form, turned) {
@@ -144,7 +145,9 @@
       block(key).querySelector("output").textContent = words || "–";
     });
     tellTurned(form, turned.map(([key]) => block(key)));
+    form.dispatchEvent(new CustomEvent("trialmgr:answer", { detail: answer }));
     keepFocus(form, held);
+    form.dispatchEvent(new CustomEvent("trialmgr:answer", { bubbles: true, detail: answer }));
   }
 
   async function ask(form) {
@@ -229,9 +232,9 @@
   }
 
   function onBeforeUnload(event) {
-    const leaving = document.querySelector("form[data-sent-at]") !== null;
-    const changed = Array.from(document.querySelectorAll("form[data-warn-unsaved]")).some(isChanged);
-    if (changed && !leaving) event.preventDefault();
+    // Sending another form, as the choice of language and signing out do, leaves a changed one behind.
+    const left = Array.from(document.querySelectorAll("form[data-warn-unsaved]:not([data-sent-at])"));
+    if (left.some(isChanged)) event.preventDefault();
   }
 
   function forgetSending() {
