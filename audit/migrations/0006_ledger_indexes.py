@@ -21,7 +21,9 @@ def drop_single_indexes(apps: Any, schema_editor: Any) -> None:
         found = connection.introspection.get_constraints(cursor, TABLE)
     for name, made in found.items():
         if made["index"] and not made["unique"] and made["columns"] in [[column] for column in ALTERED]:
-            schema_editor.execute(schema_editor.sql_delete_index % {"table": TABLE, "name": schema_editor.quote_name(name)})
+            schema_editor.execute(
+                schema_editor.sql_delete_index % {"table": TABLE, "name": schema_editor.quote_name(name)}
+            )
 
 
 class Migration(migrations.Migration):

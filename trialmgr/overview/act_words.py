@@ -30,7 +30,7 @@ KINDS = {
     "audit_trail": _("Audit trail"),
     "code break": _("Code break"),
     "file": _("File"),
-    "limit": _("Limit"),
+    "limit": _("Cap or hold"),
     "list": _("Randomisation list"),
     "release": _("Release"),
     "release_file": _("File of a release"),
@@ -125,9 +125,7 @@ def tell(acts: Sequence[ShownAct], user: User, definition: StudyDefinition, lang
     entries = [entry for act in acts for entry in act.lines]
     numbers = {entry.participant for entry in entries if entry.participant}
     opened = Participant.every.for_user(user).filter(number__in=numbers).values_list("number", flat=True)
-    teller = _Teller(
-        Words(definition, language), user.sight(definition), frozenset(opened), said_in(entries, language)
-    )
+    teller = _Teller(Words(definition, language), user.sight(definition), frozenset(opened), said_in(entries, language))
     return [teller.act(act) for act in acts]
 
 
@@ -194,7 +192,7 @@ class _Teller:
         return str(FIELDS.get(entry.item) or self._phases.get(entry.item) or self.words.item(entry))
 
     def _values(self, entry: LedgerEntry) -> tuple[str, str]:
-        if entry.form and entry.action in OF_VALUES or entry.object_type == "entry":
+        if entry.object_type == "entry" or (entry.form and entry.action in OF_VALUES):
             return self.words.values(entry)
         return self._field(entry, entry.old), self._field(entry, entry.new)
 

@@ -104,7 +104,8 @@ class TrailFilter(forms.Form):
         given = self.cleaned_data
         self.people = actors_called(given.get("who", ""))
         if len(self.people) > MOST_PEOPLE:
-            self.add_error("who", _("More than %(n)s people are called so: type more of the name.") % {"n": MOST_PEOPLE})
+            text = _("More than %(n)s people are called so: type more of the name.")
+            self.add_error("who", text % {"n": MOST_PEOPLE})
         return given
 
     def search(self) -> Search:
