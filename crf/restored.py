@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 
 from audit.models import LedgerEntry
 from crf.drafts import KEPT, DraftPlace, Pair, Typing, drafts_of, opened
+from crf.layout.boxes import item_label
 from crf.layout.fields import shown_value
-from crf.layout.groups import item_label
 from crf.models import Draft
 from crf.places import spoken
 from crf.sheets import Sheet

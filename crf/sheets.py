@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from crf.actions.consequences import Consequence, preview
 from crf.actions.entries import merged
 from crf.casebook import FormLine, form_lines
+from crf.layout.boxes import item_label, laid_out
 from crf.layout.fields import FieldLink, FieldView, Marks, SectionView, build_fields, shown_value
-from crf.layout.groups import item_label, laid_out
 from crf.loaded_casebook import LoadedCasebook, casebook_around
 from crf.models import ENTRY_STATUS_LABELS, EntryStatus, FormEntry, Freeze, Query, QueryStatus, Signature
 from crf.places import CasebookPlace, FormPlace, spoken

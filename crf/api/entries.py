@@ -13,7 +13,7 @@ from audit.once import DoneBefore
 from crf import actions
 from crf.actions import Saved
 from crf.api.casebooks import CasebookView
-from crf.layout.groups import laid_out
+from crf.layout.boxes import laid_out
 from crf.models import FormEntry
 from crf.places import FormPlace, spoken
 from crf.policies import check_role_enters

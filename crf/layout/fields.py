@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from crf.layout.boxes import DATES, REASON_MARK
 from trialmgr.protocol.expressions import parse
 from trialmgr.protocol.expressions.nodes import (
     Comparison,
@@ -22,17 +23,13 @@ from trialmgr.protocol.expressions.nodes import (
     Reference,
 )
 from trialmgr.protocol.model import MOST_ANSWERS, Form, Item, ItemType, Range, RowKey, Section, StudyDefinition
-from trialmgr.protocol.values import ValueProblem, iso_day
 from trialmgr.protocol.wording import Wording
 
 MOST_LETTERS = 60
 """Answers of more letters together stand below one another as radios, not side by side as keys."""
-REASON_MARK = "missing:"
-"""Among radios a reason for no value is one more radio of the same group; the mark keeps it apart from the codes."""
 ANY_ANSWER, NO_ANSWER = "*", "!"
 """Stand in the place of codes in ``ShownWhen``; no code is spelled so."""
 
-_DATES = frozenset({ItemType.DATE, ItemType.PARTIAL_DATE})
 _INPUTMODES = {ItemType.INTEGER: "numeric", ItemType.DECIMAL: "decimal", ItemType.SCALE: "numeric"}
 _CONTROLS: dict[str, str] = {ItemType.LONG_TEXT: "long_text", ItemType.FILE: "file"}
 _YES_NO = {"nl": (("yes", "Ja"), ("no", "Nee")), "en": (("yes", "Yes"), ("no", "No"))}
@@ -44,7 +41,6 @@ _MONTHS = {
     }.items()
 }
 
-Posted = Mapping[str, str | list[str]]
 Choices = tuple[tuple[str, str], ...]
 
 
@@ -149,7 +145,7 @@ class FieldView:
         """Which boxes the page draws: output, date, keys, radios, checkboxes, select, file, long_text or text."""
         if self.derived or self.frozen:
             return "output"
-        if self.type in _DATES:
+        if self.type in DATES:
             return "date"
         return self._choice_control() if self.choices else _CONTROLS.get(self.type, "text")
 
@@ -316,7 +312,7 @@ def shown_value(definition: StudyDefinition, item: Item, value: str, language: s
     """A canonical value in words: labels for codes, ``3 mrt 2026`` for dates, the unit behind a number."""
     if not value:
         return ""
-    if item.type in _DATES:
+    if item.type in DATES:
         return _shown_date(value, language)
     if item.type is ItemType.FILE:
         return value.partition("/")[2]
@@ -325,25 +321,6 @@ def shown_value(definition: StudyDefinition, item: Item, value: str, language: s
         codes = value.split() if item.type is ItemType.MULTI_CHOICE else [value]
         return "; ".join(labels.get(code, code) for code in codes)
     return f"{value} {item.unit}" if item.unit else value
-
-
-def rows_sent(post: Posted) -> tuple[str, ...]:
-    """Keys of values in rows (``trials.2.drug``) that have a box in a POST, filled or not, in the order they came."""
-    named = (name.split(".") for name in post)
-    return tuple(".".join(parts[1:4]) for parts in named if parts[0] in ("item", "missing") and len(parts) > 3)
-
-
-def read_submission(form: Form, post: Posted, *, hidden: Collection[str] = ()) -> tuple[dict[str, str], dict[str, str]]:
-    """Raw answers and codes of missing reasons by item key, of the boxes that were filled; derived items never.
-
-    ``post`` gives one string or a list of strings a name (``dict(request.POST.lists())``). Nothing is judged here:
-    what is no date, number or code comes back as it was typed, for ``values.parse_value`` to refuse. An item with both
-    an answer and a reason comes back in both.
-    """
-    items = [item for item in form.items if not item.is_derived and item.key not in hidden]
-    values = {item.key: raw for item in items if (raw := _raw_value(item, post)) and f"clear.{item.key}" not in post}
-    missing = {item.key: code for item in items if (code := _raw_reason(item, post))}
-    return values, missing
 
 
 def _section(page: _Page, section: Section) -> SectionView:
@@ -390,7 +367,7 @@ def _field(page: _Page, item: Item, in_scale: bool) -> FieldView:
         unit=item.unit or "",
         value=value,
         shown=_in_words(page, item, value, reason),
-        parts=_date_parts(value) if item.type in _DATES else NO_PARTS,
+        parts=_date_parts(value) if item.type in DATES else NO_PARTS,
         choices=choices,
         is_scale=(in_scale and not page.wording.answers(page.form, item.key)) or item.type is ItemType.YES_NO,
         required=item.required,
@@ -510,7 +487,7 @@ def _stands(page: _Page, key: str) -> bool:
     if key in page.hidden or not page.form.has_item(key):
         return False
     item = page.form.item(key)
-    return not item.is_derived and item.type not in _DATES
+    return not item.is_derived and item.type not in DATES
 
 
 def _asked_codes(page: _Page, item: Item, node: Node) -> tuple[str, list[str]] | None:
@@ -552,58 +529,3 @@ def _code(content: object) -> str | None:
     if isinstance(content, bool):
         return "yes" if content else "no"
     return content if isinstance(content, str) else None
-
-
-def _raw_value(item: Item, post: Posted) -> str:
-    if item.type in _DATES:
-        return _raw_date(item, post)
-    if item.type is ItemType.MULTI_CHOICE:
-        return " ".join(part.strip() for part in _all(post, f"item.{item.key}"))
-    raw = _one(post, f"item.{item.key}")
-    return "" if raw.startswith(REASON_MARK) and _is_choice(item) else raw
-
-
-def _raw_reason(item: Item, post: Posted) -> str:
-    raw = _one(post, f"item.{item.key}")
-    if raw.startswith(REASON_MARK) and _is_choice(item):
-        return raw.removeprefix(REASON_MARK)
-    return _one(post, f"missing.{item.key}")
-
-
-def _is_choice(item: Item) -> bool:
-    """Whether the item may be radios on a page; a text never is, and may begin with any words."""
-    return item.type in (ItemType.CHOICE, ItemType.YES_NO, ItemType.SCALE, ItemType.INTEGER)
-
-
-def _raw_date(item: Item, post: Posted) -> str:
-    """ISO where day and month are numbers; a part that is left out at the end makes the date a partial one.
-
-    A date that was pasted whole stands in the first box.
-    """
-    name = f"item.{item.key}"
-    day, month, year = (_one(post, f"{name}.{part}") for part in ("day", "month", "year"))
-    if not (day or month or year):
-        return _one(post, name)
-    if day and not (month or year or day.isdigit()):
-        return _pasted(day)
-    return "-".join([year, _padded(month), _padded(day)]).rstrip("-")
-
-
-def _pasted(text: str) -> str:
-    try:
-        return iso_day(text) or text
-    except ValueProblem:
-        return text  # which ``values.parse_value`` refuses with the same words
-
-
-def _padded(part: str) -> str:
-    return part.zfill(2) if part.isdigit() else part
-
-
-def _one(post: Posted, name: str) -> str:
-    return (_all(post, name) or [""])[-1].strip()
-
-
-def _all(post: Posted, name: str) -> list[str]:
-    sent = post.get(name, [])
-    return [sent] if isinstance(sent, str) else list(sent)

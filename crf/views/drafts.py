@@ -25,7 +25,7 @@ from django.views.decorators.http import require_GET, require_POST
 from audit.acts import ActionRefused
 from crf.actions import forget_drafts, keep_draft
 from crf.drafts import KEPT, Typing, browser_key, opened, person_mark
-from crf.layout.fields import read_submission, rows_sent
+from crf.layout.boxes import read_submission, rows_sent
 from crf.models import Draft
 from crf.places import form_place
 from crf.restored import (

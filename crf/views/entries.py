@@ -28,8 +28,8 @@ from crf.actions.entries import ReasonWanted
 from crf.casebook import entry_tag
 from crf.foot import foot_of, next_form
 from crf.forms import ChangeReasonForm, MoveFilter, MoveForm, NotDoneForm
-from crf.layout.fields import ErrorLink, error_links, read_submission, rows_sent, shown_value
-from crf.layout.groups import item_label
+from crf.layout.boxes import item_label, read_submission, rows_sent
+from crf.layout.fields import ErrorLink, error_links, shown_value
 from crf.models import FormEntry, Query, QueryStatus, Signature, Visit
 from crf.places import FormPlace, file_of, form_place, spoken
 from crf.policies import Outdated, check_role_enters

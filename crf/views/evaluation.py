@@ -13,7 +13,8 @@ from django.http import Http404, HttpRequest, JsonResponse
 from django.views.decorators.http import require_POST
 
 from crf.foot import wanting_in_words
-from crf.layout.fields import read_submission, rows_sent, shown_value
+from crf.layout.boxes import read_submission, rows_sent
+from crf.layout.fields import shown_value
 from crf.places import form_place, spoken
 from crf.policies import check_role_enters
 from crf.sheets import Sheet, open_sheet

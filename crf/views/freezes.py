@@ -20,7 +20,7 @@ from audit.models import LedgerEntry
 from crf import actions
 from crf.forms import ConfirmForm, sites_of
 from crf.freezes import followed, freeze_label, freeze_url
-from crf.layout.groups import item_label
+from crf.layout.boxes import item_label
 from crf.models import Freeze
 from crf.places import casebook_place, form_place, spoken, visit_place
 from crf.views.frames import frame

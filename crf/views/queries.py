@@ -24,7 +24,7 @@ from crf.actions import (
     reopen_query,
 )
 from crf.forms import MessageForm, QueryFilter, sites_of
-from crf.layout.groups import item_label
+from crf.layout.boxes import item_label
 from crf.models import QUERY_TRANSITIONS, Query, QueryMessage, QueryQuerySet, QueryStatus
 from crf.places import VisitPlace, form_place, spoken, visit_place
 from crf.queries import query_url, unclosed_queries, with_definitions

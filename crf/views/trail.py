@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from crf.layout.groups import item_label
+from crf.layout.boxes import item_label
 from crf.places import FormPlace, form_place, spoken
 from crf.trail import trail_columns, trail_rows
 from crf.views.frames import frame

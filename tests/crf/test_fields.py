@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from crf.layout.boxes import read_submission
 from crf.layout.fields import (
     ErrorLink,
     FieldLink,
@@ -15,7 +16,6 @@ from crf.layout.fields import (
     ShownWhen,
     build_fields,
     error_links,
-    read_submission,
     shown_value,
 )
 from trialmgr.protocol.model import CodeList, Form, StudyDefinition

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from audit.acts import ActionRefused
 from audit.models import LedgerEntry
 from crf.actions import EntryRefused, register_participant, save_entry, set_visit_day, store_file, verify_items
-from crf.layout.groups import item_label, laid_out
+from crf.layout.boxes import item_label, laid_out
 from crf.loaded_casebook import LoadedCasebook
 from crf.models import FormEntry, StoredFile, Visit
 from exports.dataset import write_dataset

@@ -22,10 +22,10 @@ from trialmgr.people.permissions import Role
 
 SignedIn = Callable[..., Client]
 
-OF_THE_ROOM = 12
+OF_THE_ROOM = 11
 """Modules of ``crf``, where a save is at home; those of other rooms only answer what it asks them."""
-OF_A_FIRST_SAVE = 34
-OF_A_CORRECTION = 35
+OF_A_FIRST_SAVE = 33
+OF_A_CORRECTION = 34
 """Of a form with a score, which others read, so that what follows is worked out."""
 ROWS = re.findall(r"^\| `([\w.]+)` \| [^|]+ \|$", (ROOT / "docs/finding-your-way.md").read_text("utf-8"), re.MULTILINE)
 """Each module of a correction and why it is passed."""

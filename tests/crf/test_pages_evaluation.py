@@ -270,3 +270,66 @@ class TestWhoMayNotSave:
 
     def test_by_reading_is_refused_for_everybody(self, coordinator: Reader, url: str) -> None:
         coordinator.get(live(url), 405)
+
+
+class TestDangers:
+    @pytest.fixture
+    def url(self, visit: Visit) -> str:
+        """Of a form with a dangerous answer, and one of which only the unblinded know."""
+        return form_url(visit, "vital_signs")
+
+    @pytest.fixture
+    def visit(self, cast: Cast, reset_trd: StudyDefinition) -> Visit:
+        def dangerous(form: dict[str, Any]) -> dict[str, Any]:
+            form = with_rules(form)
+            told = {"nl": "Bel nu een arts.", "en": "Call a doctor now."}
+            for item in [item for section in form["sections"] for item in section["items"]]:
+                if item["key"] in ("pulse", "telling", "dose"):
+                    item["danger"] = {"fires_if": f"{item['key']} > 200", "message": told}
+            return form
+
+        definition = amended(reset_trd, vital_signs=dangerous)
+        put_in_force(definition)
+        coordinator = cast.at(SITE, Role.COORDINATOR)
+        participant = register_participant(by=coordinator, site=cast.sites[SITE], on=today())
+        version = definition.consents[-1].key
+        record_consent(by=coordinator, participant=participant, version=version, given_on=today())
+        return set_visit_day(by=coordinator, visit=walk.visit_of(participant, "screening"), on=today())
+
+    def test_are_told_at_once_also_in_rows(self, coordinator: Reader, url: str) -> None:
+        assert told(coordinator, live(url), {"pulse": "200"})["dangers"] == {}
+        found = told(coordinator, live(url), {"pulse": "201", "trials.2.drug": "x", "trials.2.dose": "300"})["dangers"]
+        assert found == {
+            "pulse": {"label": "Pulse", "message": "Call a doctor now."},
+            "trials.2.dose": {"label": "Treatment 2: dose", "message": "Call a doctor now."},
+        }
+
+    def test_of_which_the_blinded_know_nothing_are_not_told_them(
+        self, signed_in: SignedIn, coordinator: Reader, url: str, cast: Cast
+    ) -> None:
+        typed = {"systolic": "150"}
+        assert "telling" in told(coordinator, live(url), typed)["dangers"]
+        assert told(Reader(signed_in, cast, Role.RATER), live(url), typed)["dangers"] == {}
+
+    def test_stand_on_the_page_without_a_script_and_ask_to_save(self, coordinator: Reader, url: str) -> None:
+        assert '<div class="tm-danger" data-dangers role="alert" hidden>' in coordinator.get(url)
+        page = coordinator.post(url, boxes({"pulse": "201", "systolic": "9999"}), 422)
+        assert "<strong>Pulse</strong>: Call a doctor now." in page
+        assert "<p data-danger-ask>" in page
+
+    def test_that_are_saved_ask_nothing_more_and_refuse_nothing(
+        self, coordinator: Reader, url: str, signed_in: SignedIn, cast: Cast
+    ) -> None:
+        page = coordinator.send(url, boxes({"pulse": "201"}))
+        assert "Saved." in page
+        assert "<strong>Pulse</strong>: Call a doctor now." in page
+        assert "<p data-danger-ask hidden>" in page
+        reading = Reader(signed_in, cast, Role.MONITOR).get(url)
+        assert "<strong>Pulse</strong>: Call a doctor now." in reading
+        assert "data-danger-ask" not in reading
+
+    def test_in_a_draft_are_shown_with_it(self, coordinator: Reader, url: str) -> None:
+        coordinator.post(f"{url}rows/1/draft/", boxes({"pulse": "201"}, draft_slot="a1"), 200)
+        page = coordinator.get(url)
+        assert "<strong>Pulse</strong>: Call a doctor now." in page
+        assert "<p data-danger-ask>" in page

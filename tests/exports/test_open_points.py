@@ -13,9 +13,11 @@ from crf.models import FormEntry
 from exports.open_points import Kind, OpenPoint, open_points, points_for, summaries
 from exports.policies import can_lock, check_lockable
 from tests import walk
+from tests.audit.recipes import drafted
 from tests.exports.closed_trial import close_all, close_queries, data_manager, ended, first_session
 from trialmgr.overview.rehearsal.cast import Cast
-from trialmgr.people.models import User
+from trialmgr.people.actions import end_role
+from trialmgr.people.models import SYSTEM, User
 from trialmgr.people.permissions import Role
 from trialmgr.studies.clock import today
 
@@ -100,6 +102,18 @@ def test_a_form_changed_after_the_signature_is_unsigned_and_its_judgement_lapsed
         )
     assert places(Kind.SIGNATURE_WANTING) == ["LUMC-001 screening/eligibility", "UMCG-001 screening/eligibility"]
     assert places(Kind.ELIGIBILITY_LAPSED) == ["UMCG-001"], "of a screen failure no judgement is used any more"
+
+
+def test_typed_answers_that_are_not_saved_are_open_by_site_without_a_value(cast: Cast) -> None:
+    draft = drafted(cast)
+    (point,) = found(Kind.DRAFT_UNSAVED)
+    assert (point.participant, point.where) == (draft.visit.participant.number, "screening/vital_signs")
+    assert point.message == "Screening, Vital signs, typed by Coordinator UMCG"
+    with override("en"):
+        said = [line for line in summaries(open_points()) if "typed answers" in line]
+    assert said == ["1 form holds typed answers that are not saved. UMCG: 1"]
+    end_role(by=SYSTEM, membership=draft.author.memberships.get(), reason="left")
+    assert found(Kind.DRAFT_UNSAVED) == []
 
 
 def test_the_refusal_sums_up_by_kind(cast: Cast) -> None:

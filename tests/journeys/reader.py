@@ -150,6 +150,7 @@ class Reader:
         self.looks.paths.add(urlsplit(page.url).path)
         where = f"{page.url} in {language}"
         assert page.locator("html").get_attribute("lang") == language, where
+        page.evaluate(_LET_GO, True)
         for size in (NARROW, PHONE, TABLET, WIDE):
             page.set_viewport_size(size)
             wide = page.evaluate(_WIDER_THAN_THE_SCREEN)
@@ -162,6 +163,7 @@ class Reader:
         assert not self.complaints, f"{where}: {self.complaints}"
         if name:
             self._keep(page, name)
+        page.evaluate(_LET_GO, False)
 
     def fits(self, width: int, height: int) -> int:
         """At this size nothing lies beyond an edge, scrolled or not, and axe finds nothing; how high the page is."""
@@ -192,6 +194,10 @@ _WIDER_THAN_THE_SCREEN = """() => {
     .filter((one) => one.getBoundingClientRect().right > width + 1 && !one.closest(".tm-table-scroll"))
     .map((one) => one.outerHTML.slice(0, 120)).slice(0, 3).concat(["scrolls sideways"]);
 }"""
+# What stays in sight lies over what can be scrolled from under it; axe and a picture of the whole page do not scroll.
+_LET_GO = """(free) => document.querySelectorAll(".tm-foot").forEach((foot) => {
+  foot.style.position = free ? "static" : "";
+})"""
 _BEYOND_AN_EDGE = """() => Array.from(document.querySelectorAll("html, .tm-table-scroll"))
   .filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.outerHTML.slice(0, 120))"""
 _AXE = """async (tags) => {

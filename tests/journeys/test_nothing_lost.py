@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Response, expect
 
-from tests.journeys.conftest import FLAGS
+from tests.journeys.conftest import FLAGS, Hire
 from tests.journeys.reader import SETTINGS, Looks
 from tests.journeys.staff import SITE, Member, give
 from tests.journeys.trial import Trial
@@ -160,6 +160,97 @@ def test_what_was_typed_is_there_whatever_happens(
     writer.saves()
 
 
+def test_whoever_saves_second_sees_both_values_and_chooses(
+    one_day: Trial, hire: Hire, reset_trd: StudyDefinition
+) -> None:
+    coordinator, investigator = hire(one_day, Role.COORDINATOR), hire(one_day, Role.INVESTIGATOR)
+    number, _treated = one_day.prepare("half_way").split()
+    url = f"/participants/{number}/visits/screening/forms/vital_signs/"
+    for member, systolic in ((coordinator, "128"), (investigator, "138")):
+        member.sign_in()
+        member.open(url)
+        member.answer(reset_trd.form("vital_signs"), {"systolic": systolic})
+    investigator.save_complete()
+    coordinator.press("Save")
+    coordinator.reads("138 mmHg – saved by", "128 mmHg – typed by you", "Nothing is saved by this.")
+    coordinator.look(answered=True)
+    coordinator.page.get_by_label("138 mmHg").check()
+    coordinator.press("Put these in the form")
+    coordinator.reads("The form stays as it was saved.")
+    coordinator.page.locator("[name='item.pulse']").fill("71")
+    coordinator.page.locator("[name=reason_text]").fill("counted again")
+    with coordinator.page.expect_response(_keeps):
+        coordinator.page.evaluate("document.activeElement.blur()")
+    coordinator.page.once("dialog", lambda dialog: dialog.accept())
+    coordinator.open(url)
+    coordinator.reads("and did not save it")
+    coordinator.look(answered=True)
+    coordinator.press("Discard what was typed")
+    coordinator.reads("What was typed and not saved is thrown away.")
+
+
+def test_a_warning_comes_before_the_session_ends_and_one_press_stays(one_day: Trial, hire: Hire) -> None:
+    rater = hire(one_day, Role.RATER)
+    rater.sign_in()
+    rater.open("/participants/")
+    dialog = rater.page.get_by_role("dialog")
+    _comes_back_to_the_tab(rater.page)
+    expect(dialog).to_be_hidden()
+    one_day.prepare("nearly_signed_out")
+    _comes_back_to_the_tab(rater.page)
+    expect(dialog).to_contain_text("signed out in less than two minutes")
+    expect(dialog.get_by_role("button", name="Stay signed in")).to_be_focused()
+    rater.look(answered=True)
+    rater.page.keyboard.press("Enter")
+    expect(dialog).to_be_hidden()
+    one_day.prepare("nearly_signed_out")
+    _comes_back_to_the_tab(rater.page)
+    expect(dialog).to_be_visible()
+    rater.page.keyboard.press("Escape")  # whoever presses a key is there
+    expect(dialog).to_be_hidden()
+    one_day.prepare("signed_out")
+    _comes_back_to_the_tab(rater.page)
+    expect(dialog).to_contain_text("You are signed out")
+    rater.follow("Sign in again")
+    rater.give_password()
+    rater.press("Sign in")
+    assert rater.path == "/participants/"
+
+
+def _comes_back_to_the_tab(page: Page) -> None:
+    with page.expect_response("**/account/session/"):
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def test_a_dangerous_answer_is_red_at_once_and_asks_to_be_saved(one_day: Trial, hire: Hire) -> None:
+    rater = hire(one_day, Role.RATER)
+    rater.sign_in()
+    number, _treated = one_day.prepare("half_way").split()
+    rater.open(f"/participants/{number}/visits/screening/forms/madrs/")
+    dangers = rater.page.locator("[data-dangers]")
+    expect(dangers).to_be_hidden()
+    _answers(rater.page, "madrs_10", "5")
+    expect(dangers).to_contain_text("Suicidal thoughts: Speak to the investigator on duty now")
+    ask = dangers.get_by_text("save it now")
+    expect(ask).to_be_visible()
+    here = rater.page.locator('[data-item="madrs_10"] .tm-danger__here')
+    expect(here).to_contain_text("Speak to the investigator")
+    rater.look(answered=True)
+    _answers(rater.page, "madrs_10", "1")
+    expect(dangers).to_be_hidden()
+    expect(here).to_have_count(0)
+    _answers(rater.page, "madrs_10", "5")
+    expect(dangers).to_be_visible()
+    rater.press("Save")
+    expect(dangers).to_contain_text("Speak to the investigator")
+    expect(ask).to_be_hidden()
+    expect(here).to_be_visible()
+
+
+def _answers(page: Page, item: str, value: str) -> None:
+    page.locator(f'[name="item.{item}"][value="{value}"]').check()
+
+
 class _Writer:
     """Who fills in one form at the ward, and meets everything that can go wrong meanwhile."""
 
@@ -185,7 +276,7 @@ class _Writer:
         """Types it, and goes on to another box."""
         key, value = answer
         give(page or self.page, self.form.item(key).model_copy(update={"key": key}), value)
-        (page or self.page).locator("h1").click()
+        (page or self.page).evaluate("document.activeElement.blur()")
 
     def types(self, answer: Answer, page: Page | None = None) -> None:
         with (page or self.page).expect_response(_keeps):

@@ -13,8 +13,8 @@ from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
 from django.utils.translation import override
 
+from crf.layout.boxes import laid_out
 from crf.layout.fields import build_fields
-from crf.layout.groups import laid_out
 from trialmgr.protocol.judgements import eligibility_form
 from trialmgr.protocol.model import Form, StudyDefinition
 
