@@ -33,7 +33,10 @@ class Trial:
         return datetime.date.fromisoformat(self._day.read_text("utf-8"))
 
     def move_to(self, day: datetime.date) -> None:
-        self._day.write_text(day.isoformat(), "utf-8")
+        """In one step: pages that ask by themselves are served at any moment."""
+        new = self._day.with_suffix(".new")
+        new.write_text(day.isoformat(), "utf-8")
+        new.replace(self._day)
 
     @property
     def _day(self) -> Path:
