@@ -26,6 +26,7 @@ ACT_LABELS: dict[str, str | Promise] = {
     "contact.saved": _("Contact details saved"),
     "draft.expired": _("Typed answers not saved thrown away"),
     "eligibility.judged": _("Eligibility judged"),
+    "entry.followed": _("Worked out anew"),
     "entry.migrated": _("Form moved to another study version"),
     "entry.moved": _("Form moved to where it belongs"),
     "entry.not_done": _("Form recorded as not done"),

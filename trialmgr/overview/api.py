@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from cryptography.fernet import Fernet, InvalidToken
+from django.db.models import Q
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView
+from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
 
 from audit.models import LedgerEntry
-from trialmgr.overview.trail import readable
+from audit.pages import Search, stretch
+from trialmgr.overview.trail import search_for
 from trialmgr.people.api import ApiView, operation, person
 from trialmgr.people.visibility.definition import definition_in_sight
 from trialmgr.studies.queries import current_definition, current_version
@@ -51,37 +58,100 @@ class LedgerEntrySerializer(serializers.Serializer[LedgerEntry]):
         return None if person(self.context["request"]).sight(current_definition()).blinded else entry.seq
 
 
-class MomentFilter(filters.IsoDateTimeFilter):
-    """A moment with any offset that ISO 8601 allows; a database takes fewer, so it is asked in UTC."""
-
-    def filter(self, qs: Any, value: datetime.datetime | None) -> Any:
-        if value is not None:
-            # At the very ends of the calendar there is no other zone to turn it into.
-            inside = datetime.MINYEAR < value.year < datetime.MAXYEAR
-            value = value.astimezone(datetime.UTC) if inside else value.replace(tzinfo=datetime.UTC)
-        return super().filter(qs, value)
-
-
 class LedgerFilter(filters.FilterSet):
     action = filters.CharFilter()
-    who = filters.CharFilter(field_name="actor", label="Name of a person.")
+    who = filters.CharFilter(label="Name of a person.")
     site = filters.CharFilter(label="Code of a site.")
     participant = filters.CharFilter(label="Number of a participant.")
     visit = filters.CharFilter(label="Slug of a visit.")
     form = filters.CharFilter(label="Key of a form.")
-    row = filters.CharFilter(field_name="occurrence", label="Row of a form.")
+    row = filters.CharFilter(label="Row of a form.")
     item = filters.CharFilter(label="Key of an item.")
-    since = MomentFilter(field_name="at", lookup_expr="gte", label="At or after this time.")
-    until = MomentFilter(field_name="at", lookup_expr="lt", label="Before this time.")
+    since = filters.IsoDateTimeFilter(label="At or after this time.")
+    until = filters.IsoDateTimeFilter(label="Before this time.")
+
+
+_FOUND_BY = ("participant", "action", "form", "site")
+_BESIDES = {"who": "actor", "visit": "visit", "row": "occurrence", "item": "item"}
+
+
+def _in_utc(moment: datetime.datetime | None) -> datetime.datetime | None:
+    """A moment with any offset that ISO 8601 allows; a database takes fewer, so it is asked in UTC."""
+    if moment is None:
+        return None
+    # At the very ends of the calendar there is no other zone to turn it into.
+    inside = datetime.MINYEAR < moment.year < datetime.MAXYEAR
+    return moment.astimezone(datetime.UTC) if inside else moment.replace(tzinfo=datetime.UTC)
+
+
+class LedgerPagination(BasePagination):
+    """From a place in the trail on, by a cursor that says nothing to whoever reads it: gaps between numbers tell.
+
+    A page on which little was found among many entries is short; there is more as long as ``next`` says so.
+    """
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        search: Search = queryset
+        self.url = request.build_absolute_uri()
+        began = _opened(request.query_params.get("cursor", ""))
+        found = stretch(search, search.begins(before=None, after=began, oldest_first=True), most=PAGE)
+        self.end = found.end
+        numbers = [number for number, _act in found.found]
+        return list(LedgerEntry.objects.filter(pk__in=numbers).order_by("seq"))
+
+    def get_paginated_response(self, data: Any) -> Response:
+        following = None if self.end is None else replace_query_param(self.url, "cursor", _sealed(self.end))
+        return Response({"next": following, "results": data})
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        following = {"type": "string", "nullable": True, "format": "uri"}
+        return {
+            "type": "object",
+            "required": ["next", "results"],
+            "properties": {"next": following, "results": schema},
+        }
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        said = {"name": "cursor", "in": "query", "required": False, "schema": {"type": "string"}}
+        return [said | {"description": "Where the page begins: taken from `next` of the one before."}]
+
+
+PAGE = 100
+
+
+def _cursors() -> Fernet:
+    return Fernet(base64.urlsafe_b64encode(salted_hmac("trail cursor", "", algorithm="sha256").digest()))
+
+
+def _sealed(number: int) -> str:
+    return _cursors().encrypt(str(number).encode()).decode()
+
+
+def _opened(cursor: str) -> int | None:
+    if not cursor:
+        return None
+    try:
+        return int(_cursors().decrypt(cursor))
+    except InvalidToken:
+        raise serializers.ValidationError({"cursor": [_("Take the cursor from the page before.")]}) from None
 
 
 class AuditTrail(ApiView, ListAPIView[LedgerEntry]):
     queryset = LedgerEntry.objects.none()
     serializer_class = LedgerEntrySerializer
     filterset_class = LedgerFilter
+    pagination_class = LedgerPagination
 
-    def get_queryset(self) -> QuerySet[LedgerEntry]:
-        return readable(person(self.request), current_definition()).order_by("seq")
+    def filter_queryset(self, queryset: Any) -> Any:
+        """What is asked for, as the pages of the trail read it."""
+        asked = LedgerFilter(self.request.query_params, queryset=queryset)
+        if not asked.is_valid():
+            raise serializers.ValidationError(asked.errors)
+        given = asked.form.cleaned_data
+        clauses = [((name, given[name]),) for name in _FOUND_BY if given[name]]
+        besides = [Q(**{name: given[box]}) for box, name in _BESIDES.items() if given[box]]
+        moments = _in_utc(given["since"]), _in_utc(given["until"])
+        return search_for(person(self.request), current_definition(), clauses, besides, moments)
 
     @operation(
         "audit_trail_list",

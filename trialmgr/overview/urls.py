@@ -10,6 +10,7 @@ urlpatterns = [
     path("duties/<slug:key>/", duties.one_duty, name="duty"),
     path("recruitment/", recruitment.recruitment, name="recruitment"),
     path("audit/", trail.trail, name="trail"),
+    path("audit/<int:number>/", trail.act, name="trail_act"),
     path("audit/export/", trail.export, name="trail_export"),
     path("study/", versions.versions, name="versions"),
     path("study/<int:number>/", versions.version, name="version"),

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from django.contrib.auth.tokens import default_token_generator
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet, Value
+from django.db.models.functions import Concat
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
@@ -18,6 +19,14 @@ def people(text: str = "") -> QuerySet[User]:
     found: QuerySet[User] = User.objects.prefetch_related(roles).order_by("-is_active", "username")
     if text:
         found = found.filter(Q(username__icontains=text) | Q(first_name__icontains=text) | Q(last_name__icontains=text))
+    return found
+
+
+def called(text: str) -> QuerySet[User]:
+    """Users, past and present, of whom it is part of the user name or of the name as the audit trail has it."""
+    whole = Concat("first_name", Value(" "), "last_name")
+    meant = Q(username__icontains=text) | Q(whole__icontains=text)
+    found: QuerySet[User] = User.objects.alias(whole=whole).filter(meant).order_by("pk")
     return found
 
 
