@@ -20,7 +20,7 @@ from crf.places import FormPlace, spoken
 from crf.queries import said_by_checks
 from trialmgr.people.permissions import role_labels
 from trialmgr.people.visibility import Sight
-from trialmgr.protocol.evaluation import eligibility_form
+from trialmgr.protocol.judgements import eligibility_form
 from trialmgr.protocol.model import Form, StudyDefinition
 
 ACTS = {

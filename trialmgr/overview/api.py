@@ -90,7 +90,7 @@ class LedgerPagination(BasePagination):
     A page on which little was found among many entries is short; there is more as long as ``next`` says so.
     """
 
-    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[LedgerEntry]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
         search: Search = queryset
         self.url = request.build_absolute_uri()
         began = _opened(request.query_params.get("cursor", ""))
