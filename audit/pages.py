@@ -206,17 +206,24 @@ def acts_page(search: Search, way: Way) -> ActsPage:
     found = stretch(search, way, MATCHES)
     names = list(dict.fromkeys(act for _number, act in found.found))
     spans = _spans(names[:ACTS])
-    edges = [edge for first, last, _lines in spans.values() for edge in (first, last)]
+    acts = sorted(_shown(search.readable, spans), key=lambda act: act.number, reverse=True)
+    edges = [edge for act in acts for edge in _edges(act, spans)]
     ends = [] if found.end is None or len(names) > ACTS else [found.end]
     on = way.farthest([*edges, *ends]) if ends or len(names) > ACTS else None
     back = None if search.is_at_an_end(way) else way.nearest(edges or [way.after(1)])
     return ActsPage(
-        acts=sorted(_shown(search.readable, spans), key=lambda act: act.number, reverse=True),
+        acts,
         newer=on if way.to_newer else back,
         older=back if way.to_newer else on,
         looked=_in_order(way.after(1), *ends) if len(found.found) < MATCHES else None,
         to_newer=way.to_newer,
     )
+
+
+def _edges(act: ShownAct, spans: Mapping[str, tuple[int, int, int]]) -> tuple[int, int]:
+    """The first and the last entry of an act that this person may read: the address of a page names no other."""
+    last = act.lines[-1]
+    return act.number, spans[last.act][1] if act.has_more else last.seq
 
 
 def _in_order(begin: int, end: int | None = None) -> tuple[int, int] | None:
@@ -232,7 +239,7 @@ def _spans(acts: Sequence[str]) -> dict[str, tuple[int, int, int]]:
 
 def _shown(readable: LedgerQuerySet, spans: Mapping[str, tuple[int, int, int]]) -> Iterator[ShownAct]:
     beginnings = Q(pk__in=())
-    for act, (first, _last, _lines) in spans.items():
+    for act, (first, _last, _count) in spans.items():
         beginnings |= Q(act=act, seq__lte=first + LISTED)
     found: dict[str, list[LedgerEntry]] = {act: [] for act in spans}
     for entry in readable.filter(beginnings).order_by("seq"):
