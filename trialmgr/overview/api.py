@@ -132,7 +132,7 @@ def _opened(cursor: str) -> int | None:
         return None
     try:
         return int(_cursors().decrypt(cursor))
-    except InvalidToken:
+    except (InvalidToken, ValueError):  # a text outside ASCII is no token either
         raise serializers.ValidationError({"cursor": [_("Take the cursor from the page before.")]}) from None
 
 
