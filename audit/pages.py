@@ -7,9 +7,8 @@ against each entry, in one request against so many of them; the page then says h
 from __future__ import annotations
 
 import datetime
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TypeAlias
 
@@ -24,8 +23,10 @@ READ = 50_000
 MATCHES = 500
 """Entries found on which one page of acts rests."""
 ACTS = 25
+LISTED = 25
+"""Entries of one act that stand in a list of acts; one with more has them on its own page."""
 LINES = 100
-"""Lines of one act that stand among other acts; an act with more has a page of its own for them."""
+"""Entries on that page."""
 
 DAY = datetime.timedelta(days=1)
 
@@ -152,9 +153,10 @@ def _reach(clause: Clause, way: Way, border: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ShownAct:
-    """One act, or what a person may read of it. ``has_more``: than these lines, the first of it."""
+    """What a person may read of one act. ``own``: the first entry that is no consequence; ``has_more``: than these."""
 
     lines: Sequence[LedgerEntry]
+    own: LedgerEntry | None
     has_more: bool
 
     @property
@@ -204,17 +206,24 @@ def acts_page(search: Search, way: Way) -> ActsPage:
     found = stretch(search, way, MATCHES)
     names = list(dict.fromkeys(act for _number, act in found.found))
     spans = _spans(names[:ACTS])
-    edges = [edge for first, last, _lines in spans.values() for edge in (first, last)]
+    acts = sorted(_shown(search.readable, spans), key=lambda act: act.number, reverse=True)
+    edges = [edge for act in acts for edge in _edges(act, spans)]
     ends = [] if found.end is None or len(names) > ACTS else [found.end]
     on = way.farthest([*edges, *ends]) if ends or len(names) > ACTS else None
     back = None if search.is_at_an_end(way) else way.nearest(edges or [way.after(1)])
     return ActsPage(
-        acts=sorted(_shown(search.readable, spans), key=lambda act: act.number, reverse=True),
+        acts,
         newer=on if way.to_newer else back,
         older=back if way.to_newer else on,
         looked=_in_order(way.after(1), *ends) if len(found.found) < MATCHES else None,
         to_newer=way.to_newer,
     )
+
+
+def _edges(act: ShownAct, spans: Mapping[str, tuple[int, int, int]]) -> tuple[int, int]:
+    """The first and the last entry of an act that this person may read: the address of a page names no other."""
+    last = act.lines[-1]
+    return act.number, spans[last.act][1] if act.has_more else last.seq
 
 
 def _in_order(begin: int, end: int | None = None) -> tuple[int, int] | None:
@@ -229,15 +238,29 @@ def _spans(acts: Sequence[str]) -> dict[str, tuple[int, int, int]]:
 
 
 def _shown(readable: LedgerQuerySet, spans: Mapping[str, tuple[int, int, int]]) -> Iterator[ShownAct]:
-    few = [act for act, (_first, _last, lines) in spans.items() if lines <= LINES]
-    lines: dict[str, list[LedgerEntry]] = defaultdict(list)
-    for entry in readable.filter(act__in=few).order_by("seq"):
-        lines[entry.act].append(entry)
-    yield from (ShownAct(own, has_more=False) for own in lines.values())
-    yield from (lines_of(readable, act) for act in spans.keys() - lines.keys())
+    beginnings = Q(pk__in=())
+    for act, (first, _last, _count) in spans.items():
+        beginnings |= Q(act=act, seq__lte=first + LISTED)
+    found: dict[str, list[LedgerEntry]] = {act: [] for act in spans}
+    for entry in readable.filter(beginnings).order_by("seq"):
+        found[entry.act].append(entry)
+    for act, lines in found.items():
+        # Where some of the first are hidden, there may be others farther on.
+        is_whole = len(lines) > LISTED or spans[act][2] <= LISTED
+        yield _cut(lines, LISTED) if is_whole else _lines(readable, act, 0, LISTED)
 
 
-def lines_of(readable: LedgerQuerySet, act: str, after: int = 0) -> ShownAct:
-    """As many lines of one act as a page has."""
-    lines = list(readable.filter(act=act, seq__gt=after).order_by("seq")[: LINES + 1])
-    return ShownAct(lines[:LINES], has_more=len(lines) > LINES)
+def lines_of(readable: LedgerQuerySet, act: str, after: int) -> ShownAct:
+    """The entries of one act behind that number, as many as its page has; there is at least one of it."""
+    shown = _lines(readable, act, after, LINES)
+    # What the act is called stands at its beginning, whatever its page begins with.
+    return replace(shown, own=_lines(readable, act, 0, LISTED).own) if after else shown
+
+
+def _lines(readable: LedgerQuerySet, act: str, after: int, most: int) -> ShownAct:
+    return _cut(list(readable.filter(act=act, seq__gt=after).order_by("seq")[: most + 1]), most)
+
+
+def _cut(lines: Sequence[LedgerEntry], most: int) -> ShownAct:
+    own = next((entry for entry in lines if not entry.cause), lines[0] if lines else None)
+    return ShownAct(lines[:most], own, has_more=len(lines) > most)

@@ -21,14 +21,7 @@ from trialmgr.people.visibility import Sight
 from trialmgr.protocol import integrity
 from trialmgr.protocol.casebook import Entered, assess_entry
 from trialmgr.protocol.differences import Change
-from trialmgr.protocol.evaluation import (
-    Evaluation,
-    Problem,
-    RowScope,
-    Scope,
-    read,
-    truth_of,
-)
+from trialmgr.protocol.evaluation import Evaluation, Problem, RowScope, Scope, read, truth_of
 from trialmgr.protocol.model import Check, Form, RowKey, StudyDefinition, Text, VisitDefinition
 
 # (form, item of the entry's version) -> item of the other version

@@ -359,9 +359,8 @@ def follows_from(sheet: Sheet, values: Mapping[str, str], missing: Mapping[str, 
     Both as ``read_submission`` gives them. Nothing for a form that is entered for the first time, that is refused, or
     closed; and what follows on forms that the person never sees is not even worked out.
     """
-    if sheet.entry is None or not any(sheet.place.sees_form(form) for form in sheet.book.forms or ()):
-        return ()
-    if not sheet.can_write:
+    seen = any(sheet.place.sees_form(form) for form in sheet.book.forms or ())
+    if sheet.entry is None or not seen or not sheet.can_write:
         return ()
     evaluation = sheet.judged(values, missing)
     if evaluation.problems:

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from audit.once import once
 from crf import actions
 from crf.api.casebooks import CasebookView
-from crf.contradictions import seen_changes
+from crf.decisions import seen_changes
 from crf.models import EligibilityDecision, GateDecision
 from crf.places import CasebookPlace
 from crf.policies import contradiction_of

@@ -10,11 +10,9 @@ from django.utils.translation import gettext as _
 
 from crf import policies
 from crf.actions import confirm_judgement, decide_gate, judge_eligibility, undo_gate
-from crf.contradictions import contradiction_view
 from crf.courses import course
-from crf.eligibility import Assessment, assess
+from crf.decisions import Assessment, GateView, assess, contradiction_view, gate_view
 from crf.forms import ConfirmForm
-from crf.gates import GateView, gate_view
 from crf.judgements import judgement_label
 from crf.places import CasebookPlace, casebook_place
 from crf.queries import visits_of

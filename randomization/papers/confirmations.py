@@ -58,7 +58,8 @@ def proofs(allocation: Allocation) -> Rows:
 
 def ledger_entry(allocation: Allocation) -> LedgerEntry:
     """The restricted entry that holds the arm; every allocation has one."""
-    entries = LedgerEntry.objects.filter(object_type="allocation", object_id=allocation.participant.number, item="arm")
+    number = allocation.participant.number
+    entries = LedgerEntry.objects.filter(participant=number, object_type="allocation", item="arm")
     entry: LedgerEntry = entries.earliest("seq")
     return entry
 

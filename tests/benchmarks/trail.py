@@ -1,4 +1,4 @@
-"""What the pages of the audit trail cost: ``python -m tests.benchmarks.trail 9`` in an installation that was rehearsed."""
+"""What the pages of the audit trail cost: ``python -m tests.benchmarks.trail 9`` in a rehearsed installation."""
 
 from __future__ import annotations
 

@@ -97,6 +97,9 @@ def test_a_header_of_any_characters_gives_no_fault(coordinator: Any, value: str)
         "audit-trail/?since=0001-01-01T00:00:00%2B14:00",
         "audit-trail/?until=9999-12-31T23:59:59-12:00",
         "audit-trail/?who=%00",
+        "audit-trail/?cursor=%00",
+        "audit-trail/?cursor=%C3%A9",
+        "audit-trail/?participant=%00&action=%00&site=%00&form=%00&item=%00",
         "audit-trail/?who=%ED%A0%80",
         "participants/?site=%00",
         "participants/?page=99999999999999999999",
@@ -121,6 +124,9 @@ def test_whatever_is_asked_the_answer_is_json(cast: Cast, path: str) -> None:
         "/people/?text=%00",
         "/participants/?number=%00",
         "/audit/?text=%00",
+        "/audit/?participant=%00&who=%00&before=%00&after=%00",
+        "/audit/?before=-1&after=%C2%B2",
+        "/audit/1/?after=99999999999999999999",
         "/audit/?since_year=1&since_month=1&since_day=1",
     ]
     + [f"/audit/?{end}_year={day.format(end)}" for end in ("since", "until") for day in ENDS]

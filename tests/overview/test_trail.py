@@ -250,7 +250,8 @@ def test_an_act_of_many_entries_has_a_page_of_its_own(
     cast: Cast, monitor: Client, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     participant = walk.screened(cast)
-    monkeypatch.setattr(pages, "LINES", 3)
+    monkeypatch.setattr(pages, "LISTED", 3)
+    monkeypatch.setattr(pages, "LINES", 4)
     [act] = page_of(monitor, participant=participant.number, form="madrs").acts
     assert act.has_more
     number = act.number

@@ -137,7 +137,7 @@ class _Teller:
     said: Mapping[str, str]
 
     def act(self, act: ShownAct) -> ToldAct:
-        own = next((entry for entry in act.lines if not entry.cause), act.lines[0])
+        own = act.own or act.lines[0]
         labels = [act_label(entry.action) for entry in act.lines if entry.action != own.action]
         return ToldAct(
             number=act.number,

@@ -90,7 +90,7 @@ class LedgerPagination(BasePagination):
     A page on which little was found among many entries is short; there is more as long as ``next`` says so.
     """
 
-    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[LedgerEntry]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         search: Search = queryset
         self.url = request.build_absolute_uri()
         began = _opened(request.query_params.get("cursor", ""))
@@ -132,7 +132,7 @@ def _opened(cursor: str) -> int | None:
         return None
     try:
         return int(_cursors().decrypt(cursor))
-    except InvalidToken:
+    except (InvalidToken, ValueError):  # a text outside ASCII is no token either
         raise serializers.ValidationError({"cursor": [_("Take the cursor from the page before.")]}) from None
 
 
