@@ -151,6 +151,7 @@ def test_page_after_page_shows_every_act_once_in_either_order(
 ) -> None:
     walk.screened(cast)
     walk.consented(cast, "LUMC")
+    monkeypatch.setattr(pages, "LISTED", 500)
     monkeypatch.setattr(pages, "ACTS", 3)
     person = cast.people.get((role, "")) or cast.at(SITE, role)
     client = signed_in(person)
