@@ -83,7 +83,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One visit. ``short``: its label as far as a narrow head has room. ``remarks``: what is odd about its day."""
+    """One visit. ``short``: its label as far as a narrow head has room. ``remarks``: what is odd about its day.
+
+    ``explained``: what was odd and has its reason.
+    """
 
     visit: Visit
     label: str
@@ -92,6 +95,7 @@ class Column:
     tag: Tag
     is_today: bool
     remarks: tuple[str, ...]
+    explained: tuple[str, ...]
     cells: Mapping[str, Cell]
 
     @property
@@ -180,6 +184,11 @@ class Matrix:
     def remarked(self) -> list[Column]:
         """Visits of which something is to be said."""
         return [one for one in (*self.columns, *self.folded) if one.remarks]
+
+    @property
+    def explained(self) -> list[tuple[Column, str]]:
+        """Deviations that have their reason, with the visit of each."""
+        return [(one, text) for one in (*self.columns, *self.folded) for text in one.explained]
 
     @property
     def folded(self) -> list[Column]:
@@ -275,6 +284,7 @@ class _Drawing:
             tag=visit_tag(visit),
             is_today=False,
             remarks=tuple(remarks),
+            explained=tuple(one.text for one in departures if not one.is_open),
             cells=dict(self._cells(visit, label)),
         )
 

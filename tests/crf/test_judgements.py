@@ -160,7 +160,8 @@ def test_the_pages_say_what_was_judged_on_which_values_and_what_they_are_now(sig
     correct_madrs(cast, participant, "week_8", 40)
     correct_madrs(cast, participant, "screening", 10)
     reader = Reader(signed_in, cast, Role.INVESTIGATOR)
-    assert reader.get(casebook_url(participant)).count("Contradicted by the values as they stand") == 2
+    # Two judgements, each in the head and among the facts.
+    assert reader.get(casebook_url(participant)).count("Contradicted by the values as they stand") == 2 * 2
     phase = f"{casebook_url(participant)}phases/follow_up/"
     page = reader.get(phase)
     assert "The values say otherwise now" in page

@@ -63,7 +63,14 @@ def test_what_the_page_is_told_while_typing_is_silent_about_it(signed_in: Signed
     typed = {key: value for key, value in saved.data.items() if key not in (HIDDEN, "madrs_total")}
     for sent in (typed, typed | {HIDDEN: "6"}):
         answer = rater.post(f"{form_url(visit, 'madrs')}rows/1/live/", boxes(sent), 200)
-        assert json.loads(answer) == {"asked": {}, "derived": {"madrs_total": saved.data["madrs_total"]}}
+        assert json.loads(answer) == {
+            "asked": {},
+            "derived": {"madrs_total": saved.data["madrs_total"]},
+            "dangers": {},
+            "queried": {},
+            "refused": {},
+            "wanting": {"first": "", "words": "Nothing wanting"},
+        }
 
 
 def test_a_program_of_a_blinded_person_gets_the_form_without_it(cast: Cast, visit: Visit) -> None:
