@@ -130,7 +130,8 @@ def test_a_consent_a_visit_and_a_person_are_made_once(cast: Cast, coordinator: B
     consent = f"/participants/{number}/consent/"
     definition = Participant.objects.get(number=number).study_version.definition
     version = definition.consents[-1].key
-    assert coordinator.press(consent, {"version": version, **day("given_on")}) == [consent] * 2
+    casebook = f"/participants/{number}/"
+    assert coordinator.press(consent, {"version": version, **day("given_on")}) == [casebook] * 2
     kind = next(visit.key for visit in definition.visits if visit.kind == "unscheduled")
     planned = Visit.objects.count()
     coordinator.press(f"/participants/{number_of_randomised}/visits/add/", {"key": kind, **day()})
