@@ -26,6 +26,7 @@ _JSON_LINK = re.compile(r'"((?:https?://testserver)?/[^"\s]*)"')
 # What differs between two askings by one person although nothing else does.
 _TOKENS = [
     (re.compile(r'(name="csrfmiddlewaretoken" value=")[^"]*'), r"\1-"),
+    (re.compile(r'(name="draft_slot" value="|[?&]draft=)[0-9a-f]{16}'), r"\1-"),
     (re.compile(r'(csrftoken|X-CSRFToken)(["\']?\s*[:=]\s*["\'])[A-Za-z0-9]+', re.I), r"\1\2-"),
 ]
 BLINDED = (Role.RATER, Role.STATISTICIAN, Role.ADMINISTRATOR)
@@ -40,7 +41,7 @@ first is in one arm in one world and in the other arm in the other world."""
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, without what is random by design (CSRF tokens, values of cookies)."""
+    """What came back, without what is random by design (CSRF tokens, names of drafts, values of cookies)."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
