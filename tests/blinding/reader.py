@@ -25,7 +25,7 @@ _LINK = re.compile(r"""(?:href|src|action|hx-get|data-[a-z-]*url)\s*=\s*["']([^"
 _JSON_LINK = re.compile(r'"((?:https?://testserver)?/[^"\s]*)"')
 # What differs between two askings by one person although nothing else does.
 _TOKENS = [
-    (re.compile(r'(name="csrfmiddlewaretoken" value=")[^"]*'), r"\1-"),
+    (re.compile(r'(name="csrfmiddlewaretoken" value="|"csrf": ")[^"]*'), r"\1-"),
     (re.compile(r'(name="draft_slot" value="|[?&]draft=)[0-9a-f]{16}'), r"\1-"),
     (re.compile(r'(csrftoken|X-CSRFToken)(["\']?\s*[:=]\s*["\'])[A-Za-z0-9]+', re.I), r"\1\2-"),
 ]
