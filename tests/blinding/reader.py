@@ -27,6 +27,7 @@ _JSON_LINK = re.compile(r'"((?:https?://testserver)?/[^"\s]*)"')
 _TOKENS = [
     (re.compile(r'(name="csrfmiddlewaretoken" value="|"csrf": ")[^"]*'), r"\1-"),
     (re.compile(r'(name="draft_slot" value="|[?&]draft=)[0-9a-f]{16}'), r"\1-"),
+    (re.compile(r'(?<=[" ])[0-9a-f]{16}(?=:\d+[" ])'), "-"),  # a draft at its turn
     (re.compile(r'(csrftoken|X-CSRFToken)(["\']?\s*[:=]\s*["\'])[A-Za-z0-9]+', re.I), r"\1\2-"),
 ]
 BLINDED = (Role.RATER, Role.STATISTICIAN, Role.ADMINISTRATOR)
