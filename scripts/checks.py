@@ -156,7 +156,7 @@ def _coverage_reports() -> list[Step]:
 
 
 def _benchmarks() -> list[Step]:
-    command = [*PYTEST, "-m", "benchmark", "-s"]
+    command = [*PYTEST, "-m", "benchmark", "-s", BESIDE]
     return [
         Step("benchmarks-sqlite", "benchmarks on SQLite", command, runs_tests=True),
         Step("benchmarks-postgresql", "benchmarks on PostgreSQL", command, "postgresql", runs_tests=True),

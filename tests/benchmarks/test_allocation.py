@@ -11,7 +11,7 @@ from django.db import connection
 from tests.installation import installation
 from tests.sizes import size
 
-pytestmark = pytest.mark.benchmark
+pytestmark = [pytest.mark.benchmark, pytest.mark.on_both]
 WORKER = ("-m", "tests.faults.worker")
 PROCESSES, PARTICIPANTS = 8, 60
 

@@ -9,7 +9,7 @@ import pytest
 from tests.installation import copied, installation
 from tests.sizes import size
 
-pytestmark = [pytest.mark.benchmark, pytest.mark.on_both]
+pytestmark = [pytest.mark.benchmark, pytest.mark.daily_on("postgresql")]  # most of the planner's choices are there
 REHEARSED, FEW, MANY = 8, size(16, 100), size(100, 5000)
 ROUNDS = size(9, 15)
 MOST_TIMES_THE_SMALL_ONE = 1.5
