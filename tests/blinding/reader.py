@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.addresses import Address, addresses
-from tests.sizes import size
+from tests.sizes import FULL, size
 from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
 from trialmgr.protocol.model import StudyDefinition, VisitDefinition
@@ -130,8 +130,8 @@ def guesses(definition: StudyDefinition, participants: Sequence[str], people: It
     """By address: every participant, visit and form of the definition, those of either arm among them.
 
     Under a form the first ``ARMED`` of ``participants`` stand for all. Each form is asked for where it belongs and, at
-    one visit, every form; ``crf:entry`` and ``api:entry`` at each visit for one form that reveals the allocation and
-    one that does not as well.
+    one visit, every form; drafts every day at that visit alone; ``crf:entry`` and ``api:entry`` at each visit for one
+    form that reveals the allocation and one that does not as well.
     """
     places: dict[str, Sequence[object]] = {
         "number": [*participants, "UMCG-999"],
@@ -187,8 +187,9 @@ def _visits_and_forms(address: Address, definition: StudyDefinition) -> Iterator
         yield from ((slug, "") for slug in _slugs(definition))
     elif address.name in {"crf:entry", "api:entry"}:
         yield from itertools.product(_slugs(definition), _one_of_each(definition))
-    if "form" in address.arguments:
+    if "form" in address.arguments and (FULL or "draft" not in address.name):
         yield from ((_first(visit), form) for visit in definition.visits for form in visit.forms)
+    if "form" in address.arguments:
         yield from (("baseline", form.key) for form in definition.forms)
 
 
