@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import time_machine
+from django.test import Client
 from django.utils import timezone
 from django.utils.translation import override
 
@@ -26,10 +27,12 @@ from crf.models import FormEntry
 from crf.places import casebook_place
 from crf.queries import visits_of
 from tests import walk
+from tests.crf.pages import Reader, casebook_url
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.models import Participant
 from trialmgr.people.permissions import Role
 
+SignedIn = Callable[..., Client]
 pytestmark = pytest.mark.usefixtures("_in_english")
 
 
@@ -247,8 +250,11 @@ def test_the_switches_leave_the_cells_they_name(cast: Cast) -> None:
     assert Show.MINE not in {one.show for one in monitors.switches}
 
 
-def test_a_strip_of_which_nothing_is_to_be_shown_keeps_its_line(cast: Cast) -> None:
+def test_a_strip_of_which_nothing_is_to_be_shown_keeps_its_line(signed_in: SignedIn, cast: Cast) -> None:
     participant = walk.randomised(cast, arm="ect")
+    page = Reader(signed_in, cast, Role.COORDINATOR).get(f"{casebook_url(participant)}?show=unverified")
+    assert "ECT session: 0 of 16" in page
+    assert 'id="session_ect"' not in page
     with days_after(entered_on(participant), -1):
         (strip,) = drawn(cast, participant, show=Show.UNVERIFIED).strips
     assert (strip.columns, strip.total) == ((), 16)

@@ -29,6 +29,9 @@ def visit(cast: Cast, reset_trd: StudyDefinition) -> Visit:
     madrs = next(form for form in document["forms"] if form["key"] == "madrs")
     item = next(item for section in madrs["sections"] for item in section["items"] if item["key"] == HIDDEN)
     item["reveals_allocation"] = True
+    asks = {"nl": "Klopt dit?", "en": "Is this right?"}
+    check = {"key": "of_hidden", "severity": "soft", "fires_if": f"{HIDDEN} >= 3", "items": [HIDDEN], "message": asks}
+    madrs["checks"].append(check)
     put_in_force(StudyDefinition.from_json(document), days_ago=walk.DAYS_AGO + 1)
     return walk.visit_of(walk.screened(cast), "screening")
 
