@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.installation import copied, installation
-from tests.sizes import size
 
-pytestmark = [pytest.mark.benchmark, pytest.mark.daily_on("postgresql")]  # most of the planner's choices are there
-REHEARSED, FEW, MANY = 8, size(16, 100), size(100, 5000)
-ROUNDS = size(9, 15)
-MOST_TIMES_THE_SMALL_ONE = size(2.0, 1.5)  # among a few participants it matters whose acts a page happens to show
+pytestmark = [pytest.mark.benchmark, pytest.mark.on_both, pytest.mark.full]
+REHEARSED, FEW, MANY = 8, 100, 5000
+ROUNDS = 15
+MOST_TIMES_THE_SMALL_ONE = 1.5
 MOMENT = 0.005
 """Seconds that are lost among whatever else the machine does."""
 
