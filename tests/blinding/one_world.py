@@ -36,7 +36,7 @@ from trialmgr.protocol.model import StudyDefinition  # noqa: E402
 from trialmgr.studies.queries import current_definition  # noqa: E402
 
 START = ("/", "/api/schema/", "/api/v1/participants/", "/api/v1/queries/", "/api/v1/study/")
-A_FEW = size(6, 12)
+A_FEW = size(3, 12)
 LANGUAGES = size(("nl",), ("nl", "en"))
 
 

@@ -36,8 +36,8 @@ LANGUAGE = "nl"
 """In which addresses are guessed."""
 
 ARMED = size(1, 2)
-"""Under a form so many participants, the first, stand for all: at the reader's own site, one in each arm. Alone, the
-first is in one arm in one world and in the other arm in the other world."""
+"""Under a form, and every day under a visit, so many participants, the first, stand for all: at the reader's own site,
+one in each arm. Alone, the first is in one arm in one world and in the other arm in the other world."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +129,9 @@ def _links(url: str, answer: Answer) -> Iterator[str]:
 def guesses(definition: StudyDefinition, participants: Sequence[str], people: Iterable[str]) -> dict[str, list[str]]:
     """By address: every participant, visit and form of the definition, those of either arm among them.
 
-    Under a form the first ``ARMED`` of ``participants`` stand for all. Each form is asked for where it belongs and, at
-    one visit, every form; drafts every day at that visit alone; ``crf:entry`` and ``api:entry`` at each visit for one
-    form that reveals the allocation and one that does not as well.
+    Under a form or visit the first ``ARMED`` of ``participants`` stand for all. Each form is asked for where it belongs
+    (every day at the first of those visits, drafts not at all) and, at one visit, every form; ``crf:entry`` and
+    ``api:entry`` wherever it belongs, and at each visit for one form that reveals the allocation and one that does not.
     """
     places: dict[str, Sequence[object]] = {
         "number": [*participants, "UMCG-999"],
@@ -163,7 +163,8 @@ def _guesses(address: Address, definition: StudyDefinition, places: Mapping[str,
 def _range(address: Address, name: str, values: Sequence[object]) -> Sequence[object]:
     if name == "number" and "<int:number>" in address.path:
         return [1, 2, 3]  # of a list, a release or a membership
-    return values[:ARMED] if name == "number" and "form" in address.arguments else values
+    below = {"form"} if FULL else {"form", "slug"}
+    return values[:ARMED] if name == "number" and below & set(address.arguments) else values
 
 
 def _slugs(definition: StudyDefinition) -> Iterator[str]:
@@ -185,12 +186,20 @@ def _visits_and_forms(address: Address, definition: StudyDefinition) -> Iterator
         yield "", ""
     elif "form" not in address.arguments:
         yield from ((slug, "") for slug in _slugs(definition))
-    elif address.name in {"crf:entry", "api:entry"}:
-        yield from itertools.product(_slugs(definition), _one_of_each(definition))
-    if "form" in address.arguments and (FULL or "draft" not in address.name):
-        yield from ((_first(visit), form) for visit in definition.visits for form in visit.forms)
-    if "form" in address.arguments:
+    else:
+        yield from _where_it_belongs(address, definition)
         yield from (("baseline", form.key) for form in definition.forms)
+
+
+def _where_it_belongs(address: Address, definition: StudyDefinition) -> Iterator[tuple[str, str]]:
+    places = [(_first(visit), form) for visit in definition.visits for form in visit.forms]
+    if address.name in {"crf:entry", "api:entry"}:
+        yield from itertools.product(_slugs(definition), _one_of_each(definition))
+        yield from places
+    elif FULL:
+        yield from places
+    elif "draft" not in address.name:
+        yield from {form: (slug, form) for slug, form in reversed(places)}.values()
 
 
 def _one_of_each(definition: StudyDefinition) -> list[str]:

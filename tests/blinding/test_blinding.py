@@ -30,7 +30,7 @@ ONE_WORLD = ("esketamine", "ect", "esketamine")
 OTHER_WORLD = ("ect", "esketamine", "ect")
 # So that a broken crawl cannot pass for a clean one: links alone lead each person to at least so many answers.
 LEAST_CRAWLED = {Role.RATER: size(100, 200), Role.STATISTICIAN: size(5, 10), Role.ADMINISTRATOR: size(100, 200)}
-LEAST_ASKED = {Role.RATER: size(4000, 5000), Role.STATISTICIAN: size(250, 500), Role.ADMINISTRATOR: size(350, 700)}
+LEAST_ASKED = {Role.RATER: size(2000, 5000), Role.STATISTICIAN: size(200, 500), Role.ADMINISTRATOR: size(350, 700)}
 WORKER = ("-m", "tests.blinding.one_world")
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.urls import resolve
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, FloatRect, Page, ViewportSize
 
 from tests.journeys import screens
@@ -30,6 +31,8 @@ PHONE: ViewportSize = {"width": 390, "height": 844}
 SETTINGS: dict[str, Any] = {"viewport": WIDE, "reduced_motion": "reduce", "locale": "nl-NL"}
 NARROW: ViewportSize = {"width": 360, "height": 740}
 _EVERY_WIDTH, _IN_ONE_LANGUAGE, _IN_THE_OTHER = (PHONE, TABLET, WIDE), (WIDE,), (PHONE,)
+_LOOKED_AT: set[tuple[str, str]] = set()
+"""Kinds of pages that were opened in a language beside the one of their reader."""
 
 
 @dataclass
@@ -136,13 +139,15 @@ class Reader:
     def look(self, name: str = "", *, answered: bool = False) -> None:
         """Hold this page against the rules, in both languages; keep its picture under ``name``.
 
-        Every day on a wide screen in one language and on a telephone in the other; at full size in both languages at
-        each width and on paper.
+        Every day on a wide screen in one language and, once for each kind of page, on a telephone in the other; at full
+        size each time in both languages at each width and on paper.
 
         ``answered``: the page answers something that was sent, so it cannot be opened again in the other language.
         """
         self._held(self.page, self.language, name)
-        if not answered:
+        kind = (resolve(self.path).view_name, OTHER[self.language])
+        if not answered and (FULL or kind not in _LOOKED_AT):
+            _LOOKED_AT.add(kind)
             tab = self._other_tab = self._other_tab or self._tab()
             self.speak(OTHER[self.language])
             tab.goto(self.page.url)

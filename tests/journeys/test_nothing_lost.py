@@ -360,6 +360,7 @@ class _Writer:
         self.at.context.set_offline(True)
         self.gives((self.half.answers[3][0], self.half.otherwise))
         self._is_kept_here(self.half.answers[3])
+        self.at.kill()  # closed in peace, it might still send what it kept, as it should
         self.at = self.ward(self.trial, self.other)
         self.at.sign_in()
         self._finds_nothing()

@@ -19,7 +19,7 @@ from tests.sizes import size
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.models import Participant
 
-REHEARSED, PARTICIPANTS = 8, size(24, 200)
+REHEARSED, PARTICIPANTS = size(5, 8), size(20, 200)
 
 
 @pytest.fixture(scope="module")

@@ -116,6 +116,7 @@ def _csv(path: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.full  # every day ``test_whole_trial`` goes the same way
 @pytest.mark.usefixtures("demo", "cast")
 def test_a_trial_goes_on_over_an_amendment_to_its_end_and_is_locked(reset_trd: StudyDefinition, tmp_path: Path) -> None:
     """Half way an item goes and another comes; every casebook closes on its own versions, and nothing is open."""

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from django.db import connection
 
 from tests.installation import installation
 from tests.sizes import size
@@ -24,8 +23,7 @@ RHYTHM = {
     "nasal_spray_registry": {"session_induction-8", "session_optimisation-4", "session_maintenance-26", "two_months-6"},
     "iv_maintenance": {"session-6", "after_session_6", "session_maintenance-13", "maintenance_check-6"},
 }
-# Every study on the embedded database; on PostgreSQL one, for what differs there is not the study's.
-STUDIES = list(PHASES) if connection.vendor == "sqlite" else size(["umcg_off_label"], list(PHASES))
+STUDIES = size(["umcg_off_label"], list(PHASES))
 
 
 @pytest.mark.parametrize("study", STUDIES)

@@ -14,6 +14,7 @@ from audit.verification import verify
 from crf.models import EntryStatus, FormEntry, GateDecision, JudgementConfirmation, ProtocolDeviation, Visit
 from crf.policies import STOPPED_BEFORE, closed_as
 from exports.open_points import open_points
+from tests.sizes import size
 from trialmgr.overview.rehearsal import trial
 from trialmgr.overview.rehearsal.invention.profile import Profile, Rates, load_profile
 from trialmgr.overview.rehearsal.likeness import fingerprint
@@ -115,7 +116,7 @@ def test_a_treatment_that_stops_closes_its_sessions_and_the_ratings_go_on(monkey
     assert Visit.objects.filter(key="week_8", took_place_on__isnull=False).count() == 2
 
 
-@pytest.mark.parametrize("code", ["withdrew_consent", "lost_to_follow_up", "died", "other"])
+@pytest.mark.parametrize("code", ["withdrew_consent", "died", *size([], ["lost_to_follow_up", "other"])])
 def test_each_way_of_leaving_comes_to_the_lock(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     usual = profile()
     weights = usual.weights | {"eop_status": {code: 1.0}}

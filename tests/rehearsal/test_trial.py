@@ -14,6 +14,7 @@ from crf.models import FormEntry, Query, Visit
 from exports.policies import open_points
 from randomization.models import Allocation, RandomizationList
 from randomization.queries.lists import list_findings
+from tests.sizes import size
 from trialmgr.overview.rehearsal import trial
 from trialmgr.overview.rehearsal.invention.profile import load_profile
 from trialmgr.overview.rehearsal.likeness import fingerprint
@@ -29,27 +30,29 @@ from trialmgr.participants.models import Participant
 from trialmgr.studies.clock import today
 from trialmgr.studies.models import StudyVersion
 
+FEW, SOME = size(1, 2), size(3, 5)
+
 Rehearsed = Callable[[int, int], dict[str, list[dict[str, object]]]]
 
 
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_trial_and_another_seed_another(rehearsed: Rehearsed) -> None:
-    first = rehearsed(2, 5)
-    assert rehearsed(2, 5) == first
-    assert rehearsed(2, 6) != first
-    assert len(first["participants"]) == 2
+    first = rehearsed(FEW, 5)
+    assert rehearsed(FEW, 5) == first
+    assert rehearsed(FEW, 6) != first
+    assert len(first["participants"]) == FEW
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("demo")
 def test_a_rehearsal_to_its_end_leaves_nothing_open_and_proves_itself() -> None:
     told: list[Progress] = []
-    rehearse(participants=5, seed=2, report=told.append)
+    rehearse(participants=SOME, seed=2, report=told.append)
     assert open_points() == []
     assert not Participant.objects.filter(status__in=["screening", "on_study"]).exists()
-    assert Participant.objects.filter(freezes__unfrozen_at=None).count() == 5
-    assert told[-1].finished == told[-1].registered == 5
-    assert sum(counts().values()) == 5 + Allocation.objects.count()
+    assert Participant.objects.filter(freezes__unfrozen_at=None).count() == SOME
+    assert told[-1].finished == told[-1].registered == SOME
+    assert sum(counts().values()) == SOME + Allocation.objects.count()
     assert verify().is_whole
     assert list_findings(RandomizationList.objects.get(status="active")) == []
     assert len(fingerprint()) == 64
@@ -58,10 +61,10 @@ def test_a_rehearsal_to_its_end_leaves_nothing_open_and_proves_itself() -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("demo")
 def test_an_ongoing_trial_is_cut_at_today() -> None:
-    rehearse(participants=4, seed=1, ongoing=True)
+    rehearse(participants=SOME, seed=1, ongoing=True)
     assert Participant.objects.filter(status__in=["screening", "on_study"]).exists()
     assert not Visit.objects.filter(took_place_on__gt=today()).exists()
-    assert Participant.objects.filter(registered_on__gte=today() - datetime.timedelta(days=430)).count() == 4
+    assert Participant.objects.filter(registered_on__gte=today() - datetime.timedelta(days=430)).count() == SOME
 
 
 @pytest.mark.usefixtures("demo")
