@@ -39,17 +39,17 @@ from randomization.policies.allocations import can_allocate
 from randomization.queries.allocations import in_screening, ready_to_randomise
 from tests import walk
 from tests.audit.recipes import drafted, frozen_and_followed
-from trialmgr.overview.duties import Band, Duty, duty, work_list
+from trialmgr.overview.duties import DUTIES, NEEDED, Band, Duty, duty, work_list
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.actions import record_consent, withdraw_consent
 from trialmgr.participants.models import Participant
 from trialmgr.people.actions import close_site, create_user, grant_role
 from trialmgr.people.models import SYSTEM, User
-from trialmgr.people.permissions import Role
+from trialmgr.people.permissions import Role, known_permissions
 from trialmgr.people.visibility import Sight
 from trialmgr.protocol.model import Form, Item
 from trialmgr.studies.clock import today
-from trialmgr.studies.queries import current_definition
+from trialmgr.studies.queries import current_definition, one_version
 
 SITE = walk.SITE
 
@@ -450,12 +450,23 @@ def test_a_long_duty_shows_its_first_tasks_its_true_count_and_a_page_of_its_own(
     client = signed_in(cast.at(SITE, Role.COORDINATOR))
     found = next(each for each in work_list(cast.at(SITE, Role.COORDINATOR)).duties if each.key == "consent")
     assert (found.count, len(found.tasks)) == (3, 1)
-    page = client.get("/").content.decode()
+    page = client.get("/", HTTP_ACCEPT_LANGUAGE="en").content.decode()
     assert "/duties/consent/" in page
     assert "(first 1 below)" in page
     assert client.get("/duties/consent/").content.decode().count('scope="rowgroup"') == 3
     assert client.get("/duties/close/").status_code == 200
     assert client.get("/duties/nonsense/").status_code == 404
+
+
+def test_nothing_is_asked_for_a_person_who_has_nothing_to_do_there(
+    cast: Cast, django_assert_num_queries: Callable[..., object]
+) -> None:
+    assert NEEDED.keys() == DUTIES.keys()
+    assert set().union(*NEEDED.values()) <= known_permissions()
+    _some_of_each(cast)
+    inspector = cast.at("", Role.INSPECTOR)
+    with one_version(), django_assert_num_queries(2):  # type: ignore[attr-defined]
+        assert work_list(inspector).duties == ()
 
 
 def test_whoever_has_nothing_to_do_is_told_so(cast: Cast, signed_in: Callable[[User], Client]) -> None:

@@ -51,6 +51,33 @@ DUTIES: dict[str, Callable[[Desk], Duty]] = {
     "coming": casebooks.coming,
 }
 
+# Who holds none of these anywhere has nothing to do there, and the database is not asked.
+NEEDED: dict[str, tuple[str, ...]] = {
+    "dangers": ("entries.enter",),
+    "breaks": ("breaks.notice",),
+    "drafts": ("entries.enter",),
+    "waiting": ("lists.view",),
+    "supply": ("lists.view",),
+    "activation": ("lists.activate",),
+    "approval": ("study.approve",),
+    "countersign": ("allocation.countersign",),
+    "strata": ("allocation.correct", "queries.raise", "lists.view"),
+    "randomise": ("participants.randomise",),
+    "enrol": ("participants.gate",),
+    "decisions": ("participants.gate",),
+    "contradicted": ("participants.judge",),
+    "eligibility": ("participants.judge",),
+    "consent": ("participants.consent",),
+    "consent_again": ("participants.consent",),
+    "forms": ("entries.enter",),
+    "answer": ("queries.answer",),
+    "close": ("queries.close",),
+    "signatures": ("entries.sign",),
+    "frozen": ("entries.freeze",),
+    "ending": ("entries.enter",),
+    "coming": ("entries.enter",),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -108,7 +135,8 @@ SORTS: Mapping[str, str | Promise] = {
 def work_list(user: User, sort: str = "") -> WorkList:
     """Every duty in which something waits. ``sort``: a key of ``SORTS``; anything else is by urgency."""
     desk = Desk(user, current_definition(), today(), SHOWN)
-    return _listed(desk, [make(desk) for make in DUTIES.values()], sort)
+    held = [key for key, needed in NEEDED.items() if any(user.may(permission) for permission in needed)]
+    return _listed(desk, [DUTIES[key](desk) for key in held], sort)
 
 
 def duty(user: User, key: str) -> Duty:

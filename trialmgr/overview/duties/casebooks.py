@@ -45,8 +45,6 @@ _FROM_VISIT = {"participant": OuterRef("participant")}
 
 def forms(desk: Desk) -> Duty:
     """Visits that have come or taken place and still lack a required form that this person enters."""
-    if not desk.entered:
-        return Duty("forms", _("Visits and forms to fill in"), 0, [])
     waiting = visits_with_open_forms(desk)
     visits = list(waiting.select_related("participant__site")[: desk.limit])
     with_definitions(visits)
@@ -57,8 +55,6 @@ def forms(desk: Desk) -> Duty:
 
 def coming(desk: Desk) -> Duty:
     """Of each participant the next visit whose window opens later, with forms that this person enters."""
-    if not desk.entered:
-        return Duty("coming", _("Visits to come"), 0, [])
     mine = Q(pk__in=[])
     for place, _wanted in _wanted_forms(desk):
         mine |= place
@@ -191,25 +187,20 @@ def _visit_status(desk: Desk, visit: Visit) -> tuple[str, str]:
 
 def queries_to_answer(desk: Desk) -> Duty:
     """Open queries on forms that this person enters, and on visits that this person plans."""
-    heading = _("Queries to answer")
-    if not desk.sites_with("queries.answer"):
-        return Duty("answer", heading, 0, [])
     rows = Query.objects.for_user(desk.user).counted().filter(status=QueryStatus.OPEN.value)
     mine = within(desk.sites_with("visits.plan"), "visit__participant__site") & Q(visit__isnull=False, form_key="")
     for sites, entered in desk.entered:
         mine |= within(sites, "entry__visit__participant__site") & Q(entry__form_key__in=entered)
         mine |= within(sites, "visit__participant__site") & Q(form_key__in=entered)
-    return _queries(desk, "answer", heading, rows.filter(mine), _("Answer the query"))
+    return _queries(desk, "answer", _("Queries to answer"), rows.filter(mine), _("Answer the query"))
 
 
 def queries_to_close(desk: Desk) -> Duty:
     """Answered queries, for whoever judges the answers."""
-    sites, heading = desk.sites_with("queries.close"), _("Answered queries to close")
-    if not sites:
-        return Duty("close", heading, 0, [])
+    sites = desk.sites_with("queries.close")
     mine = within(sites, "entry__visit__participant__site") | within(sites, "visit__participant__site")
     rows = Query.objects.for_user(desk.user).counted().filter(mine, status=QueryStatus.ANSWERED.value)
-    return _queries(desk, "close", heading, rows, _("Read the answer"))
+    return _queries(desk, "close", _("Answered queries to close"), rows, _("Read the answer"))
 
 
 def _queries(desk: Desk, key: str, heading: str, rows: QueryQuerySet, act: str) -> Duty:
@@ -254,10 +245,7 @@ def _about(desk: Desk, query: Query) -> str:
 
 def frozen(desk: Desk) -> Duty:
     """What this person froze and in which something followed from elsewhere since; gone once it was seen."""
-    heading = _("Frozen, and yet changed by what follows")
-    if not desk.user.may("entries.freeze"):
-        return Duty("frozen", heading, 0, [])
-    rows = to_look_at(desk.user)
+    rows = to_look_at(desk.user) if desk.user.may("entries.freeze") else Freeze.objects.none()
     tasks = [
         Task(
             participant=one.casebook.number if one.casebook else "",
@@ -272,7 +260,7 @@ def frozen(desk: Desk) -> Duty:
         )
         for one in rows[: desk.limit]
     ]
-    return Duty("frozen", heading, rows.count(), tasks)
+    return Duty("frozen", _("Frozen, and yet changed by what follows"), rows.count(), tasks)
 
 
 def _frozen_place(freeze: Freeze, language: str) -> str:
@@ -285,10 +273,8 @@ def signatures(desk: Desk) -> Duty:
 
     Not the eligibility form of somebody in screening: judging eligibility signs it.
     """
-    roles, heading = desk.user.roles, _("Missing signatures")
+    roles = desk.user.roles
     keys = [form.key for form in desk.definition.forms if form.signed_by in roles]
-    if not keys or not desk.sites_with("entries.sign"):
-        return Duty("signatures", heading, 0, [])
     judged = [form.key for form in desk.definition.forms if form.eligibility]
     rows = (
         FormEntry.objects.for_user(desk.user)
@@ -304,7 +290,7 @@ def signatures(desk: Desk) -> Duty:
     found = rows.select_related("visit__participant__site").order_by("visit__took_place_on", "pk")
     shown = list(found.defer("data", "missing", "unasked", "rows_used")[: desk.limit])
     with_definitions(entry.visit for entry in shown)
-    return Duty("signatures", heading, rows.count(), [_signature_task(desk, entry) for entry in shown])
+    return Duty("signatures", _("Missing signatures"), rows.count(), [_signature_task(desk, entry) for entry in shown])
 
 
 def _signature_task(desk: Desk, entry: FormEntry) -> Task:
@@ -330,9 +316,7 @@ SHOWN_DANGER = datetime.timedelta(days=7)
 
 def dangers(desk: Desk) -> Duty:
     """Answers of the last week that the study marks as dangerous, at the sites where this person enters forms."""
-    heading, where = _("Dangerous answers"), desk.sites_with("entries.enter")
-    if not where:
-        return Duty("dangers", heading, 0, [])
+    where = desk.sites_with("entries.enter")
     rows = may_be_dangerous(desk.user, desk.definition, desk.today - SHOWN_DANGER)
     rows = rows.filter(within(where, "visit__participant__site")).with_version()
     entries = list(
@@ -341,7 +325,9 @@ def dangers(desk: Desk) -> Duty:
     with_definitions(entry.visit for entry in entries)
     sight = desk.user.sight(desk.definition)
     found = [answer for entry in entries for answer in dangerous_answers(entry, sight)]
-    return Duty("dangers", heading, len(found), [_danger_task(desk, answer) for answer in found[: desk.limit]])
+    return Duty(
+        "dangers", _("Dangerous answers"), len(found), [_danger_task(desk, answer) for answer in found[: desk.limit]]
+    )
 
 
 def _danger_task(desk: Desk, answer: DangerousAnswer) -> Task:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -70,7 +70,7 @@ def enrol(desk: Desk) -> Duty:
     where = desk.sites_with("participants.gate") if not desk.definition.is_randomised else frozenset()
     waiting = [
         each.participant
-        for each in desk.screening
+        for each in (desk.screening if where else [])
         if (None in where or each.participant.site in where)
         and not reasons_not_enterable(each.participant, desk.definition)
     ]
@@ -194,18 +194,18 @@ def _asked_before(desk: Desk, phase: str) -> list[str]:
 def ending(desk: Desk) -> Duty:
     """Participants with nothing planned any more, found not eligible, or who withdrew, whose end is not recorded."""
     rows = _at_the_end(desk)
-    withdrew = set(rows.filter(_WITHDREW).values_list("pk", flat=True))
+    shown = rows.annotate(withdrew=ExpressionWrapper(_WITHDREW, BooleanField()))
     tasks = [
         Task(
             participant=participant.number,
             link=Link(_("Record the end of participation"), _end_url(desk, participant)),
-            status=_("Consent withdrawn") if participant.pk in withdrew else _near_the_end(participant),
+            status=_("Consent withdrawn") if participant.withdrew else _near_the_end(participant),
             kind="due",
             when=_entered_on(participant),
             turn=desk.turn_on(*_ending_forms(desk)),
             band=Band.WAITING,
         )
-        for participant in rows.order_by("registered_on", *by_number())[: desk.limit]
+        for participant in shown.order_by("registered_on", *by_number())[: desk.limit]
     ]
     return Duty("ending", _("Participation to end"), rows.count(), tasks)
 
