@@ -4,15 +4,20 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from trialmgr.overview.duties import DUTIES, SHOWN, SORTS, list_of_one, work_list
+from trialmgr.overview.duties import DUTIES, SORTS, list_of_one, work_list
 from trialmgr.people.guards import person
 
 
 @login_required
 def duties(request: HttpRequest) -> HttpResponse:
     """What waits for this person now."""
-    sort = _sort(request)
-    context = {"list": work_list(person(request), sort), "sorts": SORTS.items(), "sort": sort, "shown": SHOWN}
+    user, sort = person(request), _sort(request)
+    context = {
+        "list": work_list(user, sort),
+        "sorts": SORTS.items(),
+        "sort": sort,
+        "sees_week": user.may("entries.view"),
+    }
     return render(request, "overview/duties/list.html", context)
 
 
