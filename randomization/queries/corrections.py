@@ -42,14 +42,12 @@ def strata_that_differ(allocations: AllocationQuerySet) -> list[Difference]:
 
 def _may_differ() -> Q:
     """Allocations with a level that is not what stands in the casebook, and those of who went to another site."""
-    found = Q(pk__in=[])
     moved = LedgerEntry.objects.filter(action="participant.moved").values("participant")
+    found = Q(participant__number__in=moved)
     for listed in RandomizationList.objects.only("factors"):
         here = Q(row__stratum__list=listed)
         for factor, source in listed.factors.items():
             found |= here & ~Q(Exact(_held(factor), _now(source)))
-        if "site" in listed.factors.values():
-            found |= here & Q(participant__number__in=moved)
     return found
 
 
