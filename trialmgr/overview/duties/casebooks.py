@@ -45,12 +45,13 @@ _FROM_VISIT = {"participant": OuterRef("participant")}
 
 def forms(desk: Desk) -> Duty:
     """Visits that have come or taken place and still lack a required form that this person enters."""
-    waiting = visits_with_open_forms(desk)
-    visits = list(waiting.select_related("participant__site")[: desk.limit])
+    waiting = list(visits_with_open_forms(desk).values_list("pk", flat=True))  # asked once: it looks at every form
+    found = Visit.objects.select_related("participant__site").in_bulk(waiting[: desk.limit])
+    visits = [found[pk] for pk in waiting[: desk.limit]]
     with_definitions(visits)
     complete = _complete_forms(visits)
     tasks = [_visit_task(desk, visit, complete[visit.pk]) for visit in visits]
-    return Duty("forms", _("Visits and forms to fill in"), waiting.count(), tasks)
+    return Duty("forms", _("Visits and forms to fill in"), len(waiting), tasks)
 
 
 def coming(desk: Desk) -> Duty:
