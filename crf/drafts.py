@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
@@ -119,6 +120,25 @@ def lives(draft: Draft) -> bool:
     enters = author.may("entries.enter", site=site) and can_role_enter(author, draft.visit, form_of(draft))
     sees = draft.form_key in sight.forms and not (sight.blinded and draft.visit.reveals_allocation)
     return enters and sees and draft.typed_at > timezone.now() - KEPT
+
+
+def living_drafts(author: User) -> list[Draft]:
+    """All of this person that they may still go on with, the newest first; what was typed stays closed."""
+    rows = Draft.objects.filter(author=author).select_related("visit__participant__site", "study_version")
+    found = list(rows.defer("sealed", "study_version__document"))
+    for draft in found:
+        draft.author = author
+    return [draft for draft in found if lives(draft)]
+
+
+def draft_url(draft: Draft) -> str:
+    """The page on which it comes back."""
+    place = [draft.visit.participant.number, draft.visit.slug, draft.form_key]
+    if not form_of(draft).repeating:
+        return reverse("crf:entry", args=place)
+    return (
+        reverse("crf:row", args=[*place, draft.occurrence]) if draft.occurrence else reverse("crf:new_row", args=place)
+    )
 
 
 def form_of(draft: Draft) -> Form:

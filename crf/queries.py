@@ -81,6 +81,16 @@ def queries_on(user: User, visit: Visit) -> list[Query]:
     return list(rows)
 
 
+def entry_url(entry: FormEntry) -> str:
+    """The page of a form, or of one of its rows."""
+    place = [entry.visit.participant.number, entry.visit.slug, entry.form_key]
+    return (
+        reverse("crf:row", args=[*place, entry.occurrence])
+        if entry.form.repeating
+        else reverse("crf:entry", args=place)
+    )
+
+
 def query_url(query: Query) -> str:
     """The page of one query, by the natural keys of what it is about."""
     visit = query.of_visit

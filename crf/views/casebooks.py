@@ -271,6 +271,7 @@ def _actions(place: CasebookPlace) -> Iterator[dict[str, str]]:
     yield from _allocation_actions(place) if place.definition.is_randomised else _enrolment_actions(place)
     if participant.is_active and place.may("visits.plan"):
         yield {"label": _("Add an unscheduled visit"), "url": reverse("crf:add_visit", args=[number])}
+        yield {"label": _("Calendar file"), "url": f"{place.url}calendar/"}
     if on_study and place.may("participants.gate"):
         yield from _gate_actions(place)
     yield from _actions_on_all(place)

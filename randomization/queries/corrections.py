@@ -7,9 +7,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from django.db.models import F, OuterRef, Q, Subquery, TextField, Value
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import Exact
+
 from audit.models import LedgerEntry
 from crf.models import FormEntry
-from randomization.models import Allocation, AllocationQuerySet
+from randomization.models import Allocation, AllocationQuerySet, RandomizationList, StratumCorrection
 from trialmgr.participants.models import by_number
 
 
@@ -24,11 +29,42 @@ class Difference:
 
 
 def strata_that_differ(allocations: AllocationQuerySet) -> list[Difference]:
-    """In order of participant; a fixed number of database queries. ``now`` is "" where the casebook holds no value."""
-    rows = allocations.select_related("participant__site", "row__stratum__list").prefetch_related("corrections")
+    """In order of participant; a fixed number of database queries. ``now`` is "" where the casebook holds no value.
+
+    The database leaves out those of whom every level is as the casebook has it: of a whole trial few are read.
+    """
+    rows = allocations.filter(_may_differ())
+    rows = rows.select_related("participant__site", "row__stratum__list").prefetch_related("corrections")
     found = list(rows.order_by(*by_number("participant__")))
     values = _values(found)
     return [difference for each in found for difference in _of(each, values[each.participant_id])]
+
+
+def _may_differ() -> Q:
+    """Allocations with a level that is not what stands in the casebook, and those of who went to another site."""
+    moved = LedgerEntry.objects.filter(action="participant.moved").values("participant")
+    found = Q(participant__number__in=moved)
+    for listed in RandomizationList.objects.only("factors"):
+        here = Q(row__stratum__list=listed)
+        for factor, source in listed.factors.items():
+            found |= here & ~Q(Exact(_held(factor), _now(source)))
+    return found
+
+
+def _held(factor: str) -> Coalesce:
+    """The level as corrected last, else as randomised."""
+    corrections = StratumCorrection.objects.filter(allocation=OuterRef("pk"), factor=factor).reverse()
+    corrected = Subquery(corrections.values("corrected")[:1], output_field=TextField())
+    return Coalesce(corrected, KeyTextTransform(factor, "levels"), Value(""), output_field=TextField())
+
+
+def _now(source: str) -> Coalesce:
+    if source == "site":
+        return Coalesce(F("participant__site__code"), Value(""), output_field=TextField())
+    visit, form, item = source.split(".")
+    entries = FormEntry.objects.filter(visit__participant=OuterRef("participant"), visit__slug=visit).standing()
+    values = entries.filter(form_key=form, occurrence=1).order_by().values(value=KeyTextTransform(item, "data"))
+    return Coalesce(Subquery(values[:1], output_field=TextField()), Value(""), output_field=TextField())
 
 
 def _of(allocation: Allocation, values: dict[str, str]) -> Iterator[Difference]:

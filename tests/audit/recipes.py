@@ -30,7 +30,7 @@ from tests import walk
 from tests.amendments import put_in_force
 from tests.randomization.list_making import allocated, list_in_force
 from tests.randomization.test_lists_imported import csv_of, lines
-from trialmgr.overview.actions import export_trail
+from trialmgr.overview.actions import export_calendar, export_trail
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants import actions as participants
 from trialmgr.participants.models import Consent, Participant
@@ -480,6 +480,10 @@ def _token_made(cast: Cast) -> Act:
     return lambda: people.make_api_key(by=the(cast, Role.ADMINISTRATOR), user=the(cast, Role.COORDINATOR))
 
 
+def _calendar_exported(cast: Cast) -> Act:
+    return lambda: export_calendar(by=the(cast, Role.COORDINATOR), site=cast.sites[SITE], visits=1)
+
+
 def _trail_exported(cast: Cast) -> Act:
     return lambda: export_trail(by=the(cast, Role.MONITOR), asked={"site": SITE}, entries=1)
 
@@ -745,6 +749,7 @@ RECIPES: dict[str, Recipe] = {
     "allocation.flag_withdrawal_asked": _flag_withdrawal_asked,
     "allocation.flag_withdrawn": _flag_withdrawn,
     "allocation.flagged": _flagged,
+    "calendar.exported": _calendar_exported,
     "cap.set": _cap_set,
     "code.broken": _code_broken,
     "code_break.noticed": _code_break_noticed,

@@ -40,6 +40,7 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "allocation.flag_withdrawal_asked": frozenset({C, INV}),
     "allocation.flag_withdrawn": frozenset({INV, D}),
     "allocation.flagged": frozenset({C, INV}),
+    "calendar.exported": frozenset({C, INV, R, T}),
     "cap.set": frozenset({D}),
     "code.broken": frozenset({INV, T}),
     "code_break.noticed": frozenset({D, U}),
@@ -134,6 +135,7 @@ WHO_MAY: dict[str, frozenset[Role]] = {
 }
 
 WORK_WHEN_LOCKED = {
+    "calendar.exported",
     "code.broken",
     "code_break.noticed",
     "user.unblinded",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Browser
 
@@ -198,6 +200,12 @@ def test_a_visit_goes_otherwise_than_planned(one_day: Trial, hire: Hire, reset_t
     coordinator, rater = hire(one_day, Role.COORDINATOR), hire(one_day, Role.RATER)
     coordinator.sign_in()
     coordinator.look("work-list-busy")
+    coordinator.follow("Planned visits of this week")
+    coordinator.look()
+    coordinator.follow(re.compile("^Calendar file of"))
+    coordinator.look()
+    coordinator.open(f"{casebook}calendar/")
+    coordinator.look()
     coordinator.open("/participants/")
     coordinator.look("participants")
     coordinator.open(f"{casebook}visits/add/")

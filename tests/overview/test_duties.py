@@ -10,11 +10,10 @@ import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.utils import translation
+from django.utils import timezone
 from pytest_django import Settings
 
 from crf.actions import (
-    add_unscheduled_visit,
     answer_query,
     decide_gate,
     freeze,
@@ -32,22 +31,25 @@ from crf.actions import (
     sign_entry,
     unfreeze_visit,
 )
-from crf.models import FormEntry
+from crf.dangers import dangerous_answers
+from crf.drafts import KEPT, draft_url
+from crf.models import Draft, FormEntry
 from randomization.actions import activate_list, make_list
 from randomization.policies.allocations import can_allocate
 from randomization.queries.allocations import in_screening, ready_to_randomise
 from tests import walk
-from tests.audit.recipes import frozen_and_followed
-from trialmgr.overview.duties import Duty, duty, work_list
-from trialmgr.overview.duties.casebooks import window_of
+from tests.audit.recipes import drafted, frozen_and_followed
+from trialmgr.overview.duties import DUTIES, NEEDED, Band, Duty, duty, work_list
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.actions import record_consent, withdraw_consent
 from trialmgr.participants.models import Participant
 from trialmgr.people.actions import close_site, create_user, grant_role
 from trialmgr.people.models import SYSTEM, User
-from trialmgr.people.permissions import Role
+from trialmgr.people.permissions import Role, known_permissions
+from trialmgr.people.visibility import Sight
+from trialmgr.protocol.model import Form, Item
 from trialmgr.studies.clock import today
-from trialmgr.studies.queries import current_definition
+from trialmgr.studies.queries import current_definition, one_version
 
 SITE = walk.SITE
 
@@ -100,9 +102,9 @@ def test_a_visit_in_its_window_is_due_and_one_past_it_is_overdue(cast: Cast) -> 
     assert begun < fresh.registered_on
     assert kinds == {fresh.number: "due"}
     with time_machine.travel(fresh.registered_on + datetime.timedelta(days=20)):
-        late = duty(cast.at(SITE, Role.COORDINATOR), "forms").tasks
-    assert {task.kind for task in late} == {"late", "due"}
-    assert late[0].kind == "late"
+        both = duty(cast.at(SITE, Role.COORDINATOR), "forms").tasks
+    assert [task.kind for task in both] == ["due", "late"], "what is for today stands before what is late"
+    assert [task.band for task in both] == [Band.TODAY, Band.LATE]
 
 
 def test_a_visit_just_done_with_forms_open_is_under_way(cast: Cast) -> None:
@@ -114,15 +116,7 @@ def test_a_visit_just_done_with_forms_open_is_under_way(cast: Cast) -> None:
         "progress",
         f"/participants/{participant.number}/visits/screening/forms/madrs/",
     )
-
-
-def test_a_visit_without_a_window_tells_when_it_took_place(cast: Cast) -> None:
-    participant = walk.randomised(cast)
-    by = cast.at(SITE, Role.COORDINATOR)
-    extra = add_unscheduled_visit(by=by, participant=participant, key="unscheduled", on=today())
-    with translation.override("en"):
-        assert window_of(extra).startswith("took place on ")
-    assert window_of(walk.visit_of(participant, "log")) == ""
+    assert task.when.startswith("took place on ")
 
 
 def test_nothing_waits_in_a_frozen_casebook(cast: Cast) -> None:
@@ -339,6 +333,97 @@ def test_a_person_at_two_sites_sees_the_work_of_both(cast: Cast) -> None:
     assert duty(user, "consent").count == 1, "consent is recorded by a coordinator only"
 
 
+def test_what_was_typed_and_not_saved_is_told_to_its_author_alone(cast: Cast) -> None:
+    """Once a place, the newest; gone from the list with the right to go on with it."""
+    draft = drafted(cast)
+    author = draft.author
+    [task] = duty(author, "drafts").tasks
+    assert (task.participant, task.link.url) == (
+        draft.visit.participant.number,
+        f"/participants/{draft.visit.participant.number}/visits/{draft.visit.slug}/forms/{draft.form_key}/",
+    )
+    assert (task.since, task.until) == (today(), today() + KEPT)
+    assert (task.turn, task.band) == ("You", Band.TODAY)
+    others = {cast.at(SITE, role) for role in (Role.COORDINATOR, Role.INVESTIGATOR, Role.RATER)} - {author}
+    assert {duty(other, "drafts").count for other in others} == {0}
+    with time_machine.travel(timezone.now() + KEPT + datetime.timedelta(hours=1)):
+        assert duty(author, "drafts").count == 0
+
+
+def test_a_draft_of_a_row_leads_to_that_row_and_one_of_a_row_not_begun_to_a_new_one(cast: Cast) -> None:
+    log = walk.visit_of(walk.consented(cast), "log")
+    new, saved = (Draft(visit=log, form_key="adverse_event", occurrence=row) for row in (0, 2))
+    rows = f"/participants/{log.participant.number}/visits/log/forms/adverse_event/rows/"
+    assert (draft_url(new), draft_url(saved)) == (f"{rows}new/", f"{rows}2/")
+
+
+def test_a_dangerous_answer_stands_on_top_for_a_week(cast: Cast) -> None:
+    participant = _registered_today(cast)
+    visit = walk.visit_of(participant, "screening")
+    set_visit_day(by=cast.at(SITE, Role.COORDINATOR), visit=visit, on=today())
+    walk.fill(cast, visit, "madrs", given={"madrs_10": "5"})
+    rater, monitor = cast.at(SITE, Role.RATER), cast.at("", Role.MONITOR)
+    found = work_list(rater)
+    first = found.parts[0].cases[0].first
+    assert (found.duties[0].key, first.band, first.participant) == ("dangers", Band.SAFETY, participant.number)
+    assert first.link.url.endswith("/visits/screening/forms/madrs/")
+    madrs = current_definition().form("madrs").item("madrs_10")
+    assert madrs.danger is not None
+    assert madrs.danger.message("en") in first.said
+    assert duty(cast.at("LUMC", Role.RATER), "dangers").count == 0
+    assert duty(monitor, "dangers").count == 0
+    with time_machine.travel(today() + datetime.timedelta(days=8)):
+        assert duty(rater, "dangers").count == 0
+
+
+def test_a_dangerous_answer_that_reveals_the_arm_is_told_to_nobody_blinded(cast: Cast) -> None:
+    blood = Item.model_validate(DANGEROUS_ITEM)
+    seen, blind = Sight(blinded=False, forms=frozenset()), Sight(blinded=True, forms=frozenset())
+    form = current_definition().form("madrs")
+    form = form.model_copy(update={"sections": (form.sections[0].model_copy(update={"items": (blood,)}),)})
+    entry = _Entered(form)
+    assert [answer.key for answer in dangerous_answers(entry, seen)] == ["blood"]  # type: ignore[arg-type]
+    assert list(dangerous_answers(entry, blind)) == []  # type: ignore[arg-type]
+
+
+def test_what_is_weeks_away_is_next_or_later_and_never_due(cast: Cast) -> None:
+    """One visit of each participant: the first that opens."""
+    participant = walk.consented(cast)
+    baseline = walk.visit_of(participant, "baseline")
+    assert baseline.earliest_on is not None
+    seen = {}
+    for days in (30, 10):
+        with time_machine.travel(baseline.earliest_on - datetime.timedelta(days=days)):
+            [seen[days]] = duty(cast.at(SITE, Role.RATER), "coming").tasks
+    assert [(task.status, task.band) for task in seen.values()] == [("Later", Band.LATER), ("Next", Band.NEXT)]
+    assert seen[10].window.startswith("from ")
+    assert duty(cast.at("", Role.MONITOR), "coming").count == 0
+
+
+def test_the_list_stands_by_participant_and_is_sorted_as_asked(cast: Cast, signed_in: Callable[[User], Client]) -> None:
+    late, fresh = walk.consented(cast), _registered_today(cast)
+    entry = walk.fill(cast, walk.came(cast, late, "screening"), "vital_signs")
+    raise_query(by=cast.at("", Role.MONITOR), entry=entry, item="systolic", text="Is <this> right?")
+    coordinator = cast.at(SITE, Role.COORDINATOR)
+    assert [(part.heading, [case.number for case in part.cases]) for part in work_list(coordinator).parts] == [
+        ("Today", [fresh.number]),
+        ("Late", [late.number]),
+    ]
+    orders = {
+        sort: [case.number for case in work_list(coordinator, sort).parts[0].cases]
+        for sort in ("participant", "age", "until")
+    }
+    assert orders == {sort: [late.number, fresh.number] for sort in orders}
+    client = signed_in(coordinator)
+    page = client.get("/", HTTP_ACCEPT_LANGUAGE="en").content.decode()
+    assert "Is &lt;this&gt; right?" in page
+    assert f'href="/participants/{late.number}/"' in page
+    assert "<caption>Today</caption>" in page
+    by_age = client.get("/?sort=age", HTTP_ACCEPT_LANGUAGE="en").content.decode()
+    assert 'href="?sort=age" aria-current="true"' in by_age
+    assert client.get("/?sort=nonsense", HTTP_ACCEPT_LANGUAGE="en").content.decode().count("<caption>Today") == 1
+
+
 @pytest.mark.parametrize("role", [Role.COORDINATOR, Role.INVESTIGATOR, Role.RATER, Role.MONITOR, Role.DATA_MANAGER])
 def test_the_work_list_asks_the_database_as_often_for_many_as_for_few(
     cast: Cast, signed_in: Callable[[User], Client], role: Role
@@ -363,12 +448,25 @@ def test_a_long_duty_shows_its_first_tasks_its_true_count_and_a_page_of_its_own(
     for _time in range(3):
         walk.registered(cast)
     client = signed_in(cast.at(SITE, Role.COORDINATOR))
-    found = next(each for each in work_list(cast.at(SITE, Role.COORDINATOR)) if each.key == "consent")
+    found = next(each for each in work_list(cast.at(SITE, Role.COORDINATOR)).duties if each.key == "consent")
     assert (found.count, len(found.tasks)) == (3, 1)
-    assert "/duties/consent/" in client.get("/").content.decode()
-    assert client.get("/duties/consent/").content.decode().count("tm-tasks__item") == 3
+    page = client.get("/", HTTP_ACCEPT_LANGUAGE="en").content.decode()
+    assert "/duties/consent/" in page
+    assert "(first 1 below)" in page
+    assert client.get("/duties/consent/").content.decode().count('scope="rowgroup"') == 3
     assert client.get("/duties/close/").status_code == 200
     assert client.get("/duties/nonsense/").status_code == 404
+
+
+def test_nothing_is_asked_for_a_person_who_has_nothing_to_do_there(
+    cast: Cast, django_assert_num_queries: Callable[..., object]
+) -> None:
+    assert NEEDED.keys() == DUTIES.keys()
+    assert set().union(*NEEDED.values()) <= known_permissions()
+    _some_of_each(cast)
+    inspector = cast.at("", Role.INSPECTOR)
+    with one_version(), django_assert_num_queries(2):  # type: ignore[attr-defined]
+        assert work_list(inspector).duties == ()
 
 
 def test_whoever_has_nothing_to_do_is_told_so(cast: Cast, signed_in: Callable[[User], Client]) -> None:
@@ -386,6 +484,23 @@ def test_a_blinded_rater_meets_no_trace_of_the_arm(cast: Cast, signed_in: Callab
         assert "esketamine" not in page
         assert "ect session" not in page
         assert "session_ect" not in page
+
+
+DANGEROUS_ITEM = {
+    "key": "blood",
+    "label": {"nl": "Bloed", "en": "Blood"},
+    "type": "yes_no",
+    "reveals_allocation": True,
+    "danger": {"fires_if": "blood", "message": {"nl": "Bel.", "en": "Call."}},
+}
+
+
+class _Entered:
+    """An entry as far as its dangers are asked for."""
+
+    def __init__(self, form: Form) -> None:
+        self.form, self.data = form, {"blood": "yes", "gone": "yes"}
+        self.study_version = type("Version", (), {"definition": current_definition()})
 
 
 def _registered_today(cast: Cast) -> Participant:

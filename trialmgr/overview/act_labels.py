@@ -10,6 +10,7 @@ ACT_LABELS: dict[str, str | Promise] = {
     "allocation.flag_withdrawal_asked": _("Randomised in error: withdrawal of the flag asked"),
     "allocation.flag_withdrawn": _("Randomised in error: flag withdrawn"),
     "allocation.flagged": _("Flagged as randomised in error"),
+    "calendar.exported": _("Planned visits taken along as a calendar"),
     "cap.set": _("Cap set"),
     "casebook.frozen": _("Casebook frozen"),
     "casebook.opened": _("Casebook opened"),

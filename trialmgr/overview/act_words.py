@@ -28,6 +28,7 @@ from trialmgr.protocol.model import StudyDefinition
 KINDS = {
     "allocation": _("Allocation"),
     "audit_trail": _("Audit trail"),
+    "calendar": _("Calendar file"),
     "code break": _("Code break"),
     "file": _("File"),
     "limit": _("Cap or hold"),

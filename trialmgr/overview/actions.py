@@ -2,10 +2,29 @@ from __future__ import annotations
 
 from audit.actions import action
 from audit.acts import record
-from trialmgr.people.models import User
+from trialmgr.participants.models import Participant
+from trialmgr.people.models import Site, User
+from trialmgr.studies.queries import current_definition
 
 
 @action("trail.exported", permission="audit.view", works_when_locked=True)
 def export_trail(*, by: User, asked: dict[str, str], entries: int) -> None:
     """Who took out which part of the trail. Source: ICH E6(R3) 4.2.2."""
     record(object_type="audit_trail", object_id="export", new=str(entries), detail={"filter": asked})
+
+
+@action("calendar.exported", permission="visits.plan", site=lambda site, **_k: site, works_when_locked=True)
+def export_calendar(*, by: User, site: Site, visits: int, participant: Participant | None = None) -> None:
+    """Who took the planned visits of a site, or of one participant of it, along, and how many they saw.
+
+    How many there are tells of the arm whoever sees the visits of an arm, so that such an entry is restricted.
+    """
+    number = participant.number if participant else ""
+    record(
+        object_type="calendar",
+        object_id=number or site.code,
+        site=site.code,
+        participant=number,
+        new=str(visits),
+        restricted=not by.sight(current_definition()).blinded,
+    )

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from trialmgr.overview.views import duties, language, recruitment, trail, versions
+from trialmgr.overview.views import calendars, duties, language, recruitment, trail, versions, weeks
 
 app_name = "overview"
 urlpatterns = [
     path("", duties.duties, name="home"),
     path("duties/<slug:key>/", duties.one_duty, name="duty"),
+    path("week/", weeks.planned_week, name="week"),
+    path("week/calendar/<slug:code>/", calendars.of_site, name="site_calendar"),
+    path("participants/<slug:number>/calendar/", calendars.of_participant, name="participant_calendar"),
     path("recruitment/", recruitment.recruitment, name="recruitment"),
     path("audit/", trail.trail, name="trail"),
     path("audit/<int:number>/", trail.act, name="trail_act"),

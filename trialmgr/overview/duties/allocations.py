@@ -11,7 +11,7 @@ from randomization.methods.definition import factor_label
 from randomization.models import Allocation, CodeBreak, RandomisedInError
 from randomization.queries.allocations import in_screening, waiting_by_stratum
 from randomization.queries.corrections import Difference, strata_that_differ
-from trialmgr.overview.duties.tasks import Desk, Duty, Link, Task, said_of, within
+from trialmgr.overview.duties.tasks import Band, Desk, Duty, Link, Task, said_of, within
 from trialmgr.participants.models import Participant
 
 
@@ -20,10 +20,11 @@ def waiting(desk: Desk) -> Duty:
     found = waiting_by_stratum(in_screening(Participant.objects.all())) if desk.user.may("lists.view") else {}
     tasks = [
         Task(
-            about=stratum,
+            place=stratum,
             link=Link(_("Open the lists"), reverse("randomization:lists")),
             status=_("%(count)s wait for a place") % {"count": count},
             kind="late",
+            turn=desk.turn_with("lists.make"),
         )
         for stratum, count in sorted(found.items())
     ]
@@ -37,11 +38,14 @@ def code_breaks(desk: Desk) -> Duty:
         rows = CodeBreak.objects.filter(noticed_at=None).select_related("participant").order_by("number")
     tasks = [
         Task(
-            about=broken.participant.number,
+            participant=broken.participant.number,
             link=Link(_("Acknowledge"), reverse("randomization:notice", args=[broken.number])),
             status=_("Code broken"),
             kind="late",
+            since=localdate(broken.broken_at),
             when=said_of(localdate(broken.broken_at), _("broken on %(day)s")),
+            turn=desk.turn_with("breaks.notice"),
+            band=Band.SAFETY,
         )
         for broken in rows[: desk.limit]
     ]
@@ -57,14 +61,16 @@ def countersignatures(desk: Desk) -> Duty:
     found = rows.select_related("allocation__participant").order_by("flagged_at", "pk")
     tasks = [
         Task(
-            about=flag.allocation.participant.number,
+            participant=flag.allocation.participant.number,
             link=Link(
                 _("Countersign"),
                 reverse(f"randomization:{_page_of(flag)}", args=[flag.allocation.participant.number]),
             ),
             status=_("Withdrawal asked") if flag.withdrawal_asked_at else _("Flagged"),
             kind="due",
+            since=localdate(flag.flagged_at),
             when=said_of(localdate(flag.flagged_at), _("flagged on %(day)s")),
+            turn=desk.turn_with("allocation.countersign"),
         )
         for flag in found[: desk.limit]
     ]
@@ -89,8 +95,11 @@ def _difference(desk: Desk, one: Difference) -> Task:
     number = one.allocation.participant.number
     factor = factor_label(desk.definition, one.factor, desk.language)
     return Task(
-        about=f"{number} · {factor}",
+        participant=number,
+        place=factor,
         link=Link(_("Open the allocation"), reverse("randomization:allocation", args=[number])),
         status=_("%(held)s, now %(now)s") % {"held": one.held, "now": one.now or _("no value")},
         kind="late",
+        turn=desk.turn_with("allocation.correct"),
+        band=Band.WAITING,
     )

@@ -16,11 +16,13 @@ def activation(desk: Desk) -> Duty:
     """Lists that somebody else made and that wait for a second person."""
     tasks = [
         Task(
-            about=_("List %(number)s") % {"number": listed.number},
+            place=_("List %(number)s") % {"number": listed.number},
             link=Link(_("Activate the list"), reverse("randomization:activate", args=[listed.number])),
             status=_("Made"),
             kind="due",
+            since=localdate(listed.made_at),
             when=said_of(localdate(listed.made_at), _("made on %(day)s")),
+            turn=desk.turn_with("lists.activate"),
         )
         for listed in _made_by_others(desk)
     ]
@@ -36,24 +38,26 @@ def _made_by_others(desk: Desk) -> list[RandomizationList]:
 
 def supply(desk: Desk) -> Duty:
     """No list in force, or strata with few rows left: only who may see lists is told."""
-    tasks = _supply_tasks() if desk.definition.is_randomised and desk.user.may("lists.view") else []
+    tasks = _supply_tasks(desk) if desk.definition.is_randomised and desk.user.may("lists.view") else []
     return Duty("supply", _("Randomisation list"), len(tasks), tasks[: desk.limit])
 
 
-def _supply_tasks() -> list[Task]:
-    listed, url = active_list(), reverse("randomization:lists")
+def _supply_tasks(desk: Desk) -> list[Task]:
+    listed, url, turn = active_list(), reverse("randomization:lists"), desk.turn_with("lists.make")
     if listed is None:
         wanting = _(
             "No randomisation list is in force: the trial statistician makes one, a second person activates it."
         )
-        return [Task(about=wanting, link=Link(_("Open the lists"), url), status=_("None active"), kind="late")]
+        link = Link(_("Open the lists"), url)
+        return [Task(place=wanting, link=link, status=_("None active"), kind="late", turn=turn)]
     return [
         Task(
-            about=each.supply.stratum,
+            place=each.supply.stratum,
             link=Link(_("Open the lists"), url),
             status=_("%(left)s of %(length)s left") % {"left": each.supply.left, "length": each.supply.length},
             kind="late",
             when=said_of(each.lasts_until, _("lasts until about %(day)s")) if each.lasts_until else "",
+            turn=turn,
         )
         for each in running_low(listed)
     ]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from crf.judgements import contradicted as contradicted_by
 from crf.judgements import contradictions_among, judgement_label, judgement_url
 from crf.models import EntryStatus, FormEntry, Freeze, GateDecision, Visit
 from crf.policies import reasons_not_enterable
 from crf.queries import Stretch, stretches
 from randomization.queries.allocations import ready_to_randomise
-from trialmgr.overview.duties.tasks import Desk, Duty, Link, Task, said_of, within
+from trialmgr.overview.duties.tasks import Band, Desk, Duty, Link, Task, said_of, within
 from trialmgr.participants.models import Consent, Participant, ParticipantQuerySet, by_number
 from trialmgr.participants.states import Status
 from trialmgr.protocol.model import Gate
@@ -29,11 +30,13 @@ def consent(desk: Desk) -> Duty:
     rows = rows.exclude(Exists(Consent.objects.filter(**_OF_PARTICIPANT)))
     tasks = [
         Task(
-            about=participant.number,
+            participant=participant.number,
             link=Link(_("Record consent"), reverse("participants:consent", args=[participant.number])),
             status=_("No consent"),
             kind="late",
+            since=participant.registered_on,
             when=said_of(participant.registered_on, _("registered on %(day)s")),
+            turn=desk.turn_with("participants.consent"),
         )
         for participant in rows.order_by("registered_on", *by_number())[: desk.limit]
     ]
@@ -49,11 +52,13 @@ def eligibility(desk: Desk) -> Duty:
     ]
     tasks = [
         Task(
-            about=participant.number,
+            participant=participant.number,
             link=Link(_("Judge eligibility"), reverse("crf:eligibility", args=[participant.number])),
             status=_("To be judged"),
             kind="due",
+            since=participant.registered_on,
             when=said_of(participant.registered_on, _("registered on %(day)s")),
+            turn=desk.turn_with("participants.judge"),
         )
         for participant in waiting[: desk.limit]
     ]
@@ -65,17 +70,19 @@ def enrol(desk: Desk) -> Duty:
     where = desk.sites_with("participants.gate") if not desk.definition.is_randomised else frozenset()
     waiting = [
         each.participant
-        for each in desk.screening
+        for each in (desk.screening if where else [])
         if (None in where or each.participant.site in where)
         and not reasons_not_enterable(each.participant, desk.definition)
     ]
     tasks = [
         Task(
-            about=participant.number,
+            participant=participant.number,
             link=Link(_("Enrol"), reverse("crf:phase", args=[participant.number, desk.definition.entry_phase.key])),
             status=_("Ready"),
             kind="due",
+            since=participant.registered_on,
             when=said_of(participant.registered_on, _("registered on %(day)s")),
+            turn=desk.turn_with("participants.gate"),
         )
         for participant in waiting[: desk.limit]
     ]
@@ -88,11 +95,13 @@ def randomise(desk: Desk) -> Duty:
     waiting = [each for each in ready if None in where or each.site in where]
     tasks = [
         Task(
-            about=participant.number,
+            participant=participant.number,
             link=Link(_("Randomise"), reverse("randomization:randomise", args=[participant.number])),
             status=_("Ready"),
             kind="due",
+            since=participant.registered_on,
             when=said_of(participant.registered_on, _("registered on %(day)s")),
+            turn=desk.turn_with("participants.randomise"),
         )
         for participant in waiting[: desk.limit]
     ]
@@ -108,13 +117,15 @@ def decisions(desk: Desk) -> Duty:
             count += rows.count()
             tasks += [
                 Task(
-                    about=participant.number,
+                    participant=participant.number,
                     link=Link(
                         phase.gate.label(desk.language), reverse("crf:phase", args=[participant.number, phase.key])
                     ),
                     status=_("To be decided"),
                     kind="due",
+                    since=participant.enrolled_on,
                     when=_entered_on(participant),
+                    turn=desk.turn_with("participants.gate"),
                 )
                 for participant in rows.order_by("enrolled_on", *by_number())[: desk.limit]
             ]
@@ -127,11 +138,14 @@ def contradicted(desk: Desk) -> Duty:
     found = contradictions_among(rows.select_related("site").order_by("enrolled_on", "number"))
     tasks = [
         Task(
-            about=f"{participant.number} · {judgement_label(one.judged.about)}",
+            participant=participant.number,
+            place=judgement_label(one.judged.about),
+            said=contradicted_by(one),
             link=Link(_("Judge again or confirm"), judgement_url(participant, one.judged)),
             status=_("Contradicted"),
             kind="late",
             when=_entered_on(participant),
+            turn=desk.turn_with("participants.judge"),
         )
         for participant, one in found[: desk.limit]
     ]
@@ -180,16 +194,18 @@ def _asked_before(desk: Desk, phase: str) -> list[str]:
 def ending(desk: Desk) -> Duty:
     """Participants with nothing planned any more, found not eligible, or who withdrew, whose end is not recorded."""
     rows = _at_the_end(desk)
-    withdrew = set(rows.filter(_WITHDREW).values_list("pk", flat=True))
+    shown = rows.annotate(withdrew=ExpressionWrapper(_WITHDREW, BooleanField()))
     tasks = [
         Task(
-            about=participant.number,
+            participant=participant.number,
             link=Link(_("Record the end of participation"), _end_url(desk, participant)),
-            status=_("Consent withdrawn") if participant.pk in withdrew else _near_the_end(participant),
+            status=_("Consent withdrawn") if participant.withdrew else _near_the_end(participant),
             kind="due",
             when=_entered_on(participant),
+            turn=desk.turn_on(*_ending_forms(desk)),
+            band=Band.WAITING,
         )
-        for participant in rows.order_by("registered_on", *by_number())[: desk.limit]
+        for participant in shown.order_by("registered_on", *by_number())[: desk.limit]
     ]
     return Duty("ending", _("Participation to end"), rows.count(), tasks)
 
@@ -199,13 +215,17 @@ def _near_the_end(participant: Participant) -> str:
 
 
 def _end_url(desk: Desk, participant: Participant) -> str:
-    ends = {form.key for form in desk.definition.forms if form.ends_participation is not None}
+    ends = _ending_forms(desk)
     places = ((visit.key, form) for visit in desk.definition.visits for form in visit.forms if form in ends)
     return reverse("crf:entry", args=[participant.number, *next(places)])
 
 
+def _ending_forms(desk: Desk) -> set[str]:
+    return {form.key for form in desk.definition.forms if form.ends_participation is not None}
+
+
 def _at_the_end(desk: Desk) -> ParticipantQuerySet:
-    keys = {form.key for form in desk.definition.forms if form.ends_participation is not None}
+    keys = _ending_forms(desk)
     places = [within(sites, "site") for sites, forms in desk.entered if forms & keys]
     rows: ParticipantQuerySet = Participant.objects.for_user(desk.user)
     if not places:

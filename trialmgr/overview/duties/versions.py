@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
-from trialmgr.overview.duties.tasks import Desk, Duty, Link, Task, said_of
+from trialmgr.overview.duties.tasks import Band, Desk, Duty, Link, Task, said_of
 from trialmgr.participants.models import Consent, Participant, ParticipantQuerySet, by_number
 from trialmgr.participants.states import Status
 from trialmgr.people.models import Site
@@ -27,11 +27,14 @@ def approval(desk: Desk) -> Duty:
     found = list(waiting.order_by("number")) if desk.user.may("study.approve") else []
     tasks = [
         Task(
-            about=_("Version %(number)s of the study") % {"number": version.number},
+            place=_("Version %(number)s of the study") % {"number": version.number},
             link=Link(_("Read and approve it"), reverse("overview:version", args=[version.number])),
             status=_("Waits for approval"),
             kind="due",
+            since=localdate(version.proposed_at),
             when=said_of(localdate(version.proposed_at), _("proposed on %(day)s")),
+            turn=desk.turn_with("study.approve"),
+            band=Band.WAITING,
         )
         for version in found[: desk.limit]
     ]
@@ -77,9 +80,13 @@ def _without(rows: ParticipantQuerySet, newest: ConsentVersion) -> ParticipantQu
 
 def _task(participant: Participant, newest: ConsentVersion, desk: Desk) -> Task:
     return Task(
-        about=f"{participant.number} · {newest.label(desk.language)}",
+        participant=participant.number,
+        place=newest.label(desk.language),
         link=Link(_("Record consent"), reverse("participants:consent", args=[participant.number])),
         status=_("New version"),
         kind="due",
+        since=max(datetime.date.fromisoformat(newest.valid_from), participant.registered_on),
         when=said_of(datetime.date.fromisoformat(newest.valid_from), _("valid from %(day)s")),
+        turn=desk.turn_with("participants.consent"),
+        band=Band.WAITING,
     )
