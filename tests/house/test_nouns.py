@@ -12,7 +12,7 @@ NOUNS = {
     "trialmgr/participants": "consents contact",
     "crf": "amendments casebooks consequences decisions deviations drafts entries evaluation files freezes "
     "participation queries "
-    "signatures trail verifications visits",
+    "selections signatures sites trail verifications visits",
     "randomization": "allocations balance code_breaks comparison confirmations corrections descriptions envelopes "
     "extensions flags limits lists supply",
     "exports": "locks releases",

@@ -30,6 +30,7 @@ class Place:
 PLACES = (
     Place("overview:home", _("Work list")),
     Place("participants:list", _("Participants"), ("participants.view",)),
+    Place("crf:sites", _("Standing of sites"), ("sites.view",)),
     Place("crf:queries", _("Queries"), ("queries.view",)),
     Place("crf:deviations", _("Deviations"), ("entries.view",)),
     Place("crf:freezes", _("Freezes"), ("entries.freeze",)),
