@@ -67,7 +67,7 @@ def _row(site: Site, counts: Mapping[Figure, Mapping[str, int]], ages: Mapping[s
     if site.code in ages:
         said = _("%(n)s (%(age)s d)") % {"n": here[Figure.QUERIES], "age": ages[site.code]}
         cells[list(here).index(Figure.QUERIES)]["text"] = said
-    return [{"text": f"{site.code} · {site.name}"}, *cells]
+    return [{"text": site.code}, *cells]
 
 
 def _total(counts: Mapping[Figure, Mapping[str, int]]) -> list[dict[str, Any]]:
@@ -107,6 +107,9 @@ def figure(request: HttpRequest, figure: str) -> HttpResponse:
     rows, order = in_order(chosen, rows, request.GET.get("sort", ""))
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     user, listed = person(request), lines(figures, chosen, cast(Rows, page.object_list))
+    for line in listed:
+        for cell, column in zip(line.cells, columns(chosen), strict=True):
+            cell["label"] = column.label
     deed = deed_of(user, chosen)
     context = {
         "deed": deed,

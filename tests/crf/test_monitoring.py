@@ -13,13 +13,13 @@ from tests import walk
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.people.permissions import Role
 from trialmgr.people.visibility import Sight
-from trialmgr.protocol.model import Form, StudyDefinition, VerificationPlan
+from trialmgr.protocol.model import Extent, Form, StudyDefinition, VerificationPlan
 from trialmgr.protocol.monitoring import is_drawn
 
 SHARE = 50
 
 
-def with_plan(definition: StudyDefinition, extent: str, share: int | None) -> StudyDefinition:
+def with_plan(definition: StudyDefinition, extent: Extent, share: int | None) -> StudyDefinition:
     """All forms by the same plan, with an item of a group among the critical ones and one that reveals the arm."""
     plan = VerificationPlan(extent=extent, share=share)
     forms = (_marked(form).model_copy(update={"verification": None}) for form in definition.forms)
@@ -63,7 +63,8 @@ def test_sql_and_plan_agree_on_every_entry(cast: Cast, reset_trd: StudyDefinitio
     everything = FormEntry.objects.for_user(monitor).counted().standing().select_related("visit__participant")
     sight = monitor.sight(reset_trd)
     found: dict[tuple[str, bool], tuple[int, int]] = {}
-    for extent, share in (("all", None), ("critical", None), ("share", SHARE), ("none", None)):
+    plans: list[tuple[Extent, int | None]] = [("all", None), ("critical", None), ("share", SHARE), ("none", None)]
+    for extent, share in plans:
         for blinded in (False, True):
             plan = Plan(with_plan(reset_trd, extent, share), replace(sight, blinded=blinded))
             for unverified in (False, True):

@@ -15,7 +15,7 @@ NOUNS = {
     "selections signatures sites trail verifications visits",
     "randomization": "allocations balance code_breaks comparison confirmations corrections descriptions envelopes "
     "extensions flags limits lists supply",
-    "exports": "locks releases",
+    "exports": "locks open_points releases",
     "trialmgr/overview": "allocations amendments casebooks duties exchange language lists participants preview "
     "recruitment refusals tasks trail versions",
 }

@@ -10,11 +10,11 @@ from django.conf import settings
 from tests.protocol.small_study import STUDY, broken, definition, faults, shipped
 from trialmgr.protocol.differences import differences
 from trialmgr.protocol.loader import load_study
-from trialmgr.protocol.model import VerificationPlan
+from trialmgr.protocol.model import Extent, VerificationPlan
 from trialmgr.protocol.monitoring import FormPlan, draw_of, form_plans, is_drawn, progress
 
 
-def plan(extent: str, share: int | None = None) -> FormPlan:
+def plan(extent: Extent, share: int | None = None) -> FormPlan:
     definition = shipped().model_copy(update={"verification": VerificationPlan(extent=extent, share=share)})
     return form_plans(definition, {"madrs": ["madrs_10"]})["madrs"]
 
@@ -36,7 +36,7 @@ def test_a_participant_draws_the_same_at_every_time_and_place() -> None:
         ("none", None, True, ()),
     ],
 )
-def test_which_answers_a_plan_holds(extent: str, share: int | None, drawn: bool, held: tuple[str, ...]) -> None:
+def test_which_answers_a_plan_holds(extent: Extent, share: int | None, drawn: bool, held: tuple[str, ...]) -> None:
     answered = ("madrs_1", "other", "madrs_10", "madrs_total")  # the last two: out of sight, and worked out
     found = progress(plan(extent, share), answered, {"madrs_1"}, is_drawn=drawn)
     assert found.planned == held

@@ -280,6 +280,9 @@ class Score(Part):
     items: tuple[Key, ...]
 
 
+Extent = Literal["all", "critical", "share", "none"]
+
+
 class VerificationPlan(Part):
     """Which answers a monitor holds against their source: every one, the critical ones, or none.
 
@@ -287,7 +290,7 @@ class VerificationPlan(Part):
     the critical ones.
     """
 
-    extent: Literal["all", "critical", "share", "none"]
+    extent: Extent
     share: int | None = later(ge=1, le=99)
     confirm_with_protocol: bool = later(False)
 
