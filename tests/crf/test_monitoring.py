@@ -62,6 +62,10 @@ def test_sql_and_plan_agree_on_every_entry(cast: Cast, reset_trd: StudyDefinitio
         verify_some(cast, entry, [*entry.data, *entry.missing])
     everything = FormEntry.objects.for_user(monitor).counted().standing().select_related("visit__participant")
     sight = monitor.sight(reset_trd)
+    alone: list[tuple[Extent, int]] = [("all", 2), ("critical", 0)]
+    for extent, expected in alone:  # nothing on this form is worked out, and nothing critical
+        one_form = Plan(with_plan(reset_trd, extent, None), Sight(False, frozenset({"demographics"})))
+        assert one_form.planned(everything).count() == expected
     found: dict[tuple[str, bool], tuple[int, int]] = {}
     plans: list[tuple[Extent, int | None]] = [("all", None), ("critical", None), ("share", SHARE), ("none", None)]
     for extent, share in plans:

@@ -46,6 +46,7 @@ def site(cast: Cast) -> Participant:
     visit = walk.visit_of(participant, "week_1")
     coordinator, monitor = cast.at(walk.SITE, Role.COORDINATOR), cast.at("", Role.MONITOR)
     set_visit_day(by=coordinator, visit=visit, on=today(), reason="abroad")
+    walk.fill(cast, visit, "cgi")
     log = walk.visit_of(participant, "log")
     save_entry(by=coordinator, visit=log, form_key="adverse_event", values={"ae_term": "fall"}, occurrence=None)
     walk.fill(cast, log, "adverse_event", given={"ae_serious": "yes", "ae_ongoing": "yes"}, occurrence=None)
