@@ -172,10 +172,10 @@ class Figures:
 
     def by_site(self, figure: Figure) -> dict[str, int]:
         """Code of a site -> how many; a site with none is not there."""
-        rows = self.rows(figure).order_by()
-        if is_of_queries(figure):
-            return dict(rows.values_list(of_query("participant__site__code")).annotate(Count("pk")))
-        return dict(rows.values_list(f"{to_participant(figure)}site__code").annotate(Count("pk")))
+        # By the key that participants hold: so the database reads the rows as they lie, not site by site.
+        at = of_query("participant__site") if is_of_queries(figure) else f"{to_participant(figure)}site"
+        counted = dict(self.rows(figure).order_by().values_list(at).annotate(Count("pk")))
+        return {site.code: counted[site.pk] for site in self.sites if site.pk in counted}
 
     def median_ages(self) -> dict[str, int]:
         """Code of a site -> days since the query in the middle of its open ones, by age, was raised."""
@@ -254,7 +254,9 @@ class Figures:
         return rows
 
     def _incomplete(self) -> EntryQuerySet:
-        rows: EntryQuerySet = self._entries().filter(status=EntryStatus.INCOMPLETE.value)
+        # They are few: found by their status first, so that the others are not read.
+        few = FormEntry.objects.filter(status=EntryStatus.INCOMPLETE.value).order_by().values("pk")
+        rows: EntryQuerySet = self._entries().filter(pk__in=few)
         return rows
 
     def _unsigned(self) -> EntryQuerySet:

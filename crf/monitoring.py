@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 
 from django.db.models import BooleanField, CharField, F, Func, Q, Value
 from django.db.models.functions import MD5, Concat, Left
-from django.db.models.lookups import GreaterThanOrEqual, LessThan
+from django.db.models.lookups import LessThan
 from django.utils.translation import gettext as _
 
 from audit.once import digest_of
 from crf.models import EntryQuerySet, EntryStatus, FormEntry, Verification
+from trialmgr.participants.models import Participant, ParticipantQuerySet
 from trialmgr.people.models import User
 from trialmgr.people.visibility import Sight
 from trialmgr.protocol.model import StudyDefinition
@@ -77,30 +78,26 @@ class Plan:
         return rows
 
     def _conditions(self, unverified: bool) -> Iterator[Q]:
-        whole = [key for key, plan in self.forms.items() if plan.extent == "all"]
-        partial = [key for key, plan in self.forms.items() if plan.extent == "critical"]
-        yield Q(form_key__in=whole) & Q(self._answers(whole, unverified, critical=False))
-        yield Q(form_key__in=partial) & Q(self._answers(partial, unverified, critical=True))
-        for share in sorted({plan.share for plan in self.forms.values() if plan.share is not None}):
-            shared = [key for key, plan in self.forms.items() if plan.share == share]
-            here = Q(form_key__in=shared)
-            yield (
-                here
-                & Q(LessThan(self._draw, Value(bound_of(share))))
-                & Q(self._answers(shared, unverified, critical=False))
-            )
-            yield (
-                here
-                & Q(GreaterThanOrEqual(self._draw, Value(bound_of(share))))
-                & Q(self._answers(shared, unverified, critical=True))
-            )
+        plans = self.forms
+        yield self._on([key for key, plan in plans.items() if plan.extent == "all"], unverified, critical=False)
+        yield self._on([key for key, plan in plans.items() if plan.extent == "critical"], unverified, critical=True)
+        for share in sorted({plan.share for plan in plans.values() if plan.share is not None}):
+            shared = [key for key, plan in plans.items() if plan.share == share]
+            drawn = Q(visit__participant__in=self._drawn(share))
+            yield drawn & self._on(shared, unverified, critical=False)
+            yield ~drawn & self._on(shared, unverified, critical=True)
 
-    @property
-    def _draw(self) -> Left:
-        """As ``protocol.monitoring.draw_of``."""
-        seed = Value(f"{self.definition.id}:")
-        number = Concat(seed, F("visit__participant__number"), output_field=CharField())
-        return Left(MD5(number), DIGITS)
+    def _on(self, forms: list[str], unverified: bool, *, critical: bool) -> Q:
+        """Entries of these forms with an answer that counts; of those without a critical item none is looked into."""
+        wanted = [key for key in forms if not critical or self.forms[key].critical]
+        return Q(form_key__in=wanted) & Q(self._answers(wanted, unverified, critical=critical))
+
+    def _drawn(self, share: int) -> ParticipantQuerySet:
+        """As ``protocol.monitoring.is_drawn``; once for each participant, not for each entry."""
+        number = Concat(Value(f"{self.definition.id}:"), F("number"), output_field=CharField())
+        draws_less = LessThan(Left(MD5(number), DIGITS), Value(bound_of(share)))
+        rows: ParticipantQuerySet = Participant.every.filter(draws_less).order_by().only("pk")
+        return rows
 
     def _answers(self, forms: Iterable[str], unverified: bool, *, critical: bool) -> AnyAnswer:
         named = {key: self.forms[key].critical if critical else self.forms[key].passed_over for key in forms}
