@@ -56,6 +56,24 @@ class QueryFilter(forms.Form):
         _offer(self, "site", [EVERY, *((site.code, site.name) for site in sites)])
 
 
+class FigureFilter(forms.Form):
+    """Which of the things that a figure counts."""
+
+    site = forms.ChoiceField(label=_("Site"), required=False)
+    participant = forms.CharField(label=_("Participant"), required=False, max_length=20)
+    visit = forms.ChoiceField(label=_("Visit"), required=False)
+    form = forms.ChoiceField(label=_("Form"), required=False)
+
+    def __init__(self, *args: Any, sites: Sequence[Site], visits: Choices, forms: Choices, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer(self, "site", [EVERY, *((site.code, site.name) for site in sites)])
+        for name, offered in (("visit", visits), ("form", forms)):
+            if offered:
+                _offer(self, name, [EVERY, *offered])
+            else:
+                del self.fields[name]
+
+
 class SiteFilter(forms.Form):
     site = forms.ChoiceField(label=_("Site"), required=False)
 

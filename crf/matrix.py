@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
+from operator import attrgetter
 
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -21,9 +22,11 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from crf.casebook import Book, Tag, read_book, visit_tag
 from crf.models import EntryStatus, FormEntry, Verification, Visit
+from crf.monitoring import Plan, progress_words
 from crf.places import CasebookPlace, spoken
 from trialmgr.participants.queries import form_for
 from trialmgr.protocol.model import Form, StudyDefinition, VisitDefinition
+from trialmgr.protocol.monitoring import Progress
 from trialmgr.studies.clock import today
 
 MOST_AHEAD = 4
@@ -50,7 +53,10 @@ SHOW_LABELS: dict[Show, str | Promise] = {
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One form of one visit. ``shows``: under which switches it is seen. ``rows``: of a repeating form."""
+    """One form of one visit. ``shows``: under which switches it is seen. ``rows``: of a repeating form.
+
+    ``verified``: how far, in words, where some of what is planned is verified and some is not.
+    """
 
     form: str
     visit: str
@@ -60,6 +66,7 @@ class Cell:
     is_frozen: bool
     shows: frozenset[Show]
     rows: int = 0
+    verified: str = ""
 
     @property
     def name(self) -> str:
@@ -68,7 +75,7 @@ class Cell:
     @property
     def state(self) -> str:
         """In words, with all that the symbol leaves out."""
-        said = [self.tag.text]
+        said = [self.tag.text, *filter(None, [self.verified])]
         if self.queries:
             said.append(ngettext("%(n)s open query", "%(n)s open queries", self.queries) % {"n": self.queries})
         if self.is_frozen:
@@ -216,6 +223,7 @@ def legend() -> list[Tag]:
     ]
 
 
+_PLANNED, _LEFT = attrgetter("planned"), attrgetter("left")
 _DONE = {"done", "verified", "signed"}
 _PRESSING = {"late", "due"}
 
@@ -229,17 +237,20 @@ def matrix(place: CasebookPlace, visits: Iterable[Visit], show: Show = Show.ALL,
     return _Drawing(place, read_book(place, documents=True), _verified(place), show).matrix(visits, unfolded)
 
 
-def _verified(place: CasebookPlace) -> Counter[int]:
-    """How many items of each entry stand verified."""
+def _verified(place: CasebookPlace) -> Mapping[int, set[str]]:
+    """The items of each entry that stand verified."""
     rows = Verification.objects.for_user(place.user).filter(entry__visit__participant=place.participant, stands=True)
-    return Counter(rows.values_list("entry", flat=True))
+    found: dict[int, set[str]] = defaultdict(set)
+    for entry, item in rows.values_list("entry", "item"):
+        found[entry].add(item)
+    return found
 
 
 @dataclass
 class _Drawing:
     place: CasebookPlace
     book: Book
-    verified: Counter[int]
+    verified: Mapping[int, set[str]]
     show: Show
 
     def matrix(self, visits: Iterable[Visit], unfolded: str) -> Matrix:
@@ -300,6 +311,7 @@ class _Drawing:
     def _cell(self, visit: Visit, label: str, key: str, entries: list[FormEntry]) -> Cell:
         form = self._form(key)
         tag = self._entered(form, entries) if entries else _unentered(visit, key)
+        found = self._progress(entries)
         queries = self.book.queries.get((visit.pk, key), 0)
         address = [self.place.participant.number, visit.slug]
         to_form = bool(entries) or visit.took_place_on is not None or visit.definition.kind == "log"
@@ -312,6 +324,7 @@ class _Drawing:
             is_frozen=(visit.pk, key) in self.book.frozen,
             shows=frozenset(self._shows(form, tag, entries, queries)),
             rows=len(entries) if form.repeating else 0,
+            verified=progress_words(found) if found.done and found.left else "",
         )
 
     def _form(self, key: str) -> Form:
@@ -327,21 +340,22 @@ class _Drawing:
         if any(entry.status == EntryStatus.INCOMPLETE for entry in entries):
             return Tag(_("Begun"), "progress")
         signed = all(entry.pk in self.book.signed for entry in entries)
-        verified = all(self._is_verified(form, entry) for entry in entries)
+        verified = self._progress(entries).is_done
         if signed:
             return Tag(_("Signed, verified") if verified else _("Signed"), "signed")
         if all(entry.not_done for entry in entries):
             return Tag(_("Not done"), "none")
         return Tag(_("Verified"), "verified") if verified else Tag(_("Complete"), "done")
 
-    def _is_verified(self, form: Form, entry: FormEntry) -> bool:
-        """Every answer that a person gave and this one may see was held against its source."""
-        answered = self._answers(form, entry)
-        return 0 < answered <= self.verified[entry.pk]
+    def _progress(self, entries: list[FormEntry]) -> Progress:
+        """How far the answers of all rows are verified that this person meets and the plan wants verified."""
+        number = self.place.participant.number
+        each = [self._plan.progress(entry, self.verified.get(entry.pk, ()), number) for entry in entries]
+        return Progress(*(tuple(key for one in each for key in keys(one)) for keys in (_PLANNED, _LEFT)))
 
-    def _answers(self, form: Form, entry: FormEntry) -> int:
-        items = (form.item(key) for key in (*entry.data, *entry.missing) if form.has_item(key))
-        return sum(not item.is_derived and self.place.sight.item(item) for item in items)
+    @cached_property
+    def _plan(self) -> Plan:
+        return Plan(self.place.definition, self.place.sight)
 
     def _shows(self, form: Form, tag: Tag, entries: list[FormEntry], queries: int) -> Iterator[Show]:
         yield Show.ALL
@@ -349,7 +363,7 @@ class _Drawing:
             yield Show.MINE
         if queries or tag.kind in {*_PRESSING, "progress"}:
             yield Show.OPEN
-        if any(self._answers(form, entry) and not self._is_verified(form, entry) for entry in entries):
+        if self._progress(entries).left:
             yield Show.UNVERIFIED
 
     @cached_property

@@ -183,6 +183,7 @@ class FormEntry(TrackedModel):
     class Meta:
         ordering = ["visit", "form_key", "occurrence"]
         verbose_name = _("form entry")
+        indexes = [models.Index(fields=["status", "form_key"], name="entry_by_status")]
         constraints = [
             models.UniqueConstraint(fields=["visit", "form_key", "occurrence"], name="one_entry_an_occurrence"),
             models.CheckConstraint(

@@ -19,6 +19,7 @@ from crf.layout.boxes import item_label, laid_out
 from crf.layout.fields import FieldLink, FieldView, Marks, SectionView, build_fields, shown_value
 from crf.loaded_casebook import LoadedCasebook, casebook_around
 from crf.models import ENTRY_STATUS_LABELS, EntryStatus, FormEntry, Freeze, Query, QueryStatus, Signature
+from crf.monitoring import Plan, progress_words
 from crf.places import CasebookPlace, FormPlace, spoken
 from crf.policies import can_role_enter, entry_closed_reasons
 from crf.queries import query_url
@@ -26,6 +27,7 @@ from crf.wording import wording_for
 from trialmgr.protocol.casebook import Place, Unread, sources, unread
 from trialmgr.protocol.evaluation import Evaluation, RowScope, Scope, evaluate_entry, evaluate_not_done, read, truth_of
 from trialmgr.protocol.model import Form, ItemType, RowKey, StudyDefinition
+from trialmgr.protocol.monitoring import Progress
 from trialmgr.studies.queries import key_names, open_lock, timeline
 
 
@@ -216,6 +218,19 @@ class Sheet:
         if self.entry is None:
             return frozenset()
         return frozenset(self.entry.verifications.filter(stands=True).values_list("item", flat=True))
+
+    @cached_property
+    def verification(self) -> Progress | None:
+        """How far what the plan wants verified is; None where it wants nothing."""
+        if self.begun is None:
+            return None
+        plan, number = Plan(self.place.definition, self.place.sight), self.place.participant.number
+        found = plan.progress(self.begun, self.verified, number)
+        return found if found.planned else None
+
+    @property
+    def verified_words(self) -> str:
+        return progress_words(self.verification) if self.verification else ""
 
     @cached_property
     def signatures(self) -> list[Signature]:

@@ -7,44 +7,37 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from django.db.models import Q
-from django.db.models.functions import Coalesce
-from django.utils.translation import get_language, ngettext
+from django.db.models.functions import Coalesce, Length
+from django.utils.functional import Promise
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
 from crf.deviations import open_departures
 from crf.drafts import lives
 from crf.faults import faults
+from crf.figures import FIGURE_LABELS, Figure, Figures, Rows, to_participant
+from crf.forms import sites_of
 from crf.judgements import contradicted, contradictions_among
-from crf.models import (
-    Draft,
-    EligibilityDecision,
-    EntryStatus,
-    FormEntry,
-    Query,
-    QueryStatus,
-    Signature,
-    Visit,
-    of_query,
-)
+from crf.models import Draft, EligibilityDecision, FormEntry, Signature, Visit, of_query
+from crf.monitoring import Plan
 from crf.queries import with_definitions
 from exports.queries import published_definitions
 from randomization.methods.definition import factor_label
 from randomization.models import Allocation, RandomisedInError
 from randomization.queries.corrections import strata_that_differ
 from trialmgr.participants.models import Participant, by_number
-from trialmgr.participants.states import STATUS_LABELS, Status
-from trialmgr.people.models import User
+from trialmgr.participants.states import STATUS_LABELS
+from trialmgr.people.models import Site, User
+from trialmgr.people.visibility import Sight
 from trialmgr.protocol.model import StudyDefinition
-from trialmgr.studies.clock import today
-from trialmgr.studies.queries import current_definition
+from trialmgr.studies.queries import current_definition, one_version
 
 MOST_NAMED = 20
-ACTIVE = (Status.SCREENING.value, Status.ON_STUDY.value)
 
 
 class Kind(enum.StrEnum):
@@ -60,6 +53,28 @@ class Kind(enum.StrEnum):
     STORED_OTHERWISE = "stored_otherwise"
     DEVIATION_UNEXPLAINED = "deviation_unexplained"
     DRAFT_UNSAVED = "draft_unsaved"
+
+
+# Kinds that a query counts, with the figure behind each; the others are worked out.
+COUNTED = {
+    Kind.QUERY: Figure.UNCLOSED,
+    Kind.ENTRY_INCOMPLETE: Figure.INCOMPLETE,
+    Kind.FORM_ABSENT: Figure.NOT_BEGUN,
+    Kind.VISIT_UNRESOLVED: Figure.LATE,
+    Kind.PARTICIPANT_ACTIVE: Figure.ACTIVE,
+    Kind.SIGNATURE_WANTING: Figure.UNSIGNED,
+}
+WORKED_OUT = tuple(kind for kind in Kind if kind not in COUNTED)
+
+KIND_LABELS: dict[Kind, str | Promise] = {kind: FIGURE_LABELS[figure] for kind, figure in COUNTED.items()} | {
+    Kind.ELIGIBILITY_LAPSED: gettext_lazy("Judgements of eligibility that lapsed"),
+    Kind.JUDGEMENT_CONTRADICTED: gettext_lazy("Judgements that the values contradict"),
+    Kind.ALLOCATION_UNSETTLED: gettext_lazy("Allocations not settled"),
+    Kind.STORED_OTHERWISE: gettext_lazy("Stored otherwise than follows from the data"),
+    Kind.DEVIATION_UNEXPLAINED: gettext_lazy("Days that do not go together, without a reason"),
+    Kind.DRAFT_UNSAVED: gettext_lazy("Typed answers that are not saved"),
+}
+DOCUMENTS = ("data", "missing", "unasked", "rows_used", "versions_seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +162,17 @@ def _named(points: Iterable[OpenPoint]) -> str:
 
 def stored_otherwise() -> list[OpenPoint]:
     """What is stored otherwise than follows from what people entered, or from the ledger."""
-    return list(_Casebooks(published_definitions()).stored_otherwise())
+    return list(casebooks().stored_otherwise())
 
 
 def open_points() -> list[OpenPoint]:
     """Every open point of the study as it stands, kind by kind, participant by participant."""
-    return [*_Casebooks(published_definitions()).points(), *_of_judgements(), *_of_allocations()]
+    with one_version():
+        return [*casebooks().points(), *_of_judgements(), *_of_allocations()]
+
+
+def casebooks() -> Casebooks:
+    return Casebooks(published_definitions())
 
 
 def _of_judgements() -> Iterator[OpenPoint]:
@@ -186,19 +206,40 @@ def points_for(user: User) -> list[OpenPoint]:
     return [point for point in points if not (blinded and point.reveals_allocation)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Met:
-    """A form entry as far as it matters here."""
-
-    pk: int
-    visit_id: int
-    form: str
-    row: int
-    status: str
+def figures_for(user: User) -> Figures:
+    """What a person may know to be open, also who opens no casebook: at their sites, within their sight."""
+    return Figures(Plan.of(user), sites_of(user, "sites.view") or sites_of(user, "releases.view"))
 
 
-class _Casebooks:
-    """All casebooks at once: visits and entries are read once, in two queries."""
+def counts_for(user: User) -> dict[Kind, dict[str, int]]:
+    """Of the kinds that a query counts: code of a site -> how many. In a number of queries that does not grow."""
+    figures = figures_for(user)
+    return {kind: figures.by_site(figure) for kind, figure in COUNTED.items()}
+
+
+def worked_out_for(user: User, kind: Kind, sites: Collection[str]) -> list[OpenPoint]:
+    """The points of another kind at these sites (codes) that a person may read of."""
+    points = list(casebooks().worked_out(kind))
+    blinded = user.sight(current_definition()).blinded
+    here = Participant.objects.filter(number__in={point.participant for point in points}, site__code__in=sites)
+    numbers = set(here.values_list("number", flat=True))
+    return [one for one in points if one.participant in numbers and not (blinded and one.reveals_allocation)]
+
+
+def in_reading_order(kind: Kind, rows: Rows) -> Rows:
+    """Participant by participant, each from the first visit on."""
+    if kind is Kind.QUERY:
+        number = of_query("participant__number")
+        of_participant = (of_query("participant__site__code"), Length(number), number)
+        of_visit = (of_query("target_on"), of_query("pk"), Coalesce("entry__form_key", "form_key"))
+        return rows.order_by(*of_participant, *of_visit, Coalesce("entry__occurrence", 1), "number")
+    path = to_participant(COUNTED[kind])
+    then: dict[str, tuple[str, ...]] = {"": (), "participant__": ("target_on", "pk")}
+    return rows.order_by(*by_number(path), *then.get(path, ("visit", "form_key", "occurrence")))
+
+
+class Casebooks:
+    """All casebooks at once: visits are read once, with one query."""
 
     def __init__(self, definitions: Sequence[StudyDefinition]) -> None:
         # A form that the newest version has dropped keeps its last definition.
@@ -206,16 +247,58 @@ class _Casebooks:
         self.language = "en" if get_language() == "en" else "nl"
 
     def points(self) -> Iterator[OpenPoint]:
-        yield from self._queries()
-        yield from self._incomplete()
-        yield from self._absent()
-        yield from self._unresolved()
-        yield from self._active()
-        yield from self._unsigned()
-        yield from self._lapsed()
-        yield from self.stored_otherwise()
-        yield from self._unexplained()
-        yield from self._unsaved()
+        for kind in COUNTED:
+            yield from self.counted(kind, in_reading_order(kind, self.figures.rows(COUNTED[kind])))
+        for kind in (Kind.ELIGIBILITY_LAPSED, Kind.STORED_OTHERWISE, Kind.DEVIATION_UNEXPLAINED, Kind.DRAFT_UNSAVED):
+            yield from self.worked_out(kind)
+
+    def worked_out(self, kind: Kind) -> Iterator[OpenPoint]:
+        """Of a kind that no query can count."""
+        made = {
+            Kind.ELIGIBILITY_LAPSED: self._lapsed,
+            Kind.STORED_OTHERWISE: self.stored_otherwise,
+            Kind.DEVIATION_UNEXPLAINED: self._unexplained,
+            Kind.DRAFT_UNSAVED: self._unsaved,
+            Kind.JUDGEMENT_CONTRADICTED: _of_judgements,
+            Kind.ALLOCATION_UNSETTLED: _of_allocations,
+        }
+        return made[kind]()
+
+    @cached_property
+    def figures(self) -> Figures:
+        """Of everything: nobody in particular reads."""
+        everything = Sight(blinded=False, forms=frozenset(self.forms))
+        return Figures(Plan(current_definition(), everything), list(Site.objects.all()))
+
+    def counted(self, kind: Kind, rows: Rows) -> Iterator[OpenPoint]:
+        """What some rows of the figure of a kind come to."""
+        if kind is Kind.PARTICIPANT_ACTIVE:
+            for participant in rows:
+                yield OpenPoint(kind, participant.number, str(STATUS_LABELS[participant.state]))
+        elif kind is Kind.QUERY:
+            queries = list(rows.select_related("entry__visit__participant__site", "visit__participant__site"))
+            with_definitions(query.of_visit for query in queries)
+            for query in queries:
+                said = _("Query %(number)d") % {"number": query.number}
+                yield self._point(kind, query.of_visit, query.of_form, query.row or 1, said)
+        elif kind in (Kind.FORM_ABSENT, Kind.VISIT_UNRESOLVED):
+            yield from self._of_visits(kind, list(rows.select_related("participant__site")))
+        else:
+            entries = list(rows.select_related("visit__participant__site").defer(*DOCUMENTS))
+            with_definitions(entry.visit for entry in entries)
+            for entry in entries:
+                yield self._point(kind, entry.visit, entry.form_key, entry.occurrence)
+
+    def _of_visits(self, kind: Kind, visits: list[Visit]) -> Iterator[OpenPoint]:
+        with_definitions(visits)
+        if kind is Kind.VISIT_UNRESOLVED:
+            yield from (self._point(kind, visit) for visit in visits)
+            return
+        begun = set(FormEntry.objects.standing().filter(visit__in=visits).order_by().values_list("visit", "form_key"))
+        for visit in visits:
+            for form in visit.definition.must_complete:
+                if (visit.pk, form) not in begun:
+                    yield self._point(kind, visit, form)
 
     @cached_property
     def visits(self) -> dict[int, Visit]:
@@ -226,64 +309,6 @@ class _Casebooks:
         )
         with_definitions(rows)
         return {visit.pk: visit for visit in rows}
-
-    @cached_property
-    def entries(self) -> list[_Met]:
-        rows = (
-            FormEntry.objects.counted()
-            .standing()
-            .order_by(*by_number("visit__participant__"), "visit", "form_key", "occurrence")
-        )
-        return [_Met(*row) for row in rows.values_list("pk", "visit_id", "form_key", "occurrence", "status")]
-
-    def _queries(self) -> Iterator[OpenPoint]:
-        rows = Query.objects.counted().exclude(status=QueryStatus.CLOSED.value).order_by("pk")
-        form = Coalesce("entry__form_key", "form_key")
-        place = (of_query("pk"), form, Coalesce("entry__occurrence", 1), "number")
-        order = {visit: rank for rank, visit in enumerate(self.visits)}
-        for visit, key, row, number in sorted(rows.values_list(*place), key=lambda found: (order[found[0]], found[1:])):
-            yield self._point(Kind.QUERY, self.visits[visit], key, row, _("Query %(number)d") % {"number": number})
-
-    def _incomplete(self) -> Iterator[OpenPoint]:
-        for entry in self.entries:
-            if entry.status == EntryStatus.INCOMPLETE:
-                yield self._point(Kind.ENTRY_INCOMPLETE, self.visits[entry.visit_id], entry.form, entry.row)
-
-    def _absent(self) -> Iterator[OpenPoint]:
-        present = {(entry.visit_id, entry.form) for entry in self.entries}
-        for visit in self.visits.values():
-            for form in self._required(visit):
-                if (visit.pk, form) not in present:
-                    yield self._point(Kind.FORM_ABSENT, visit, form)
-
-    def _required(self, visit: Visit) -> Sequence[str]:
-        """Forms owed now: at a visit that took place, and in the running log of a participant who has ended."""
-        if visit.definition.kind == "log":
-            owed = visit.participant.status not in ACTIVE
-        else:
-            owed = visit.took_place_on is not None
-        return visit.definition.must_complete if owed else ()
-
-    def _unresolved(self) -> Iterator[OpenPoint]:
-        now = today()
-        for visit in self.visits.values():
-            past = visit.latest_on is not None and visit.latest_on < now
-            if past and visit.took_place_on is None and not visit.is_not_done:
-                yield self._point(Kind.VISIT_UNRESOLVED, visit)
-
-    def _active(self) -> Iterator[OpenPoint]:
-        for number, status in (
-            Participant.objects.filter(status__in=ACTIVE).order_by(*by_number()).values_list("number", "status")
-        ):
-            yield OpenPoint(Kind.PARTICIPANT_ACTIVE, number, str(STATUS_LABELS[Status(status)]))
-
-    def _unsigned(self) -> Iterator[OpenPoint]:
-        owed = {key: form.signed_by for key, form in self.forms.items() if form.signed_by}
-        signed = set(_standing_signatures(owed))
-        for entry in self.entries:
-            is_owed = entry.form in owed and entry.status == EntryStatus.COMPLETE
-            if is_owed and (entry.pk, owed[entry.form]) not in signed:
-                yield self._point(Kind.SIGNATURE_WANTING, self.visits[entry.visit_id], entry.form, entry.row)
 
     def _lapsed(self) -> Iterator[OpenPoint]:
         """A decision stands while the signature given with it does: both carry the digest of the form as judged."""
@@ -334,11 +359,3 @@ class _Casebooks:
         reveals = visit.reveals_allocation or (form != "" and self.forms[form].reveals_allocation)
         text = ", ".join(name for name in names if name)
         return OpenPoint(kind, visit.participant.number, text, visit.slug, form, row, reveals)
-
-
-def _standing_signatures(forms: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """(entry, role) of every signature that stands; one signature may carry several roles."""
-    rows = Signature.objects.filter(lapsed_at=None, entry__form_key__in=list(forms))
-    for entry, roles in rows.values_list("entry_id", "role"):
-        for role in roles.split(","):
-            yield entry, role

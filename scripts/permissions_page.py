@@ -51,6 +51,7 @@ MEANINGS = {
     "releases.make": "make a release of the locked data",
     "releases.view": "see and download releases",
     "sites.manage": "make, open and close sites",
+    "sites.view": "see where the sites stand, and what is open",
     "study.lock": "lock the study",
     "study.approve": "approve a study version that somebody else proposed, and put it in force",
     "study.publish": "propose a study version",

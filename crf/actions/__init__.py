@@ -19,14 +19,15 @@ from crf.actions.freezes import (
 from crf.actions.participation import move_participant, void_registration
 from crf.actions.queries import (
     answer_query,
+    close_queries,
     close_query,
     raise_query,
     raise_query_on_form,
     raise_query_on_visit,
     reopen_query,
 )
-from crf.actions.signatures import sign_entry
-from crf.actions.verifications import verify_items
+from crf.actions.signatures import sign_entries, sign_entry
+from crf.actions.verifications import verify_entries, verify_items
 from crf.actions.visits import (
     add_unscheduled_visit,
     correct_registration,
@@ -43,6 +44,7 @@ __all__ = [
     "Saved",
     "add_unscheduled_visit",
     "answer_query",
+    "close_queries",
     "close_query",
     "confirm_judgement",
     "correct_registration",
@@ -76,6 +78,7 @@ __all__ = [
     "save_entry",
     "set_visit_day",
     "settle_casebook",
+    "sign_entries",
     "sign_entry",
     "store_file",
     "undo_ending",
@@ -83,6 +86,7 @@ __all__ = [
     "unfreeze",
     "unfreeze_site",
     "unfreeze_visit",
+    "verify_entries",
     "verify_items",
     "visits_to_plan",
     "void_registration",

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
+
 from django.db.models import Max, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.actions import action, itself
 from audit.acts import ActionRefused
+from audit.many import Many, each
 from crf.actions.trail import item_reveals, note_query
 from crf.models import QUERY_TRANSITIONS, FormEntry, Query, QueryMessage, QueryStatus, Visit
 from crf.policies import check_form_awaited, check_query_transition, check_unchanged, lock_casebook, lock_visit
@@ -66,6 +70,13 @@ def answer_query(*, by: User, query: Query, text: str) -> Query:
 @action("query.closed", permission="queries.close", site=_site, makes=itself)
 def close_query(*, by: User, query: Query, text: str) -> Query:
     return _move(query, "query.closed", by, text)
+
+
+@action("queries.closed", permission="queries.close", makes=lambda done: done.made[0])
+def close_queries(*, by: User, chosen: Iterable[tuple[str, Query]], text: str) -> Many[Query]:
+    """Each with what it is called, and with the same message; what is refused is named and left out."""
+    ordered = sorted(chosen, key=lambda one: one[1].of_visit.participant_id)
+    return each((name, partial(close_query, by=by, query=query, text=text)) for name, query in ordered)
 
 
 @action("query.reopened", permission="queries.close", site=_site, makes=itself)

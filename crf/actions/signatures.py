@@ -1,12 +1,16 @@
-"""Signing a form. Source: 21 CFR Part 11 11.50 and 11.70."""
+"""Signing a form, or many at once, with one signature each. Source: 21 CFR Part 11 11.50 and 11.70."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.actions import action, itself
 from audit.acts import ActionRefused
+from audit.many import Many, each
 from crf.actions.trail import note_entry
 from crf.models import EntryStatus, FormEntry, Signature
 from crf.policies import check_unchanged
@@ -34,3 +38,10 @@ def sign_entry(*, by: User, entry: FormEntry, meaning: str) -> Signature:
     signature.save()
     note_entry(entry, new=signature.digest, detail={"meaning": meaning})
     return signature
+
+
+@action("entries.signed", permission="entries.sign", makes=lambda done: done.made[0])
+def sign_entries(*, by: User, chosen: Iterable[tuple[str, FormEntry]], meaning: str) -> Many[Signature]:
+    """As ``sign_entry``, each with what it is called; what is refused is named and left out."""
+    ordered = sorted(chosen, key=lambda one: one[1].visit.participant_id)
+    return each((name, partial(sign_entry, by=by, entry=entry, meaning=meaning)) for name, entry in ordered)

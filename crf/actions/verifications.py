@@ -1,14 +1,16 @@
-"""Source data verification: values held against their source, one by one."""
+"""Source data verification: values held against their source, one by one, of one form or of many at once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.actions import action
 from audit.acts import ActionRefused
+from audit.many import Many, each
 from crf.actions.trail import item_reveals, note_entry
 from crf.models import FormEntry, Verification
 from crf.policies import check_unchanged
@@ -27,11 +29,19 @@ def verify_items(*, by: User, entry: FormEntry, items: Sequence[str]) -> list[Ve
     unknown = [item for item in items if item not in entry.data and item not in entry.missing]
     if unknown or not items:
         raise ActionRefused(_("Choose items that hold a value."))
-    return [_verify(entry, item, by) for item in items]
+    known = {row.item: row for row in entry.verifications.filter(item__in=items)}
+    return [_verify(known.get(item) or Verification(entry=entry, item=item), by) for item in items]
 
 
-def _verify(entry: FormEntry, item: str, by: User) -> Verification:
-    row = entry.verifications.filter(item=item).first() or Verification(entry=entry, item=item)
+@action("entries.verified", permission="entries.verify", makes=lambda done: done.made[0][0])
+def verify_entries(*, by: User, chosen: Iterable[tuple[str, FormEntry, Sequence[str]]]) -> Many[list[Verification]]:
+    """Of many forms, each with what it is called and its items; what is refused is named and left out."""
+    ordered = sorted(chosen, key=lambda one: one[1].visit.participant_id)
+    return each((name, partial(verify_items, by=by, entry=entry, items=items)) for name, entry, items in ordered)
+
+
+def _verify(row: Verification, by: User) -> Verification:
+    entry, item = row.entry, row.item
     row.reveals_allocation = item_reveals(entry, entry.form, item)
     row.digest = entry.item_digest(item)
     row.verified_at, row.verified_by, row.stands = timezone.now(), by.actor_name, True

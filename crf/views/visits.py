@@ -14,6 +14,7 @@ from crf.forms import AddVisitForm, VisitDayForm
 from crf.places import VisitPlace, casebook_place, spoken, visit_place
 from crf.queries import due_for, queries_on, query_url
 from crf.views.frames import frame, show
+from crf.views.selections import unsigned_at
 from trialmgr.people.forms import ReasonForm, acted, bound
 from trialmgr.people.guards import permitted, person
 from trialmgr.studies.clock import today
@@ -38,6 +39,7 @@ def visit(request: HttpRequest, number: str, slug: str) -> HttpResponse:
     context = frame(place, place.label, form=form, may_plan=may_plan, line=line, asked=asked, weighed=weighed)
     context |= _what_to_do(place, line)
     context["today"] = today()
+    context["unsigned"] = unsigned_at(place) if place.may("entries.sign") else 0
     context["may_freeze"] = place.may("entries.freeze")
     context["may_raise"] = place.may("queries.raise")
     context["queries"] = [(query, query_url(query)) for query in queries_on(place.user, place.visit)]

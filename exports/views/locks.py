@@ -48,13 +48,13 @@ def groups_of(points: Iterable[OpenPoint], user: User) -> list[dict[str, Any]]:
     linked = user.may("participants.view")
     groups = []
     for kind, found in groupby(points, key=lambda point: point.kind):
-        rows = [_point_row(point, linked) for point in found]
+        rows = [point_row(point, linked) for point in found]
         columns = [{"label": _("Participant")}, {"label": _("What")}]
         groups.append({"summary": summary(kind, len(rows)), "columns": columns, "rows": rows})
     return groups
 
 
-def _point_row(point: OpenPoint, linked: bool) -> list[dict[str, str]]:
+def point_row(point: OpenPoint, linked: bool) -> list[dict[str, str]]:
     participant = {"text": point.participant}
     what = {"text": point.message, "about": point.participant}
     if linked:

@@ -15,7 +15,7 @@ from exports import actions, policies
 from exports.folders import kept_folder
 from exports.forms import WITH, MakeForm
 from exports.models import Release
-from exports.open_points import points_for
+from exports.open_points import counts_for, points_for, summary
 from exports.views.frames import frame, moment, page
 from exports.views.locks import groups_of, lock_rows
 from trialmgr.people.forms import acted, bound
@@ -27,11 +27,15 @@ from trialmgr.studies.queries import open_lock
 def releases(request: HttpRequest) -> HttpResponse:
     """Is the study locked? What is open before it can be? Which releases were made?"""
     user, lock = person(request), open_lock()
-    points = [] if lock else points_for(user)
+    counted = {} if lock else {kind: sum(one.values()) for kind, one in counts_for(user).items()}
+    counted = {kind: number for kind, number in counted.items() if number}
+    # All casebooks are worked out anew once nothing else is open.
+    points = [] if lock or counted else points_for(user)
     context = {
+        "counted": [summary(kind, number) for kind, number in counted.items()],
         "lock_rows": lock_rows(lock) if lock else None,
         "groups": groups_of(points, user),
-        "may_lock": lock is None and not points and user.may("study.lock"),
+        "may_lock": lock is None and not counted and not points and user.may("study.lock"),
         "may_make": lock is not None and user.may("releases.make"),
         "made": release_table(Release.objects.for_user(user).select_related("lock")),
     }

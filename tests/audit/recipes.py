@@ -283,6 +283,13 @@ def _signed(cast: Cast) -> Act:
     return lambda: crf.sign_entry(by=the(cast, Role.INVESTIGATOR), entry=again(entry), meaning="reviewed")
 
 
+def _signed_together(cast: Cast) -> Act:
+    entry = vital_signs(cast)
+    return lambda: crf.sign_entries(
+        by=the(cast, Role.INVESTIGATOR), chosen=[("vital signs", again(entry))], meaning="reviewed"
+    )
+
+
 def _gated(cast: Cast) -> Act:
     participant = walk.at_week_8(cast)
     return lambda: crf.decide_gate(by=the(cast, Role.INVESTIGATOR), participant=again(participant), phase="follow_up")
@@ -313,6 +320,13 @@ def _settled(cast: Cast) -> Act:
 def _verified(cast: Cast) -> Act:
     entry = vital_signs(cast)
     return lambda: crf.verify_items(by=the(cast, Role.MONITOR), entry=again(entry), items=["systolic", "pulse"])
+
+
+def _verified_together(cast: Cast) -> Act:
+    entry = vital_signs(cast)
+    return lambda: crf.verify_entries(
+        by=the(cast, Role.MONITOR), chosen=[("vital signs", again(entry), ["systolic", "pulse"])]
+    )
 
 
 def _list_made(cast: Cast) -> Act:
@@ -392,6 +406,11 @@ def _answered(cast: Cast) -> Act:
 def _closed(cast: Cast) -> Act:
     query = query_on(vital_signs(cast), cast)
     return lambda: crf.close_query(by=the(cast, Role.MONITOR), query=again(query), text="Seen.")
+
+
+def _closed_together(cast: Cast) -> Act:
+    query = query_on(vital_signs(cast), cast)
+    return lambda: crf.close_queries(by=the(cast, Role.MONITOR), chosen=[("query", again(query))], text="Seen.")
 
 
 def _raised(cast: Cast) -> Act:
@@ -778,6 +797,8 @@ RECIPES: dict[str, Recipe] = {
     "entry.saved": _saved,
     "file.stored": letter,
     "entry.signed": _signed,
+    "entries.signed": _signed_together,
+    "entries.verified": _verified_together,
     "draft.expired": _draft_expired,
     "freeze.noticed": _noticed_in_frozen,
     "gate.decided": _gated,
@@ -801,6 +822,7 @@ RECIPES: dict[str, Recipe] = {
     "participant.voided": _voided,
     "query.answered": _answered,
     "query.closed": _closed,
+    "queries.closed": _closed_together,
     "query.raised": _raised,
     "query.raised_on_form": _raised_on_form,
     "query.raised_on_visit": _raised_on_visit,

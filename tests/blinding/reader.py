@@ -144,6 +144,8 @@ def guesses(definition: StudyDefinition, participants: Sequence[str], people: It
         "code": [site.code for site in definition.sites],
         "version": [consent.key for consent in definition.consents],
         "key": ["forms", "randomise", "answer", "signatures", "ending", "nothing"],
+        "figure": ["late", "unverified"],
+        "kind": ["query", "form_absent"],
         "token": ["guess"],
         "place": ["trial", "UMCG"],
         "name": ["allocation.csv", "codebook.csv", "session_ect.csv", "manifest.json"],

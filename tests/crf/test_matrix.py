@@ -137,9 +137,9 @@ def test_an_entry_is_begun_complete_verified_signed_or_not_done(cast: Cast) -> N
         cell = cells(drawn(cast, participant))[form, "Screening"]
         return cell.state, cell.kind
 
-    assert seen("Vital signs") == ("Complete", "done")
-    verify("vital_signs")
-    assert seen("Vital signs") == ("Verified", "verified")
+    assert seen("MADRS") == ("Complete", "done")
+    verify("madrs")
+    assert seen("MADRS") == ("Verified", "verified")
     assert seen("Eligibility") == ("Complete", "done")
     sign_entry(by=investigator, entry=entry_of(participant, "screening", "eligibility"), meaning="mine")
     assert seen("Eligibility") == ("Signed", "signed")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from unittest.mock import patch
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -10,7 +13,18 @@ from django.utils.translation import override
 from audit.acts import ActionRefused
 from crf.actions import raise_query, save_entry, set_visit_day
 from crf.models import FormEntry
-from exports.open_points import Kind, OpenPoint, open_points, points_for, summaries
+from exports.open_points import (
+    COUNTED,
+    Kind,
+    OpenPoint,
+    casebooks,
+    counts_for,
+    figures_for,
+    in_reading_order,
+    open_points,
+    points_for,
+    summaries,
+)
 from exports.policies import can_lock, check_lockable
 from tests import walk
 from tests.audit.recipes import drafted
@@ -20,6 +34,7 @@ from trialmgr.people.actions import end_role
 from trialmgr.people.models import SYSTEM, User
 from trialmgr.people.permissions import Role
 from trialmgr.studies.clock import today
+from trialmgr.studies.queries import current_definition
 
 
 def found(kind: Kind) -> list[OpenPoint]:
@@ -156,8 +171,35 @@ def test_the_number_of_queries_does_not_grow_with_participants(cast: Cast) -> No
             open_points()
         return len(captured)
 
-    close_all(cast)
+    walk.randomised(cast)
     few = queries()
     walk.randomised(cast)
     walk.registered(cast, "AUMC")
     assert queries() == few <= 36
+
+
+def test_the_pages_of_open_points_ask_no_more_for_more_participants(cast: Cast) -> None:
+    manager = data_manager(cast)
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            counts_for(manager)
+            for kind, figure in COUNTED.items():
+                list(casebooks().counted(kind, in_reading_order(kind, figures_for(manager).rows(figure))[:50]))
+        return len(captured)
+
+    walk.randomised(cast)
+    assert queries()  # what is read of a person once
+    few = queries()
+    walk.randomised(cast, "AUMC")
+    assert queries() == few
+
+
+def test_what_is_counted_for_a_blinded_reader_does_not_reveal_the_arm(cast: Cast) -> None:
+    """As a study may have it: somebody who reads open points and is blinded."""
+    walk.randomised(cast)
+    manager = data_manager(cast)
+    seeing = sum(counts_for(manager)[Kind.VISIT_UNRESOLVED].values())
+    sight = replace(manager.sight(current_definition()), blinded=True)
+    with patch.object(User, "sight", lambda _self, _definition: sight):
+        assert 0 < sum(counts_for(manager)[Kind.VISIT_UNRESOLVED].values()) == seeing - 16

@@ -11,16 +11,20 @@ from django.http import FileResponse
 from django.test import Client
 
 from audit.models import LedgerEntry
-from crf.actions import save_entry
+from crf.actions import raise_query, raise_query_on_visit, save_entry, set_visit_day
+from crf.models import FormEntry
 from exports.actions import make_release
 from exports.models import Release
+from exports.open_points import COUNTED, WORKED_OUT, Kind, OpenPoint
 from exports.tables.verification import verify_release
 from tests import walk
+from tests.audit.recipes import drafted
 from tests.conftest import PASSWORD
 from tests.exports.closed_trial import close_all, data_manager, locked
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
+from trialmgr.studies.clock import today
 from trialmgr.studies.queries import open_lock
 
 SignIn = Callable[[User], Client]
@@ -43,30 +47,71 @@ def links(page: str) -> list[str]:
     return re.findall(r'<a [^>]*href="([^"]+)"', page)
 
 
-def test_the_page_lists_all_that_is_open_with_links(cast: Cast, desk: Client) -> None:
+def test_what_is_open_is_counted_by_kind_and_site_and_each_kind_is_a_list(cast: Cast, desk: Client) -> None:
     participant = walk.randomised(cast)
     log = walk.visit_of(participant, "log")
     coordinator = cast.at(walk.SITE, Role.COORDINATOR)
     for _row in range(2):
         save_entry(by=coordinator, visit=log, form_key="adverse_event", values={"ae_term": "fall"}, occurrence=None)
+    week_1 = walk.visit_of(participant, "week_1")
+    set_visit_day(by=coordinator, visit=week_1, on=today(), reason="abroad")
+    entry = FormEntry.objects.get(visit__participant=participant, visit__key="baseline", form_key="madrs")
+    raise_query(by=cast.at("", Role.MONITOR), entry=entry, item="madrs_1", text="Is this right?")
+    raise_query_on_visit(by=cast.at("", Role.MONITOR), visit=week_1, text="On this day?")
+    walk.fill(cast, log, "serious_adverse_event", occurrence=None)
+    walk.registered(cast, "LUMC")
     page = desk.get("/releases/").content.decode()
-    assert "1 participant has not ended." in page
-    assert "2 forms are incomplete." in page
-    found = set(links(page))
-    assert {
-        "/participants/UMCG-001/",
-        "/participants/UMCG-001/visits/week_1/",
-        "/participants/UMCG-001/visits/log/forms/adverse_event/",
-        "/participants/UMCG-001/visits/log/forms/adverse_event/rows/2/",
-    } <= found
-    assert "/releases/lock/" not in found
+    assert "2 participants have not ended." in page
+    assert "/releases/lock/" not in links(page)
+    assert "/open-points/" in links(page)
+    page = desk.get("/open-points/").content.decode()
+    counted = {url: int(number) for url, number in re.findall(r'<a href="(/open-points/[a-z_]+/[^"]*)">([0-9]+)', page)}
+    assert len(counted) == len(COUNTED) * (len(cast.sites) + 1)
+    for url, number in counted.items():
+        assert desk.get(url).content.decode().count('<th scope="row">') == min(number, 50), url
+    assert counted["/open-points/participant_active/?site=LUMC"] == counted["/open-points/query/?site=UMCG"] - 1 == 1
+    absent = desk.get("/open-points/form_absent/").content.decode()
+    assert "Week 1: MADRS, IDS-SR, CGI, C-SSRS, since last visit" in absent
+    assert "/participants/UMCG-001/visits/week_1/" in links(absent)
+    incomplete = desk.get("/open-points/entry_incomplete/?site=UMCG").content.decode()
+    assert "/participants/UMCG-001/visits/log/forms/adverse_event/rows/2/" in links(incomplete)
+    assert desk.get("/open-points/nothing/").status_code == 404
+
+
+def test_what_is_worked_out_has_its_list_at_the_sites_of_who_reads(cast: Cast, signed_in: SignIn) -> None:
+    draft = drafted(cast)
+    for kind in WORKED_OUT:
+        assert signed_in(data_manager(cast)).get(f"/open-points/{kind}/").status_code == 200
+    number, url = draft.visit.participant.number, "/open-points/draft_unsaved/"
+    for role, site, seen in (
+        (Role.MONITOR, "", True),
+        (Role.COORDINATOR, "UMCG", True),
+        (Role.COORDINATOR, "LUMC", False),
+    ):
+        client = signed_in(cast.at(site, role))
+        assert (number in client.get(url).content.decode()) is seen
+        assert (number in client.get(f"{url}?site=UMCG").content.decode()) is seen
+    assert number not in signed_in(cast.at("", Role.MONITOR)).get(f"{url}?site=LUMC").content.decode()
 
 
 def test_who_opens_no_casebook_reads_the_list_without_links(cast: Cast, signed_in: SignIn) -> None:
     walk.registered(cast)
-    page = signed_in(cast.at("", Role.UNBLINDED_STATISTICIAN)).get("/releases/").content.decode()
+    client = signed_in(cast.at("", Role.UNBLINDED_STATISTICIAN))
+    assert "/open-points/" in links(client.get("/releases/").content.decode())
+    page = client.get("/open-points/participant_active/").content.decode()
     assert "UMCG-001" in page
     assert not any("UMCG-001" in link for link in links(page))
+
+
+def test_once_nothing_can_be_counted_any_more_the_page_names_what_must_be_worked_out(
+    cast: Cast, desk: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close_all(cast)
+    point = OpenPoint(Kind.STORED_OTHERWISE, "UMCG-001", "Screening, MADRS")
+    monkeypatch.setattr("exports.views.releases.points_for", lambda _user: [point])
+    page = desk.get("/releases/").content.decode()
+    assert "1 thing is stored otherwise" in page
+    assert "/releases/lock/" not in links(page)
 
 
 def test_the_study_is_locked_from_the_page(cast: Cast, desk: Client) -> None:

@@ -12,10 +12,10 @@ NOUNS = {
     "trialmgr/participants": "consents contact",
     "crf": "amendments casebooks consequences decisions deviations drafts entries evaluation files freezes "
     "participation queries "
-    "signatures trail verifications visits",
+    "selections signatures sites trail verifications visits",
     "randomization": "allocations balance code_breaks comparison confirmations corrections descriptions envelopes "
     "extensions flags limits lists supply",
-    "exports": "locks releases",
+    "exports": "locks open_points releases",
     "trialmgr/overview": "allocations amendments calendars casebooks duties exchange language lists participants "
     "preview recruitment refusals tasks trail versions weeks",
 }

@@ -127,6 +127,11 @@ SCREENS = {
     "limits-cap": "Setting a cap",
     "limits-hold": "Putting randomisation on hold",
     "limits-hold-end": "Ending a hold",
+    "standing": "Where the sites stand; each figure opens its list",
+    "standing-list": "The forms that are to be verified at one site: sorted, filtered, ticked",
+    "selection": "What was ticked, by name, before it is verified",
+    "open-points": "What is open before a lock, by kind and site",
+    "open-points-list": "The list of one kind of open points",
 }
 
 

@@ -23,6 +23,7 @@ NO_PAGE = {
     "crf:discard_draft": "answers with a redirect",
     "crf:discard_draft_new_row": "answers with a redirect",
     "people:session": "answers the page's script",
+    "crf:do_chosen": "answers with a redirect",
     "crf:live": "answers the page's script",
     "crf:live_new_row": "answers the page's script",
     "exports:file": "answers with a file",

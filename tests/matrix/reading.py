@@ -21,6 +21,8 @@ PLACES: dict[str, str | int] = {
     "phase": "follow_up",
     "place": "UMCG",
     "key": "forms",
+    "kind": "form_absent",
+    "figure": "unverified",
     "username": "rater-umcg",
     "code": "UMCG",
     "version": "consent_v1",

@@ -30,9 +30,11 @@ class Place:
 PLACES = (
     Place("overview:home", _("Work list")),
     Place("participants:list", _("Participants"), ("participants.view",)),
+    Place("crf:sites", _("Standing of sites"), ("sites.view",)),
     Place("crf:queries", _("Queries"), ("queries.view",)),
     Place("crf:deviations", _("Deviations"), ("entries.view",)),
     Place("crf:freezes", _("Freezes"), ("entries.freeze",)),
+    Place("exports:open_points", _("Open points"), ("sites.view",)),
     Place("overview:recruitment", _("Recruitment"), ("overview.view",)),
     Place("randomization:lists", _("Randomisation"), ("lists.view", "lists.activate")),
     Place("randomization:code_breaks", _("Code breaks"), ("breaks.view",)),

@@ -66,6 +66,7 @@ PERMISSIONS: dict[Role, frozenset[str]] = {
         "allocation.flag",
         "audit.view",
         "overview.view",
+        "sites.view",
     },
     Role.INVESTIGATOR: _AT_SITE
     | {
@@ -87,6 +88,7 @@ PERMISSIONS: dict[Role, frozenset[str]] = {
         "allocation.break",
         "audit.view",
         "overview.view",
+        "sites.view",
     },
     Role.RATER: _AT_SITE | {"visits.plan"},
     Role.TREATING_TEAM: _AT_SITE | {"visits.plan", "allocation.view", "allocation.break"},
@@ -100,6 +102,7 @@ PERMISSIONS: dict[Role, frozenset[str]] = {
         "breaks.view",
         "audit.view",
         "overview.view",
+        "sites.view",
     },
     Role.DATA_MANAGER: _LOOK
     | {
@@ -117,6 +120,7 @@ PERMISSIONS: dict[Role, frozenset[str]] = {
         "lists.limit",
         "audit.view",
         "overview.view",
+        "sites.view",
         "study.publish",
         "study.approve",
         "study.view",
@@ -148,6 +152,7 @@ PERMISSIONS: dict[Role, frozenset[str]] = {
         "breaks.view",
         "audit.view",
         "overview.view",
+        "sites.view",
         "study.view",
         "releases.view",
         "people.view",

@@ -195,6 +195,8 @@ _FIELDS: dict[str, Text] = {
     "missing_allowed": Text(nl="een reden zonder waarde toegestaan", en="a reason for no value allowed"),
     "ask_if": Text(nl="de voorwaarde om te vragen", en="the condition for asking"),
     "danger": Text(nl="wanneer het antwoord gevaar betekent", en="when the answer means danger"),
+    "critical": Text(nl="kritisch", en="critical"),
+    "verification": Text(nl="wat tegen de bron wordt geverifieerd", en="what is verified against the source"),
     "derive": Text(nl="de berekening", en="the derivation"),
     "score": Text(nl="de score", en="the score"),
     "severity": Text(nl="hard of zacht", en="hard or soft"),

@@ -71,6 +71,11 @@ MEANINGS: dict[str, str] = {
     "Exemption.rule": "The rule of chronology that does not count.",
     "Exemption.visits": "Keys of the visits at which the rule does not count; all when left out.",
     "Exemption.reason": "Why the rule does not count.",
+    # source data verification
+    "verification": "Which answers a monitor holds against their source; every one when left out.",
+    "extent": "all, critical, share (all of some participants, the critical ones of the others), or none.",
+    "share": "How many in a hundred participants have every answer verified.",
+    "critical": "true: a plan of verification may single this question out.",
     # code lists
     "codelists": "Lists of answers that items choose from.",
     "CodeList.items": "The codes in order of display.",

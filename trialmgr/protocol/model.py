@@ -280,6 +280,21 @@ class Score(Part):
     items: tuple[Key, ...]
 
 
+Extent = Literal["all", "critical", "share", "none"]
+
+
+class VerificationPlan(Part):
+    """Which answers a monitor holds against their source: every one, the critical ones, or none.
+
+    ``share``: of so many in a hundred participants, drawn by ``protocol.monitoring``, every answer, and of the others
+    the critical ones.
+    """
+
+    extent: Extent
+    share: int | None = later(ge=1, le=99)
+    confirm_with_protocol: bool = later(False)
+
+
 class Danger(Part):
     """When an answer is dangerous, and what whoever meets it does at once.
 
@@ -297,10 +312,11 @@ class Item(Part):
 
     ``range`` refuses, ``soft_range`` asks (a query opens). ``ask_if``: the item applies only when true; an item
     that does not apply is skipped, not missing. ``missing_allowed``: a reason may stand in place of a value.
-    ``danger``: when the answer is dangerous, which is shown at once. ``anchors``: of a scale. ``accepts`` (endings such
-    as pdf) and ``max_megabytes``: of a file. ``observed``: a date on which something was seen, so it lies not after the
-    day of saving, nor after death. ``replaces``: keys under which earlier versions asked the same, newest first; a rule
-    that reads an entry of such a version finds its answer there.
+    ``danger``: when the answer is dangerous, which is shown at once. ``critical``: it matters to the safety of
+    participants or to the outcome, so that a plan of verification may single it out. ``anchors``: of a scale.
+    ``accepts`` (endings such as pdf) and ``max_megabytes``: of a file. ``observed``: a date on which something was
+    seen, so it lies not after the day of saving, nor after death. ``replaces``: keys under which earlier versions asked
+    the same, newest first; a rule that reads an entry of such a version finds its answer there.
     """
 
     key: Key
@@ -321,6 +337,7 @@ class Item(Part):
     observed: bool = later(False)
     replaces: tuple[Key, ...] = later(())
     danger: Danger | None = later()
+    critical: bool = later(False)
     ask_if: str | None = None
     derive: str | None = None
     score: Score | None = None
@@ -421,7 +438,8 @@ class Form(Part):
     ``entered_by``: role keys that may enter it. ``reveals_allocation``: no blinded role meets it at all.
     ``repeating``: holds many rows (adverse events). ``eligibility``: its items come from the criteria in force.
     ``ends_participation``: the item whose code says how the participant ended; see ``EndStatus``. ``closes_visits``:
-    visits that do not take place any more from the first date on the form; the participant goes on.
+    visits that do not take place any more from the first date on the form; the participant goes on. ``verification``:
+    the form's own plan, instead of that of the study.
     """
 
     key: Key
@@ -438,6 +456,7 @@ class Form(Part):
     eligibility: bool = False
     ends_participation: Key | None = None
     closes_visits: tuple[Key, ...] = later(())
+    verification: VerificationPlan | None = later()
     sections: tuple[Section, ...] = Field(min_length=1)
     checks: tuple[Check, ...] = ()
     confirm_with_protocol: bool = False
@@ -616,6 +635,7 @@ class StudyDefinition(Part):
     codelists: tuple[CodeList, ...] = ()
     forms: tuple[Form, ...] = Field(min_length=1)
     exemptions: tuple[Exemption, ...] = later(())
+    verification: VerificationPlan | None = later()  # every answer, where nothing is said
     randomization: RandomizationDesign | None = None
 
     @cached_property

@@ -3,7 +3,17 @@
 Each rule is a generator over the definition that yields a finding with the path of the key at fault.
 """
 
-from trialmgr.protocol.integrity import allocation, blinding, circles, items, keys, references, rules, visits
+from trialmgr.protocol.integrity import (
+    allocation,
+    blinding,
+    circles,
+    items,
+    keys,
+    monitoring,
+    references,
+    rules,
+    visits,
+)
 from trialmgr.protocol.integrity.blinding import arm_named
 from trialmgr.protocol.integrity.findings import Findings
 from trialmgr.protocol.model import StudyDefinition
@@ -15,6 +25,7 @@ _RULES = (
     *references.RULES,
     *visits.RULES,
     *items.RULES,
+    *monitoring.RULES,
     *blinding.RULES,
     rules.findings,
     *circles.RULES,
