@@ -92,6 +92,20 @@ def query_url(query: Query) -> str:
     return reverse("crf:visit_query", args=[*place, query.number])
 
 
+def query_at(query: Query) -> str:
+    """Where it stands beside what it is about, whatever its state: the place on the page of the form or visit."""
+    visit, n = query.of_visit, query.number
+    keys = [visit.participant.number, visit.slug]
+    if not query.of_form:
+        return f"{reverse('crf:visit', args=keys)}?query={n}#query-{n}"
+    keys.append(query.of_form)
+    repeating = current_definition().form(query.of_form).repeating
+    if query.entry is None:
+        return f"{reverse('crf:rows' if repeating else 'crf:entry', args=keys)}?form_query={n}#form-query-{n}"
+    page = reverse("crf:row", args=[*keys, query.entry.occurrence]) if repeating else reverse("crf:entry", args=keys)
+    return f"{page}?query={n}#query-{n}"
+
+
 def said_by_checks(stored: Collection[str | None], language: str) -> dict[str, str]:
     """Of texts as the audit trail keeps them: those that edit checks said, in the language of the reader."""
     rows = QueryMessage.objects.filter(text__in={text for text in stored if text}).exclude(check_texts={})

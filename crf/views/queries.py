@@ -11,8 +11,6 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from crf.actions import (
@@ -25,16 +23,17 @@ from crf.actions import (
 )
 from crf.forms import MessageForm, QueryFilter, sites_of
 from crf.layout.boxes import item_label
-from crf.models import QUERY_TRANSITIONS, Query, QueryMessage, QueryQuerySet, QueryStatus
+from crf.models import QUERY_TRANSITIONS, Query, QueryMessage
 from crf.places import VisitPlace, form_place, spoken, visit_place
-from crf.queries import query_url, unclosed_queries, with_definitions
+from crf.queries import query_url
+from crf.query_lines import KINDS, OLDEST_FIRST, columns, filtered, in_order, lines, orders
 from crf.views.frames import frame, show
 from trialmgr.people.forms import acted, bound
 from trialmgr.people.guards import permitted, person
+from trialmgr.people.models import User
 from trialmgr.studies.queries import current_definition
 
 PAGE_SIZE = 50
-KINDS = {QueryStatus.OPEN: "query", QueryStatus.ANSWERED: "progress", QueryStatus.CLOSED: "done"}
 ACTS: dict[str, tuple[str, str, Callable[..., Query]]] = {
     "answer": ("query.answered", "queries.answer", answer_query),
     "close": ("query.closed", "queries.close", close_query),
@@ -45,23 +44,28 @@ ACTS: dict[str, tuple[str, str, Callable[..., Query]]] = {
 @permitted("queries.view")
 def queries(request: HttpRequest) -> HttpResponse:
     user = person(request)
-    filter_form = QueryFilter(request.GET or None, sites=sites_of(user, "queries.view"))
-    wanted = filter_form.cleaned_data if filter_form.is_valid() else {}
-    rows: QueryQuerySet = unclosed_queries(user)
-    if wanted.get("status"):
-        rows = Query.objects.for_user(user).counted().filter(status=wanted["status"])
-    if wanted.get("site"):
-        rows = rows.about(participant__site__code=wanted["site"])
+    sort = request.GET.get("sort") or OLDEST_FIRST
+    filter_form = QueryFilter(
+        request.GET or None, sites=sites_of(user, "queries.view"), studied=_forms_seen(user), orders=orders(sort)
+    )
+    filter_form.is_valid()
+    rows = filtered(user, filter_form.cleaned_data if filter_form.is_bound else {})
     rows = rows.select_related("entry__visit__participant__site", "entry__study_version", "visit__participant__site")
-    rows = rows.defer("entry__study_version__document").prefetch_related("messages").order_by("raised_at", "pk")
-    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    rows = rows.defer("entry__study_version__document").prefetch_related("messages")
+    page = Paginator(in_order(rows, sort), PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "filter_form": filter_form,
         "page_obj": page,
-        "columns": [{"label": label} for label in _columns()],
-        "rows": _rows(list(page.object_list)),
+        "columns": columns(sort),
+        "rows": lines(list(page.object_list)),
     }
     return render(request, "crf/queries/list.html", context)
+
+
+def _forms_seen(user: User) -> list[tuple[str, str]]:
+    definition = current_definition()
+    sight = user.sight(definition)
+    return [(form.key, form.label(spoken())) for form in definition.forms if sight.form(form)]
 
 
 @permitted("queries.raise")
@@ -166,40 +170,3 @@ def _acts(place: VisitPlace, query: Query) -> list[str]:
         for name, (transition, permission, _act) in ACTS.items()
         if query.state in QUERY_TRANSITIONS[transition][0] and place.may(permission)
     ]
-
-
-def _columns() -> tuple[str, ...]:
-    return (_("Participant"), _("Visit"), _("Form"), _("Query"), _("Item"), _("Status"), _("Raised by"), _("Raised on"))
-
-
-def _rows(queries: list[Query]) -> list[list[dict[str, Any]]]:
-    with_definitions(query.of_visit for query in queries)
-    return [_row(query) for query in queries]
-
-
-def _row(query: Query) -> list[dict[str, Any]]:
-    visit = query.of_visit
-    number = visit.participant.number
-    return [
-        {"text": number},
-        {"text": visit.label(spoken())},
-        {"text": _form_of(query)},
-        {"text": _("Query %(n)s") % {"n": query.number}, "url": query_url(query), "about": number},
-        {"text": _item_of(query)},
-        {"text": query.get_status_display(), "kind": KINDS[query.state]},
-        {"text": _("Edit check") if query.check_key else query.messages.all()[0].by},
-        {"text": date_format(localtime(query.raised_at), "SHORT_DATE_FORMAT")},
-    ]
-
-
-def _form_of(query: Query) -> str | None:
-    if query.entry is not None:
-        return query.entry.form.label(spoken())
-    return current_definition().form(query.form_key).label(spoken()) if query.form_key else None
-
-
-def _item_of(query: Query) -> str:
-    if query.entry is None:
-        return _("The form as a whole") if query.form_key else _("The visit as a whole")
-    form = query.entry.form
-    return item_label(form, query.item, spoken()) if form.has_item(query.item) else query.item

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Callable
 
+import time_machine
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from crf.actions import raise_query, raise_query_on_form, raise_query_on_visit, save_entry
+from crf.actions import answer_query, close_query, raise_query, raise_query_on_form, raise_query_on_visit, save_entry
 from crf.models import Query
+from crf.queries import query_at
 from tests import walk
 from tests.audit.recipes import vital_signs
 from tests.crf.pages import Reader, form_url
@@ -72,19 +78,73 @@ def test_a_reader_without_an_act_sees_the_thread_alone(signed_in: SignedIn, cast
 def test_the_list_of_queries_is_cut_to_sites_and_sight(signed_in: SignedIn, cast: Cast) -> None:
     mine, other, vitals = raised(cast), raised(cast, "LUMC"), raised(cast, form="vital_signs")
     monitor = Reader(signed_in, cast, Role.MONITOR).get("/queries/")
-    assert all(thread_url(query) in monitor for query in (mine, other, vitals))
+    assert all(query_at(query) in monitor for query in (mine, other, vitals))
     rater = Reader(signed_in, cast, Role.RATER).get("/queries/")
-    assert [thread_url(query) in rater for query in (mine, other, vitals)] == [True, False, False]
+    assert [query_at(query) in rater for query in (mine, other, vitals)] == [True, False, False]
+    assert "Vital signs" not in rater
 
 
 def test_the_list_of_queries_is_filtered(signed_in: SignedIn, cast: Cast) -> None:
     mine, other = raised(cast), raised(cast, "LUMC")
-    monitor = Reader(signed_in, cast, Role.MONITOR)
-    page = monitor.get("/queries/?site=LUMC&status=open")
-    assert thread_url(other) in page
-    assert thread_url(mine) not in page
+    answer_query(by=cast.at("LUMC", Role.RATER), query=other, text="Yes.")
+    monitor, rater = Reader(signed_in, cast, Role.MONITOR), Reader(signed_in, cast, Role.RATER)
+
+    def found(asked: str, reader: Reader = monitor) -> list[Query]:
+        page = reader.get(f"/queries/?{asked}")
+        return [query for query in (mine, other) if query_at(query) in page]
+
+    assert found("site=LUMC&status=answered") == [other]
+    assert found("status=closed") == []
     assert "No query matches the filter." in monitor.get("/queries/?status=closed")
-    assert thread_url(mine) in monitor.get("/queries/?status=strange")
+    assert found("status=strange") == [mine, other]
+    assert (found("turn=site"), found("turn=review"), found("turn=mine")) == ([mine], [other], [other])
+    assert found("turn=mine", rater) == [mine]
+    assert (found("author=check"), found("author=person")) == ([], [mine, other])
+    assert (found("form=madrs"), found("form=vital_signs")) == ([mine, other], [])
+    assert (found("days=0"), found("days=1")) == ([mine, other], [])
+    assert found("days=many") == [mine, other]
+
+
+def test_the_list_of_queries_says_what_where_and_whose_turn_in_any_order(signed_in: SignedIn, cast: Cast) -> None:
+    with time_machine.travel(timezone.now() - datetime.timedelta(days=9)):
+        on_item = raised(cast)
+    visit = walk.visit_of(walk.consented(cast), "screening")
+    monitor = cast.at("", Role.MONITOR)
+    on_form = raise_query_on_form(by=monitor, visit=visit, form_key="vital_signs", text="Are these on paper?")
+    on_visit = close_query(
+        by=monitor, query=raise_query_on_visit(by=monitor, visit=visit, text="On which day?"), text="I found it."
+    )
+    page = Reader(signed_in, cast, Role.MONITOR).get("/queries/")
+    row = page[page.index("<tbody") : page.index("</tr>", page.index("<tbody"))]
+    assert all(text in row for text in ("UMCG-001 · Screening", "MADRS", "Apparent sadness", "Is this right?"))
+    assert all(f">{text}</td>" in row for text in (monitor.actor_name, "3", "9", "Site"))
+    named = {on_item: "Is this right?", on_form: "Are these on paper?", on_visit: "On which day?"}
+
+    def order(sort: str, asked: str = "") -> list[Query]:
+        page = Reader(signed_in, cast, Role.MONITOR).get(f"/queries/?sort={sort}{asked}")
+        return sorted((query for query in named if named[query] in page), key=lambda query: page.index(named[query]))
+
+    for sort in ("participant", "form", "item", "author", "turn", "status", "-age", "nonsense", ""):
+        assert order(sort) == ([on_item, on_form] if sort != "item" else [on_form, on_item]), sort
+    for sort in ("-participant", "-form", "text", "age"):
+        assert order(sort) == [on_form, on_item], sort
+    assert order("", "&status=closed") == [on_visit]
+    sorted_page = Reader(signed_in, cast, Role.MONITOR).get("/queries/?sort=-form&site=UMCG")
+    assert 'aria-sort="descending"><a href="?sort=form&amp;site=UMCG">' in sorted_page
+    assert '<option value="-form" selected>Form, descending</option>' in sorted_page
+
+
+def test_the_list_of_queries_asks_the_database_as_much_for_many_as_for_few(signed_in: SignedIn, cast: Cast) -> None:
+    monitor = Reader(signed_in, cast, Role.MONITOR)
+    asked = []
+    for queries in (1, 4):
+        for _query in range(queries):
+            raised(cast)
+        monitor.get("/queries/?sort=item")
+        with CaptureQueriesContext(connection) as statements:
+            monitor.get("/queries/?sort=item")
+        asked.append(len(statements))
+    assert asked[0] == asked[1]
 
 
 def test_who_may_not_raise_is_refused_and_an_unknown_item_is_not_found(signed_in: SignedIn, cast: Cast) -> None:
