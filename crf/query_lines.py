@@ -163,7 +163,9 @@ def orders(sort: str) -> list[tuple[str, str]]:
     labels = {column["sort"].removeprefix("-"): column["label"] for column in columns("") if "sort" in column}
     labels["age"] = _("Age, newest first")
     name = sort.removeprefix("-")
-    turned = {sort: _("%(column)s, descending") % {"column": labels[name]}} if sort not in labels and name in labels else {}
+    turned = (
+        {sort: _("%(column)s, descending") % {"column": labels[name]}} if sort not in labels and name in labels else {}
+    )
     return [(key, label) for key, label in {**labels, **turned}.items() if key != OLDEST_FIRST]
 
 
@@ -175,9 +177,7 @@ def _sorting(name: str, sort: str) -> dict[str, Any]:
 def lines(queries: list[Query]) -> list[list[dict[str, Any]]]:
     with_definitions(query.of_visit for query in queries)
     labels = [column["label"] for column in columns("")]
-    return [
-        [cell | {"label": label} for cell, label in zip(_line(query), labels, strict=True)] for query in queries
-    ]
+    return [[cell | {"label": label} for cell, label in zip(_line(query), labels, strict=True)] for query in queries]
 
 
 def _line(query: Query) -> list[dict[str, Any]]:

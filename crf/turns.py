@@ -7,7 +7,7 @@ import enum
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from crf.models import Query, QueryQuerySet, QueryStatus, on_visit
+from crf.models import QUERY_TRANSITIONS, Query, QueryQuerySet, QueryStatus, on_visit
 from trialmgr.people.models import Membership, User
 from trialmgr.people.permissions import PERMISSIONS, Role
 from trialmgr.studies.queries import current_definition
@@ -23,7 +23,24 @@ TURNS = {QueryStatus.OPEN: Turn.SITE, QueryStatus.ANSWERED: Turn.REVIEW}
 """Of a closed query it is nobody's."""
 STATUS_OF = {turn: status for status, turn in TURNS.items()}
 
+# What a person does with a query -> (act, permission).
+STEPS = {
+    "answer": ("query.answered", "queries.answer"),
+    "close": ("query.closed", "queries.close"),
+    "reopen": ("query.reopened", "queries.close"),
+}
+
 _NONE = Q(pk__in=())
+
+
+def steps(user: User, query: Query) -> list[str]:
+    """What this person may do with the query in its state."""
+    site = query.of_visit.participant.site
+    return [
+        name
+        for name, (act, permission) in STEPS.items()
+        if query.state in QUERY_TRANSITIONS[act][0] and user.may(permission, site=site)
+    ]
 
 
 def to_answer(user: User) -> QueryQuerySet:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TypeVar
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -22,11 +23,14 @@ from crf.actions import (
     reopen_query,
 )
 from crf.forms import MessageForm, QueryFilter, sites_of
-from crf.layout.boxes import item_label
-from crf.models import QUERY_TRANSITIONS, Query, QueryMessage
+from crf.layout.fields import ErrorLink
+from crf.layout.threads import AskView, PanelView
+from crf.models import Query
 from crf.places import VisitPlace, form_place, spoken, visit_place
-from crf.queries import query_url
-from crf.query_lines import KINDS, OLDEST_FIRST, columns, filtered, in_order, lines, orders
+from crf.queries import query_at
+from crf.query_lines import OLDEST_FIRST, columns, filtered, in_order, lines, orders
+from crf.threads import ask_about, ask_about_form, ask_about_visit, threads_of
+from crf.turns import STEPS, next_query
 from crf.views.frames import frame, show
 from trialmgr.people.forms import acted, bound
 from trialmgr.people.guards import permitted, person
@@ -34,11 +38,8 @@ from trialmgr.people.models import User
 from trialmgr.studies.queries import current_definition
 
 PAGE_SIZE = 50
-ACTS: dict[str, tuple[str, str, Callable[..., Query]]] = {
-    "answer": ("query.answered", "queries.answer", answer_query),
-    "close": ("query.closed", "queries.close", close_query),
-    "reopen": ("query.reopened", "queries.close", reopen_query),
-}
+ACTS: dict[str, Callable[..., Query]] = {"answer": answer_query, "close": close_query, "reopen": reopen_query}
+P = TypeVar("P", bound=PanelView)
 
 
 @permitted("queries.view")
@@ -74,9 +75,9 @@ def raise_one(request: HttpRequest, number: str, slug: str, form: str, row: int,
     place.check_may("queries.raise")
     if not place.sees_item(item):
         raise PermissionDenied(_("Your role does not give access to this item."))
-    back = place.row_url("row", row) if place.form.repeating else place.url
-    act = partial(raise_query, by=place.user, entry=place.entry(row), item=item)
-    return _raise(request, place, act, back, item_label(place.form, item, spoken()))
+    entry = place.entry(row)
+    act = partial(raise_query, by=place.user, entry=entry, item=item)
+    return _raise(request, place, act, ask_about(place, entry, item))
 
 
 @permitted("queries.raise")
@@ -85,7 +86,7 @@ def raise_on_form(request: HttpRequest, number: str, slug: str, form: str) -> Ht
     place = form_place(person(request), number, slug, form)
     place.check_may("queries.raise")
     act = partial(raise_query_on_form, by=place.user, visit=place.visit, form_key=form)
-    return _raise(request, place, act, place.url, _("The form as a whole"))
+    return _raise(request, place, act, ask_about_form(place))
 
 
 @permitted("queries.raise")
@@ -93,15 +94,18 @@ def raise_on_visit(request: HttpRequest, number: str, slug: str) -> HttpResponse
     place = visit_place(person(request), number, slug)
     place.check_may("queries.raise")
     act = partial(raise_query_on_visit, by=place.user, visit=place.visit)
-    return _raise(request, place, act, place.url, _("The visit as a whole"))
+    return _raise(request, place, act, ask_about_visit(place))
 
 
-def _raise(request: HttpRequest, place: VisitPlace, act: Callable[..., Query], back: str, about: str) -> HttpResponse:
+def _raise(request: HttpRequest, place: VisitPlace, act: Callable[..., Query], ask: AskView) -> HttpResponse:
+    """On a page of its own where something was wrong, or for who comes to it by its address."""
     text = bound(MessageForm, request)
-    if acted(request, text, act):
+    made = acted(request, text, act)
+    if made:
         messages.success(request, _("The query is raised."))
-        return redirect(back)
-    return show(request, "queries/raise", frame(place, _("Raise a query"), form=text, item_label=about))
+        return redirect(query_at(made))
+    ask, errors = _refused(ask, text)
+    return show(request, "queries/raise", frame(place, _("Raise a query"), form=text, errors=errors, ask=ask))
 
 
 @permitted("queries.view")
@@ -110,20 +114,19 @@ def thread(request: HttpRequest, number: str, slug: str, form: str, row: int, n:
     entry = place.entry(row)
     query = get_object_or_404(Query.objects.for_user(place.user), entry=entry, number=n)
     query.entry = entry
-    back = place.row_url("row", row) if place.form.repeating else place.url
-    return _thread(request, place, query, back, item_label(place.form, query.item, spoken()))
+    return _thread(request, place, query)
 
 
 @permitted("queries.view")
 def thread_of_form(request: HttpRequest, number: str, slug: str, form: str, n: int) -> HttpResponse:
     place = form_place(person(request), number, slug, form)
-    return _thread(request, place, _of_visit(place, form, n), place.url, _("The form as a whole"))
+    return _thread(request, place, _of_visit(place, form, n))
 
 
 @permitted("queries.view")
 def thread_of_visit(request: HttpRequest, number: str, slug: str, n: int) -> HttpResponse:
     place = visit_place(person(request), number, slug)
-    return _thread(request, place, _of_visit(place, "", n), place.url, _("The visit as a whole"))
+    return _thread(request, place, _of_visit(place, "", n))
 
 
 def _of_visit(place: VisitPlace, form: str, n: int) -> Query:
@@ -133,40 +136,39 @@ def _of_visit(place: VisitPlace, form: str, n: int) -> Query:
     return query
 
 
-def _thread(request: HttpRequest, place: VisitPlace, query: Query, back: str, about: str) -> HttpResponse:
-    """One query: what was said, and what this person may say."""
-    chosen = request.POST.get("act", "")  # the button that was pressed
+def _thread(request: HttpRequest, place: VisitPlace, query: Query) -> HttpResponse:
+    """One query by itself: what was refused comes back here, with what was typed."""
     text = bound(MessageForm, request)
     if request.method == "POST":
+        chosen, _dash, onwards = request.POST.get("act", "").partition("-")  # the button that was pressed
         if chosen not in ACTS:
             raise Http404
-        _transition, permission, act = ACTS[chosen]
-        place.check_may(permission)
-        if acted(request, text, act, by=place.user, query=query):
+        place.check_may(STEPS[chosen][1])
+        if acted(request, text, ACTS[chosen], by=place.user, query=query):
             messages.success(request, _("Your message is saved."))
-            return redirect(query_url(query))
+            return redirect(_next(request, place, query) if onwards else query_at(query))
+    thread, errors = _refused(threads_of(place, [query])[0], text)
     context = frame(
         place,
         _("Query %(n)s") % {"n": query.number},
         form=text,
-        query=query,
-        kind=KINDS[query.state],
-        item_label=about,
-        acts=_acts(place, query),
-        sheet_url=back,
-        thread=[_said(message) for message in query.messages.all()],
+        errors=errors,
+        thread=thread,
+        beside=query_at(query),
     )
     return show(request, "queries/query", context)
 
 
-def _said(message: QueryMessage) -> dict[str, Any]:
-    by = _("Edit check, when %(name)s saved the form") % {"name": message.by} if message.check_texts else message.by
-    return {"by": by, "at": message.at, "text": message.shown(spoken())}
+def _next(request: HttpRequest, place: VisitPlace, query: Query) -> str:
+    """Where the next one stands that waits for this person."""
+    following = next_query(place.user, query)
+    if following is None:
+        messages.info(request, _("No other query waits for you."))
+    return query_at(following or query)
 
 
-def _acts(place: VisitPlace, query: Query) -> list[str]:
-    return [
-        name
-        for name, (transition, permission, _act) in ACTS.items()
-        if query.state in QUERY_TRANSITIONS[transition][0] and place.may(permission)
-    ]
+def _refused(panel: P, text: MessageForm) -> tuple[P, list[ErrorLink]]:
+    """The panel with what was typed and what is wrong with it."""
+    found = [str(error) for errors in text.errors.values() for error in errors]
+    panel = replace(panel, typed=text.data.get("text", ""), error=" ".join(found))
+    return panel, [ErrorLink(panel.key, error) for error in found]

@@ -39,8 +39,12 @@ def test_a_query_goes_from_raised_to_answered_to_closed_and_may_open_again(signe
     visit = walk.visit_of(walk.screened(cast), "screening")
     monitor, rater = Reader(signed_in, cast, Role.MONITOR), Reader(signed_in, cast, Role.RATER)
     raise_url = f"{form_url(visit, 'madrs')}rows/1/queries/raise/madrs_1/"
-    assert raise_url in monitor.get(form_url(visit, "madrs"))
-    assert "Apparent sadness" in monitor.get(raise_url)
+    assert "?ask=madrs_1#ask" in monitor.get(form_url(visit, "madrs"))
+    page = monitor.get(f"{form_url(visit, 'madrs')}?ask=madrs_1")
+    assert f'action="{raise_url}"' in page
+    assert "Raise a query: Apparent sadness" in page
+    assert "Value now: <strong>3</strong>" in page
+    assert "Raise a query: Apparent sadness" in monitor.get(raise_url)
     monitor.post(raise_url, {"text": ""}, 422)
     assert "The query is raised." in monitor.send(raise_url, {"text": "The source says 4."})
     url = thread_url(Query.objects.get())
@@ -170,7 +174,7 @@ def test_a_query_on_a_row_leads_back_to_that_row(signed_in: SignedIn, cast: Cast
     row = f"{form_url(log, 'adverse_event')}rows/1/"
     page = monitor.send(f"{row}queries/raise/ae_serious/", {"text": "Why not?"})
     assert "Row 1" in page
-    assert f'href="{row}"' in monitor.get(f"{row}queries/1/")
+    assert f'href="{row}?query=1#query-1"' in monitor.get(f"{row}queries/1/")
 
 
 def test_what_an_edit_check_asks_and_settles_is_read_in_the_language_of_the_reader(
@@ -211,7 +215,8 @@ def test_a_form_that_is_missing_is_asked_about_on_its_page(signed_in: SignedIn, 
     monitor, rater = Reader(signed_in, cast, Role.MONITOR), Reader(signed_in, cast, Role.RATER)
     form = form_url(visit, "madrs")
     raise_url = f"{form}queries/raise/"
-    assert raise_url in monitor.get(form)
+    assert f"{form}?ask=*#ask" in monitor.get(form)
+    assert f'action="{raise_url}"' in monitor.get(f"{form}?ask=*")
     assert "The form as a whole" in monitor.get(raise_url)
     monitor.post(raise_url, {"text": ""}, 422)
     page = monitor.send(raise_url, {"text": "Where is it?"})
@@ -219,13 +224,12 @@ def test_a_form_that_is_missing_is_asked_about_on_its_page(signed_in: SignedIn, 
     thread = f"{form}queries/1/"
     assert thread in page
     assert thread in rater.get(form)
-    assert raise_url not in rater.get(form)
+    assert raise_url not in rater.get(f"{form}?ask=*")
     assert "The form as a whole" in rater.get("/queries/")
     assert "Answered" in rater.send(thread, {"act": "answer", "text": "On paper."})
-    assert thread in monitor.get("/queries/")
+    assert f"{form}?form_query=1#form-query-1" in monitor.get("/queries/")
     assert "1 query" in monitor.get(f"/participants/{visit.participant.number}/")
-    page = monitor.send(thread, {"act": "close", "text": "Thank you."})
-    assert form in page
+    assert "Closed" in monitor.send(thread, {"act": "close", "text": "Thank you."})
     assert thread not in rater.get(form)
     rater.get(f"{form}queries/2/", 404)
     rater.get(raise_url, 403)
@@ -240,7 +244,8 @@ def test_a_form_with_rows_is_asked_about_on_its_list_and_an_entered_one_at_its_i
     refused = monitor.post(f"{form_url(visit, 'madrs')}queries/raise/", {"text": "Where is it?"}, 422)
     assert "raise the query on one of its items" in refused
     rows = f"{form_url(walk.visit_of(visit.participant, 'log'), 'adverse_event')}"
-    assert f"{rows}queries/raise/" in monitor.get(f"{rows}rows/")
+    assert f"{rows}rows/?ask=*#ask" in monitor.get(f"{rows}rows/")
+    assert f"{rows}queries/raise/" in monitor.get(f"{rows}rows/?ask=*")
     assert f"{rows}queries/1/" in monitor.send(f"{rows}queries/raise/", {"text": "No fall in May?"})
 
 
@@ -248,12 +253,14 @@ def test_a_visit_is_asked_about_on_its_page(signed_in: SignedIn, cast: Cast) -> 
     visit = walk.visit_of(walk.consented(cast), "screening")
     monitor, coordinator = Reader(signed_in, cast, Role.MONITOR), Reader(signed_in, cast, Role.COORDINATOR)
     url = f"/participants/{visit.participant.number}/visits/screening/"
-    assert f"{url}queries/raise/" in monitor.get(url)
+    assert "?ask=*#ask" in monitor.get(url)
+    assert f"{url}queries/raise/" in monitor.get(f"{url}?ask=*")
     assert "The visit as a whole" in monitor.get(f"{url}queries/raise/")
     assert f"{url}queries/1/" in monitor.send(f"{url}queries/raise/", {"text": "When was it?"})
     page = coordinator.get(url)
     assert f"{url}queries/1/" in page
-    assert f"{url}queries/raise/" not in page
+    assert "?ask=*#ask" not in page
+    assert f"{url}queries/raise/" not in coordinator.get(f"{url}?ask=*")
     assert "The visit as a whole" in coordinator.get("/queries/")
     assert "Answered" in coordinator.send(f"{url}queries/1/", {"act": "answer", "text": "On Monday."})
     assert "1 query" in monitor.get(f"/participants/{visit.participant.number}/")
@@ -279,7 +286,7 @@ def test_what_reveals_the_arm_has_no_query_for_who_is_blinded(signed_in: SignedI
     url = f"/participants/{participant.number}/visits/{session.slug}/queries/1/"
     rater.get(url, 403)
     rater.get(f"{form_url(log, 'adverse_event')}queries/1/", 403)
-    assert url in team.get("/queries/")
+    assert f"/participants/{participant.number}/visits/{session.slug}/?query=1#query-1" in team.get("/queries/")
 
 
 def _without_token(page: str) -> str:

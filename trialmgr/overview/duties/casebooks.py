@@ -21,12 +21,12 @@ from crf.models import (
     Freeze,
     Query,
     QueryQuerySet,
-    QueryStatus,
     Signature,
     Visit,
     VisitQuerySet,
 )
-from crf.queries import query_url, stretches
+from crf.queries import query_at, stretches
+from crf.turns import to_answer, to_close
 from trialmgr.overview.duties.tasks import Desk, Duty, Link, Task, said_of, within
 from trialmgr.participants.models import Consent, by_number
 from trialmgr.participants.states import Status
@@ -134,21 +134,11 @@ def _visit_status(desk: Desk, visit: Visit) -> tuple[str, str]:
 
 
 def queries_to_answer(desk: Desk) -> Duty:
-    """Open queries on forms that this person enters, and on visits that this person plans."""
-    rows = Query.objects.for_user(desk.user).counted().filter(status=QueryStatus.OPEN.value)
-    mine = within(desk.sites_with("visits.plan"), "visit__participant__site") & Q(visit__isnull=False, form_key="")
-    for sites, entered in desk.entered:
-        mine |= within(sites, "entry__visit__participant__site") & Q(entry__form_key__in=entered)
-        mine |= within(sites, "visit__participant__site") & Q(form_key__in=entered)
-    return _queries(desk, "answer", _("Queries to answer"), rows.filter(mine), _("Answer the query"))
+    return _queries(desk, "answer", _("Queries to answer"), to_answer(desk.user), _("Answer the query"))
 
 
 def queries_to_close(desk: Desk) -> Duty:
-    """Answered queries, for whoever judges the answers."""
-    sites = desk.sites_with("queries.close")
-    mine = within(sites, "entry__visit__participant__site") | within(sites, "visit__participant__site")
-    rows = Query.objects.for_user(desk.user).counted().filter(mine, status=QueryStatus.ANSWERED.value)
-    return _queries(desk, "close", _("Answered queries to close"), rows, _("Read the answer"))
+    return _queries(desk, "close", _("Answered queries to close"), to_close(desk.user), _("Read the answer"))
 
 
 def _queries(desk: Desk, key: str, heading: str, rows: QueryQuerySet, act: str) -> Duty:
@@ -157,7 +147,7 @@ def _queries(desk: Desk, key: str, heading: str, rows: QueryQuerySet, act: str) 
     tasks = [
         Task(
             about=_about(desk, query),
-            link=Link(act, query_url(query)),
+            link=Link(act, query_at(query)),
             status=query.get_status_display(),
             kind="query",
             when=said_of(localdate(query.raised_at), _("raised on %(day)s")),
