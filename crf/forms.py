@@ -58,6 +58,7 @@ class QueryFilter(forms.Form):
         required=False,
         choices=[EVERY, ("check", _("Edit check")), ("person", _("A person"))],
     )
+    assigned = forms.ChoiceField(label=_("Assigned to"), required=False, choices=[EVERY, ("me", _("Me"))])
     days = forms.IntegerField(
         label=_("At least this many days old"),
         required=False,
@@ -206,6 +207,17 @@ class NotDoneForm(ActForm):
 
 class MessageForm(ActForm):
     text = forms.CharField(label=_("Message"), max_length=2000, widget=forms.Textarea(attrs={"rows": 4}))
+
+
+class AssignForm(ActForm):
+    """Who is to deal with a query; empty for nobody in particular."""
+
+    to = forms.ModelChoiceField(
+        User.objects.filter(is_active=True),
+        to_field_name="username",
+        required=False,
+        error_messages={"invalid_choice": _("Nobody of this user name has an open account: choose somebody else.")},
+    )
 
 
 class ConfirmForm(ActForm):

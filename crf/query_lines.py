@@ -18,7 +18,7 @@ from crf.layout.fields import shown_value
 from crf.models import FormEntry, Query, QueryMessage, QueryQuerySet, QueryStatus, of_query
 from crf.places import spoken
 from crf.queries import query_at, unclosed_queries, with_definitions
-from crf.turns import STATUS_OF, TURN_LABELS, TURNS, Turn, waiting_for
+from crf.turns import STATUS_OF, TURN_LABELS, TURNS, Turn, assigned_to, waiting_for, with_assignees
 from trialmgr.people.models import User
 from trialmgr.studies.clock import today
 from trialmgr.studies.queries import current_definition
@@ -38,6 +38,8 @@ def filtered(user: User, wanted: Mapping[str, Any]) -> QueryQuerySet:
     for name, condition in _CONDITIONS.items():
         if wanted.get(name):
             rows = rows.filter(condition(wanted[name]))
+    if wanted.get("assigned"):
+        rows = rows.filter(pk__in=assigned_to(user).values("pk"))
     if wanted.get("turn") == MINE:
         rows = rows.filter(pk__in=waiting_for(user).order_by().values("pk"))
     found: QueryQuerySet = rows
@@ -138,6 +140,7 @@ SORTS: dict[str, Callable[[QueryQuerySet], Iterable[Any]]] = {
     "author": _by_author,
     "age": lambda _rows: (F("raised_at"),),
     "turn": _by_turn,
+    "assigned": lambda _rows: (F("assigned_to__first_name"), F("assigned_to__last_name")),
     "status": _by_turn,
 }
 
@@ -146,13 +149,14 @@ def columns(sort: str) -> list[dict[str, Any]]:
     """Each with the order that a press on it asks for, and the one that stands. Values of different items have none."""
     labels = {
         "participant": _("Participant"),
-        "form": _("Form"),
+        "form": _("Visit and form"),
         "item": _("Item"),
         "text": _("Query"),
         "author": _("Raised by"),
         "value": _("Value now"),
-        "age": _("Age in days"),
+        "age": _("Days open"),
         "turn": _("Whose turn"),
+        "assigned": _("Assigned to"),
         "status": _("Status"),
     }
     return [{"label": label, **(_sorting(name, sort) if name in SORTS else {})} for name, label in labels.items()]
@@ -176,31 +180,33 @@ def _sorting(name: str, sort: str) -> dict[str, Any]:
 
 def lines(queries: list[Query]) -> list[list[dict[str, Any]]]:
     with_definitions(query.of_visit for query in queries)
+    with_assignees(queries)
     labels = [column["label"] for column in columns("")]
     return [[cell | {"label": label} for cell, label in zip(_line(query), labels, strict=True)] for query in queries]
 
 
 def _line(query: Query) -> list[dict[str, Any]]:
     visit, first = query.of_visit, query.messages.all()[0]
-    number, label = visit.participant.number, visit.label(spoken())
+    number = visit.participant.number
     turn = TURNS.get(query.state)
     return [
-        {"text": f"{number} · {label}"},
-        {"text": form_of(query)},
+        {"text": number},
+        {"text": " · ".join(filter(None, [visit.label(spoken()), _form_of(query)]))},
         {"text": about(query)},
         {"text": Truncator(first.shown(spoken())).chars(MOST_LETTERS), "url": query_at(query), "about": number},
         {"text": _("Edit check") if query.check_key else first.by},
         {"text": value_of(query.entry, query.item) or None if query.entry else None},
         {"text": days_open(query), "numeric": True},
         {"text": TURN_LABELS[turn] if turn else None},
+        {"text": query.assignee.actor_name if query.assignee else _("nobody")},
         {"text": query.get_status_display(), "kind": KINDS[query.state]},
     ]
 
 
-def form_of(query: Query) -> str | None:
+def _form_of(query: Query) -> str:
     if query.entry is not None:
         return query.entry.form.label(spoken())
-    return current_definition().form(query.form_key).label(spoken()) if query.form_key else None
+    return current_definition().form(query.form_key).label(spoken()) if query.form_key else ""
 
 
 def about(query: Query) -> str:

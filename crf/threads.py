@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from django.db.models import prefetch_related_objects
@@ -17,7 +18,7 @@ from crf.places import FormPlace, VisitPlace, spoken
 from crf.queries import query_key, query_url
 from crf.query_lines import KINDS, about, days_open, value_of
 from crf.trail import OF_VALUES, Words, trail_of
-from crf.turns import TURN_LABELS, TURNS, steps, waiting_for
+from crf.turns import TURN_LABELS, TURNS, steps, takers, waiting_for, with_assignees
 
 NEWEST_CHANGES = 3
 WHOLE = "*"
@@ -49,11 +50,17 @@ def threads_of(place: VisitPlace, queries: Sequence[Query]) -> list[ThreadView]:
     if not queries:
         return []
     prefetch_related_objects(queries, "messages")
+    with_assignees(queries)
+    offered = takers(queries) if place.may("queries.assign") else None
     waiting = set(waiting_for(place.user).order_by("raised_at", "pk").values_list("pk", flat=True)[:2])
     entry = next((query.entry for query in queries if query.entry), None)
     asked = {query.item for query in queries if query.entry}
     pasts = past_of(place, entry, asked) if entry and isinstance(place, FormPlace) else {}
-    return [_thread(place, query, pasts.get(query.item, PastView()), waiting) for query in queries]
+    threads = [_thread(place, query, pasts.get(query.item, PastView()), waiting) for query in queries]
+    if offered is None:
+        return threads
+    choices = [tuple((user.username, user.actor_name) for user in offered.get(query.pk, ())) for query in queries]
+    return [replace(thread, takers=names or None) for thread, names in zip(threads, choices, strict=True)]
 
 
 def _thread(place: VisitPlace, query: Query, past: PastView, waiting: set[int]) -> ThreadView:
@@ -71,6 +78,7 @@ def _thread(place: VisitPlace, query: Query, past: PastView, waiting: set[int]) 
         messages=tuple(_said(message) for message in query.messages.all()),
         acts=tuple(steps(place.user, query)),
         has_next=bool(waiting - {query.pk}),
+        assignee=query.assignee.actor_name if query.assignee else "",
     )
 
 

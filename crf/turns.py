@@ -1,15 +1,19 @@
-"""Whose turn a query is: who answers it, who judges the answer, and which of theirs comes next."""
+"""Whose turn a query is: who answers it, who judges the answer, to whom it is assigned, and which comes next."""
 
 from __future__ import annotations
 
 import enum
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Case, IntegerField, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from crf.models import QUERY_TRANSITIONS, Query, QueryQuerySet, QueryStatus, on_visit
 from trialmgr.people.models import Membership, User
 from trialmgr.people.permissions import PERMISSIONS, Role
+from trialmgr.people.queries import holders_of, with_roles
 from trialmgr.studies.queries import current_definition
 
 
@@ -30,6 +34,8 @@ STEPS = {
     "reopen": ("query.reopened", "queries.close"),
 }
 
+_ASKED = {status: STEPS[step][1] for status, step in ((QueryStatus.OPEN, "answer"), (QueryStatus.ANSWERED, "close"))}
+
 _NONE = Q(pk__in=())
 
 
@@ -44,7 +50,7 @@ def steps(user: User, query: Query) -> list[str]:
 
 
 def to_answer(user: User) -> QueryQuerySet:
-    """Open queries on forms that this person enters, and on visits that this person plans."""
+    """Open queries on forms that this person enters, on visits that this person plans, and those assigned to them."""
     definition = current_definition()
     sight = user.sight(definition)
     mine = _NONE
@@ -54,7 +60,7 @@ def to_answer(user: User) -> QueryQuerySet:
         if "visits.plan" in PERMISSIONS[Role(held.role)]:
             here |= Q(visit__isnull=False, form_key="")
         mine |= here & _at(held)
-    return _standing(user, QueryStatus.OPEN).filter(mine)
+    return _standing(user, QueryStatus.OPEN).filter(mine | Q(pk__in=assigned_to(user).values("pk")))
 
 
 def to_close(user: User) -> QueryQuerySet:
@@ -67,11 +73,71 @@ def waiting_for(user: User) -> QueryQuerySet:
     return to_answer(user) | to_close(user)
 
 
+def own_first(user: User, rows: QueryQuerySet) -> QueryQuerySet:
+    """Those assigned to this person, those assigned to nobody, the others; the oldest of each first."""
+    ranks = [When(assigned_to=user, then=Value(0)), When(assigned_to=None, then=Value(1))]
+    found: QueryQuerySet = rows.annotate(whose=Case(*ranks, default=Value(2), output_field=IntegerField()))
+    return found.order_by("whose", "raised_at", "pk")
+
+
 def next_query(user: User, after: Query) -> Query | None:
-    """The one to go on with: the first raised after this one, else the oldest."""
-    rows = waiting_for(user).exclude(pk=after.pk).order_by("raised_at", "pk")
-    later = rows.filter(Q(raised_at__gt=after.raised_at) | Q(raised_at=after.raised_at, pk__gt=after.pk))
-    return later.first() or rows.first()
+    """The one to go on with: as ``own_first`` has it, of each the first raised after this one, else the oldest."""
+    rows = own_first(user, waiting_for(user).exclude(pk=after.pk))
+    first: Any = rows.first()
+    if first is None:
+        return None
+    later = Q(raised_at__gt=after.raised_at) | Q(raised_at=after.raised_at, pk__gt=after.pk)
+    found: Query = rows.filter(later, whose=first.whose).first() or first
+    return found
+
+
+def in_turn(user: User) -> QueryQuerySet:
+    """Queries that this person sees and may deal with as they stand now."""
+    mine = _NONE
+    for status, permission in _ASKED.items():
+        mine |= Q(status=status.value) & _where(user, permission)
+    rows: QueryQuerySet = Query.objects.for_user(user).counted().filter(mine)
+    return rows
+
+
+def assigned_to(user: User) -> QueryQuerySet:
+    """Those that this person is to deal with, as far as they still can."""
+    return in_turn(user).filter(assigned_to=user).order_by()
+
+
+def takers(queries: Sequence[Query]) -> dict[int, list[User]]:
+    """By query, whom it may be assigned to: those whose turn it is and who see it, in a fixed number of statements."""
+    people = with_roles(holders_of(*_ASKED.values()))
+    known = {person.pk: person for person in people}
+    found: dict[int, list[User]] = defaultdict(list)
+    for query, person in _pairs([in_turn(person) for person in people], people, queries):
+        found[query].append(known[person])
+    return {query: sorted(users, key=lambda user: user.actor_name) for query, users in found.items()}
+
+
+def with_assignees(queries: Iterable[Query]) -> list[Query]:
+    """Each knows who is to deal with it: nobody, where the person to whom it was assigned no longer can."""
+    found = list(queries)
+    named = {query.assigned_to_id for query in found if query.assigned_to_id}
+    people = with_roles(User.objects.filter(pk__in=named)) if named else []
+    known = {person.pk: person for person in people}
+    rows = [in_turn(person).filter(assigned_to=person) for person in people]
+    standing = {query: known[person] for query, person in _pairs(rows, people, found)}
+    for query in found:
+        query.assignee = standing.get(query.pk)
+    return found
+
+
+def _pairs(rows: Sequence[QueryQuerySet], people: Sequence[User], queries: Iterable[Query]) -> list[tuple[int, int]]:
+    """Of these queries and people, which query is among the rows of which person; asked at once for all."""
+    keys = [query.pk for query in queries]
+    if not rows or not keys:
+        return []
+    each = [
+        found.filter(pk__in=keys).order_by().annotate(person=Value(person.pk)).values_list("pk", "person")
+        for found, person in zip(rows, people, strict=True)
+    ]
+    return list(each[0].union(*each[1:], all=True))
 
 
 def _standing(user: User, status: QueryStatus) -> QueryQuerySet:

@@ -59,7 +59,11 @@ class AskView(PanelView):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadView(PanelView):
-    """One query. ``acts``: what this person may do with it now; ``has_next``: another one waits for them."""
+    """One query. ``acts``: what this person may do with it now; ``has_next``: another one waits for them.
+
+    ``assignee``: a name, "" for nobody. ``takers``: user names with names of those it may be assigned to, None for who
+    may not assign it.
+    """
 
     number: int
     status: str
@@ -69,3 +73,10 @@ class ThreadView(PanelView):
     messages: tuple[MessageView, ...]
     acts: tuple[str, ...]
     has_next: bool
+    assignee: str = ""
+    takers: tuple[tuple[str, str], ...] | None = None
+
+    @property
+    def assigning(self) -> str:
+        """The id of the form that assigns it."""
+        return f"{self.key}-assign"

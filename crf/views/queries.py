@@ -16,13 +16,14 @@ from django.utils.translation import gettext as _
 
 from crf.actions import (
     answer_query,
+    assign_query,
     close_query,
     raise_query,
     raise_query_on_form,
     raise_query_on_visit,
     reopen_query,
 )
-from crf.forms import MessageForm, QueryFilter, sites_of
+from crf.forms import AssignForm, MessageForm, QueryFilter, sites_of
 from crf.layout.fields import ErrorLink
 from crf.layout.threads import AskView, PanelView
 from crf.models import Query
@@ -32,13 +33,14 @@ from crf.query_lines import OLDEST_FIRST, columns, filtered, in_order, lines, or
 from crf.threads import ask_about, ask_about_form, ask_about_visit, threads_of
 from crf.turns import STEPS, next_query
 from crf.views.frames import frame, show
-from trialmgr.people.forms import acted, bound
+from trialmgr.people.forms import ActForm, acted, bound
 from trialmgr.people.guards import permitted, person
 from trialmgr.people.models import User
 from trialmgr.studies.queries import current_definition
 
 PAGE_SIZE = 50
 ACTS: dict[str, Callable[..., Query]] = {"answer": answer_query, "close": close_query, "reopen": reopen_query}
+ASSIGN = "assign"
 P = TypeVar("P", bound=PanelView)
 
 
@@ -138,6 +140,8 @@ def _of_visit(place: VisitPlace, form: str, n: int) -> Query:
 
 def _thread(request: HttpRequest, place: VisitPlace, query: Query) -> HttpResponse:
     """One query by itself: what was refused comes back here, with what was typed."""
+    if request.POST.get("act") == ASSIGN:
+        return _assign(request, place, query)
     text = bound(MessageForm, request)
     if request.method == "POST":
         chosen, _dash, onwards = request.POST.get("act", "").partition("-")  # the button that was pressed
@@ -147,6 +151,25 @@ def _thread(request: HttpRequest, place: VisitPlace, query: Query) -> HttpRespon
         if acted(request, text, ACTS[chosen], by=place.user, query=query):
             messages.success(request, _("Your message is saved."))
             return redirect(_next(request, place, query) if onwards else query_at(query))
+    return _show(request, place, query, text)
+
+
+def _assign(request: HttpRequest, place: VisitPlace, query: Query) -> HttpResponse:
+    place.check_may("queries.assign")
+    choice = AssignForm(request.POST)
+    if acted(request, choice, assign_query, by=place.user, query=query):
+        named = query.assigned_to
+        messages.success(
+            request,
+            _("The query is assigned to %(name)s.") % {"name": named.actor_name}
+            if named
+            else _("The query is assigned to nobody."),
+        )
+        return redirect(query_at(query))
+    return _show(request, place, query, choice)
+
+
+def _show(request: HttpRequest, place: VisitPlace, query: Query, text: ActForm) -> HttpResponse:
     thread, errors = _refused(threads_of(place, [query])[0], text)
     context = frame(
         place,
@@ -167,7 +190,7 @@ def _next(request: HttpRequest, place: VisitPlace, query: Query) -> str:
     return query_at(following or query)
 
 
-def _refused(panel: P, text: MessageForm) -> tuple[P, list[ErrorLink]]:
+def _refused(panel: P, text: ActForm) -> tuple[P, list[ErrorLink]]:
     """The panel with what was typed and what is wrong with it."""
     found = [str(error) for errors in text.errors.values() for error in errors]
     panel = replace(panel, typed=text.data.get("text", ""), error=" ".join(found))

@@ -58,6 +58,7 @@ LOCKS: dict[str, tuple[str, ...]] = {
     ),
     "participant.voided": ("participants_participant",),
     "query.answered": ("participants_participant",),
+    "query.assigned": ("participants_participant",),
     "query.closed": ("participants_participant",),
     "query.raised": ("participants_participant",),
     "query.raised_on_form": ("participants_participant",),

@@ -120,7 +120,7 @@ def test_the_list_of_queries_says_what_where_and_whose_turn_in_any_order(signed_
     )
     page = Reader(signed_in, cast, Role.MONITOR).get("/queries/")
     row = page[page.index("<tbody") : page.index("</tr>", page.index("<tbody"))]
-    assert all(text in row for text in ("UMCG-001 · Screening", "MADRS", "Apparent sadness", "Is this right?"))
+    assert all(text in row for text in (">UMCG-001</th>", "Screening · MADRS", "Apparent sadness", "Is this right?"))
     assert all(f">{text}</td>" in row for text in (monitor.actor_name, "3", "9", "Site"))
     named = {on_item: "Is this right?", on_form: "Are these on paper?", on_visit: "On which day?"}
 
@@ -135,7 +135,7 @@ def test_the_list_of_queries_says_what_where_and_whose_turn_in_any_order(signed_
     assert order("", "&status=closed") == [on_visit]
     sorted_page = Reader(signed_in, cast, Role.MONITOR).get("/queries/?sort=-form&site=UMCG")
     assert 'aria-sort="descending"><a href="?sort=form&amp;site=UMCG">' in sorted_page
-    assert '<option value="-form" selected>Form, descending</option>' in sorted_page
+    assert '<option value="-form" selected>Visit and form, descending</option>' in sorted_page
 
 
 def test_the_list_of_queries_asks_the_database_as_much_for_many_as_for_few(signed_in: SignedIn, cast: Cast) -> None:

@@ -88,7 +88,9 @@ def test_answering_goes_on_to_the_next_query_of_mine_and_comes_round(signed_in: 
     assert "Answer and go to the next" not in page
     assert leads(f"{visit_url(entry.visit)}queries/1/") == query_at(on_visit)
     assert "No other query waits for you." in coordinator.get(query_at(on_visit))
-    assert leads(action_of(query_on(entry, cast)), "answer") == f"{form_url(entry.visit, 'vital_signs')}?query=2#query-2"
+    assert (
+        leads(action_of(query_on(entry, cast)), "answer") == f"{form_url(entry.visit, 'vital_signs')}?query=2#query-2"
+    )
     closing = Reader(signed_in, cast, Role.MONITOR)
     assert "Close and go to the next" in closing.get(query_at(middle))
     answer = closing.client.post(action_of(middle), {"act": "close-next", "text": "Thank you."})

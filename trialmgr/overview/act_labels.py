@@ -65,6 +65,7 @@ ACT_LABELS: dict[str, str | Promise] = {
     "participant.screening_reopened": _("Screening open again"),
     "participant.voided": _("Registration voided"),
     "query.answered": _("Query answered"),
+    "query.assigned": _("Query assigned"),
     "query.closed": _("Query closed"),
     "query.raised": _("Query raised"),
     "query.raised_on_form": _("Query on a form raised"),

@@ -26,7 +26,7 @@ from crf.models import (
     VisitQuerySet,
 )
 from crf.queries import query_at, stretches
-from crf.turns import to_answer, to_close
+from crf.turns import own_first, to_answer, to_close
 from trialmgr.overview.duties.tasks import Desk, Duty, Link, Task, said_of, within
 from trialmgr.participants.models import Consent, by_number
 from trialmgr.participants.states import Status
@@ -143,12 +143,12 @@ def queries_to_close(desk: Desk) -> Duty:
 
 def _queries(desk: Desk, key: str, heading: str, rows: QueryQuerySet, act: str) -> Duty:
     related = ("entry__visit__participant", "visit__participant")
-    found = rows.select_related(*related).order_by("raised_at", "pk")[: desk.limit]
+    found = own_first(desk.user, rows).select_related(*related)[: desk.limit]
     tasks = [
         Task(
             about=_about(desk, query),
             link=Link(act, query_at(query)),
-            status=query.get_status_display(),
+            status=_("Assigned to you") if query.assigned_to_id == desk.user.pk else query.get_status_display(),
             kind="query",
             when=said_of(localdate(query.raised_at), _("raised on %(day)s")),
         )
