@@ -35,7 +35,8 @@ def assignee(query: Query) -> User | None:
 
 def fresh(user: User) -> User:
     """As the next request reads them."""
-    return User.objects.get(pk=user.pk)
+    found: User = User.objects.get(pk=user.pk)
+    return found
 
 
 def test_who_has_it_is_kept_in_history_and_trail_and_lapses_in_the_reading_alone(cast: Cast) -> None:
