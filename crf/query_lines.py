@@ -226,9 +226,8 @@ def days_open(query: Query) -> int:
 def value_of(entry: FormEntry, item: str) -> str:
     """What stands now, asked or not, or the reason why there is nothing; "" for neither."""
     form, definition = entry.form, entry.study_version.definition
-    if not form.has_item(item):
-        return ""
     values, missing = entry.boxes
     reasons = {reason.code: reason.label(spoken()) for reason in definition.missing_reasons.items}
     code = missing.get(item, "")
-    return shown_value(definition, form.item(item), values.get(item, ""), spoken()) or reasons.get(code, code)
+    value = values.get(item, "") if form.has_item(item) else ""  # a later version may have dropped it
+    return (shown_value(definition, form.item(item), value, spoken()) if value else "") or reasons.get(code, code)

@@ -107,7 +107,9 @@ def assigned_to(user: User) -> QueryQuerySet:
 
 def takers(queries: Sequence[Query]) -> dict[int, list[User]]:
     """By query, whom it may be assigned to: those whose turn it is and who see it, in a fixed number of statements."""
-    people = with_roles(holders_of(*_ASKED.values()))
+    sites = {None, *(query.of_visit.participant.site_id for query in queries)}
+    holders = with_roles(holders_of(*_ASKED.values()))
+    people = [one for one in holders if any(held.site_id in sites for held in one.memberships_now)]
     known = {person.pk: person for person in people}
     found: dict[int, list[User]] = defaultdict(list)
     for query, person in _pairs([in_turn(person) for person in people], people, queries):
