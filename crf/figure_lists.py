@@ -21,7 +21,7 @@ from crf.layout.boxes import item_label
 from crf.models import FormEntry, Query, Verification, Visit, of_query, on_visit
 from crf.monitoring import progress_words
 from crf.places import spoken
-from crf.queries import query_url, with_definitions
+from crf.queries import query_at, with_definitions
 from trialmgr.participants.models import Participant, by_number
 from trialmgr.protocol.monitoring import Progress
 from trialmgr.studies.queries import one_version
@@ -227,7 +227,7 @@ def _query_line(figures: Figures, query: Query) -> Line:
         _visit_cell(visit),
         {"text": form},
         {"text": _item(query)},
-        {"text": f"{last.by}: {last.shown(spoken())}", "url": query_url(query)},
+        {"text": f"{last.by}: {last.shown(spoken())}", "url": query_at(query)},
     ]
     name = ", ".join(filter(None, (number, visit.label(spoken()), form, _("Query %(n)s") % {"n": query.number})))
     token = f"{query.name}/{query.number}:{query.status}-{len(said)}"

@@ -7,6 +7,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from crf.models import QUERY_STATUS_LABELS, WEIGHT_LABELS
+from crf.turns import TURN_LABELS
 from trialmgr.participants.states import STATUS_LABELS
 from trialmgr.people.forms import ActForm, DayField, ReasonForm
 from trialmgr.people.models import Site, User
@@ -47,13 +48,34 @@ class ParticipantFilter(forms.Form):
 
 class QueryFilter(forms.Form):
     status = forms.ChoiceField(label=_("Status"), required=False)
+    turn = forms.ChoiceField(
+        label=_("Whose turn"), required=False, choices=[EVERY, ("mine", _("Mine")), *TURN_LABELS.items()]
+    )
     site = forms.ChoiceField(label=_("Site"), required=False)
+    form = forms.ChoiceField(label=_("Form"), required=False)
+    author = forms.ChoiceField(
+        label=_("Raised by"),
+        required=False,
+        choices=[EVERY, ("check", _("Edit check")), ("person", _("A person"))],
+    )
+    assigned = forms.ChoiceField(label=_("Assigned to"), required=False, choices=[EVERY, ("me", _("Me"))])
+    days = forms.IntegerField(
+        label=_("At least this many days old"),
+        required=False,
+        min_value=0,
+        max_value=9999,
+        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
+    )
 
-    def __init__(self, *args: Any, sites: Sequence[Site], **kwargs: Any) -> None:
+    sort = forms.ChoiceField(label=_("In order of"), required=False)
+
+    def __init__(self, *args: Any, sites: Sequence[Site], studied: Choices, orders: Choices, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         states = [(status.value, label) for status, label in QUERY_STATUS_LABELS.items()]
         _offer(self, "status", [("", _("Not closed")), *states])
         _offer(self, "site", [EVERY, *((site.code, site.name) for site in sites)])
+        _offer(self, "form", [EVERY, *studied])
+        _offer(self, "sort", [("", _("Age, oldest first")), *orders])
 
 
 class FigureFilter(forms.Form):
@@ -203,6 +225,17 @@ class NotDoneForm(ActForm):
 
 class MessageForm(ActForm):
     text = forms.CharField(label=_("Message"), max_length=2000, widget=forms.Textarea(attrs={"rows": 4}))
+
+
+class AssignForm(ActForm):
+    """Who is to deal with a query; empty for nobody in particular."""
+
+    to = forms.ModelChoiceField(
+        User.objects.filter(is_active=True),
+        to_field_name="username",
+        required=False,
+        error_messages={"invalid_choice": _("Nobody of this user name has an open account: choose somebody else.")},
+    )
 
 
 class ConfirmForm(ActForm):

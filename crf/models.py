@@ -410,7 +410,8 @@ class Query(TrackedModel):
     """A question about one item of an entry, asked now or not; about a form that was not entered; or about a visit.
 
     ``entry`` and ``item``, or ``visit`` and ``form_key``, which is "" for the visit as a whole. A question about a form
-    stays one when the form is entered. ``check_key`` names the edit check that raised it, if one did.
+    stays one when the form is entered. ``check_key`` names the edit check that raised it, if one did. ``assigned_to``
+    says who was to deal with it; whether that person still can, ``crf.turns`` knows.
     """
 
     entry = models.ForeignKey(FormEntry, on_delete=models.PROTECT, null=True, related_name="queries")
@@ -428,8 +429,12 @@ class Query(TrackedModel):
     )
     raised_at = models.DateTimeField(_("raised at"))
     closed_at = models.DateTimeField(_("closed at"), null=True)
+    assigned_to = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, related_name="assigned_queries", verbose_name=_("assigned to")
+    )
 
     objects = QueryQuerySet.as_manager()
+    assignee: User | None = None  # as ``crf.turns.with_assignees`` found it
 
     class Meta:
         ordering = ["entry", "visit", "form_key", "number"]

@@ -32,6 +32,7 @@ from crf.models import (
     QueryStatus,
     Visit,
 )
+from crf.turns import TURN_LABELS, TURNS, in_turn
 from trialmgr.participants.models import Participant, check_not_voided
 from trialmgr.participants.policies import (
     check_not_future,
@@ -258,6 +259,25 @@ def check_form_here(visit: Visit, form_key: str) -> Form:
     if form_key not in visit.definition.forms or not definition.has_form(form_key):
         raise ActionRefused(_("This form does not belong to this visit: open a visit that has it."))
     return definition.form(form_key)
+
+
+def check_assignable(query: Query, to: User | None) -> None:
+    """To somebody whose turn it is and who sees what it is about; ``to``: None for nobody."""
+    if query.state is QueryStatus.CLOSED:
+        raise ActionRefused(_("This query is closed and waits for nobody: reopen it first."))
+    if query.assigned_to_id == (to.pk if to else None):
+        raise ActionRefused(_("It is assigned so already."))
+    if to is None:
+        return
+    if not Query.objects.for_user(to).filter(pk=query.pk).exists():
+        raise ActionRefused(
+            _("%(name)s may not see what this query is about: assign it to somebody who may.") % {"name": to.actor_name}
+        )
+    if not in_turn(to).filter(pk=query.pk).exists():
+        raise ActionRefused(
+            _("It is not the turn of %(name)s: assign it to somebody of: %(turn)s.")
+            % {"name": to.actor_name, "turn": TURN_LABELS[TURNS[query.state]]}
+        )
 
 
 def check_query_transition(query: Query, action: str) -> None:

@@ -74,8 +74,8 @@ def unclosed_queries(user: User) -> QueryQuerySet:
 
 
 def queries_on(user: User, visit: Visit) -> list[Query]:
-    """Those on the visit as a whole that are not closed."""
-    rows = unclosed_queries(user).filter(visit=visit, form_key="").order_by("number")
+    """Those on the visit as a whole."""
+    rows = Query.objects.for_user(user).filter(visit=visit, form_key="").order_by("number")
     for query in rows:
         query.visit = visit
     return list(rows)
@@ -100,6 +100,28 @@ def query_url(query: Query) -> str:
     if query.form_key:
         return reverse("crf:form_query", args=[*place, query.form_key, query.number])
     return reverse("crf:visit_query", args=[*place, query.number])
+
+
+def query_at(query: Query) -> str:
+    """Where it stands beside what it is about, whatever its state: the place on the page of the form or visit."""
+    name = "form_query" if query.entry is None and query.form_key else "query"
+    return f"{_page_of(query)}?{name}={query.number}#{query_key(query)}"
+
+
+def _page_of(query: Query) -> str:
+    visit = query.of_visit
+    keys = [visit.participant.number, visit.slug, *filter(None, [query.of_form])]
+    if not query.of_form:
+        return reverse("crf:visit", args=keys)
+    if not current_definition().form(query.of_form).repeating:
+        return reverse("crf:entry", args=keys)
+    return reverse("crf:row", args=[*keys, query.entry.occurrence]) if query.entry else reverse("crf:rows", args=keys)
+
+
+def query_key(query: Query) -> str:
+    """Names it on that page: on one of a form those on the form as a whole have numbers of their own."""
+    kind = "form-query" if query.entry is None and query.form_key else "query"
+    return f"{kind}-{query.number}"
 
 
 def said_by_checks(stored: Collection[str | None], language: str) -> dict[str, str]:

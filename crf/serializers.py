@@ -84,7 +84,10 @@ class MessageSerializer(serializers.Serializer[QueryMessage]):
 
 
 class QuerySerializer(serializers.Serializer[Query]):
-    """``form``: "" for a visit as a whole. ``row`` and ``item``: null and "" where no entry is asked about."""
+    """``form``: "" for a visit as a whole. ``row`` and ``item``: null and "" where no entry is asked about.
+
+    ``assigned_to``: user name of who is to deal with it; null also where that person no longer can.
+    """
 
     participant = serializers.CharField(source="of_visit.participant.number")
     visit = serializers.CharField(source="of_visit.slug")
@@ -96,6 +99,7 @@ class QuerySerializer(serializers.Serializer[Query]):
     status = serializers.ChoiceField(choices=[status.value for status in QueryStatus])
     raised_at = serializers.DateTimeField()
     closed_at = serializers.DateTimeField(allow_null=True)
+    assigned_to = serializers.CharField(source="assignee.username", default=None, allow_null=True)
     messages = MessageSerializer(many=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,12 +18,13 @@ from crf.actions.entries import merged
 from crf.casebook import FormLine, form_lines
 from crf.layout.boxes import item_label, laid_out
 from crf.layout.fields import FieldLink, FieldView, Marks, SectionView, build_fields, shown_value
+from crf.layout.threads import AskView, PanelView, ThreadView
 from crf.loaded_casebook import LoadedCasebook, casebook_around
 from crf.models import ENTRY_STATUS_LABELS, EntryStatus, FormEntry, Freeze, Query, QueryStatus, Signature
 from crf.monitoring import Plan, progress_words
 from crf.places import CasebookPlace, FormPlace, spoken
 from crf.policies import can_role_enter, entry_closed_reasons
-from crf.queries import query_url
+from crf.threads import ASK, NOTHING, WHOLE, Named, ask_about, ask_about_form, threads_of
 from crf.wording import wording_for
 from trialmgr.protocol.casebook import Place, Unread, sources, unread
 from trialmgr.protocol.evaluation import Evaluation, RowScope, Scope, evaluate_entry, evaluate_not_done, read, truth_of
@@ -44,6 +46,7 @@ class Sheet:
     """``row``: None while a new row of a repeating form is being entered. ``entry``: None until first saved.
 
     ``sent``: keys of values in rows of groups that came in with a POST; ``wants_row``: one empty row more is asked for.
+    ``named``: of queries, what the address asks for.
     """
 
     place: FormPlace
@@ -51,6 +54,7 @@ class Sheet:
     entry: FormEntry | None
     sent: tuple[str, ...] | None = None
     wants_row: bool = False
+    named: Named = NOTHING
 
     @cached_property
     def begun(self) -> FormEntry | None:
@@ -207,11 +211,65 @@ class Sheet:
         """Those on what was entered, and those on the form as a whole."""
         here = Q(visit=self.place.visit, form_key=self.place.form.key)
         here |= Q(entry=self.entry) if self.entry else Q()
-        return list(Query.objects.for_user(self.place.user).filter(here))
+        found = list(Query.objects.for_user(self.place.user).filter(here))
+        for query in found:
+            if query.entry_id is None:
+                query.visit = self.place.visit
+            else:
+                query.entry = self.entry
+        return found
 
     @cached_property
     def unclosed(self) -> list[Query]:
         return [query for query in self.queries if query.state is not QueryStatus.CLOSED]
+
+    @cached_property
+    def threads(self) -> dict[str, list[ThreadView]]:
+        """By item: those that are not closed, and one that the address names."""
+        seen = [query for query in self.queries if query.item not in self.hidden]
+        shown = [query for query in seen if query.state is not QueryStatus.CLOSED or self.named.holds(query)]
+        found = defaultdict(list)
+        for query, thread in zip(shown, threads_of(self.place, shown), strict=True):
+            found[query.item].append(thread)
+        return found
+
+    @cached_property
+    def whole_threads(self) -> list[ThreadView]:
+        """About the form as a whole, and about items that this page does not have."""
+        here = {item.key for item in self.laid.items}
+        return [thread for key, threads in self.threads.items() if key not in here for thread in threads]
+
+    @cached_property
+    def ask(self) -> AskView | None:
+        """The box in which a query is raised, about what the address names."""
+        key, entry, place = self.named.ask, self.entry, self.place
+        if key == WHOLE and self._may_ask_whole:
+            return ask_about_form(place)
+        seen = {item.key for item in self.laid.items} - self.hidden
+        if entry is None or key not in seen or not place.may("queries.raise"):
+            return None
+        return ask_about(place, entry, key)
+
+    @property
+    def whole_ask(self) -> AskView | None:
+        return self.ask if self.named.ask == WHOLE else None
+
+    @property
+    def _may_ask_whole(self) -> bool:
+        """As long as something is not there."""
+        place = self.place
+        is_awaited = (place.form.repeating and self.row is None) or self.begun is None
+        return is_awaited and place.may("queries.raise") and place.form.key in place.visit.definition.forms
+
+    def _whole_url(self, page: str) -> str:
+        place = self.place
+        return reverse(f"crf:{page}", args=[place.participant.number, place.visit.slug, place.form.key])
+
+    @cached_property
+    def panels(self) -> list[PanelView]:
+        """Every panel of the page, each of which is sent by a form of its own."""
+        threads = [thread for threads in self.threads.values() for thread in threads]
+        return [*threads, *filter(None, [self.ask])]
 
     @cached_property
     def verified(self) -> frozenset[str]:
@@ -276,17 +334,14 @@ class Sheet:
 
     @property
     def form_links(self) -> list[FieldLink]:
-        """Questions about the form as a whole; one more, as long as something is not there; freezing it."""
-        place = self.place
-        whole = [query for query in self.unclosed if query.entry_id is None]
-        links = [FieldLink(_("Query %(n)s") % {"n": query.number}, query_url(query)) for query in whole]
-        awaited = (place.form.repeating and self.row is None) or self.begun is None
-        keys = [place.participant.number, place.visit.slug, place.form.key]
-        if awaited and place.may("queries.raise") and place.form.key in place.visit.definition.forms:
-            links.append(FieldLink(_("Raise a query"), reverse("crf:raise_form_query", args=keys)))
+        """A question about the form as a whole, as long as something is not there; freezing it."""
+        place, links = self.place, []
+        if self._may_ask_whole:
+            page = self._whole_url("rows") if place.form.repeating else place.url
+            links.append(FieldLink(_("Raise a query"), f"{page}?ask={WHOLE}#{ASK}"))
         if place.may("entries.freeze"):
             label = _("Unfreeze the form") if self.is_frozen else _("Freeze the form")
-            links.append(FieldLink(label, reverse("crf:freeze_form", args=keys)))
+            links.append(FieldLink(label, self._whole_url("freeze_form")))
         return links
 
     @property
@@ -331,6 +386,8 @@ class Sheet:
             verified=key in self.verified,
             skipped=is_skipped,
             links=tuple(self._links(key)),
+            threads=tuple(self.threads.get(key, ())),
+            ask=self.ask if key == self.named.ask else None,
         )
 
     def _links(self, key: str) -> list[FieldLink]:
@@ -338,13 +395,8 @@ class Sheet:
             return []
         row = self.entry.occurrence
         links = [FieldLink(_("Open the file"), self.place.row_url("file", row, key))] if self._holds_file(key) else []
-        links += [
-            FieldLink(_("Query %(n)s") % {"n": query.number}, self.place.row_url("query", row, query.number))
-            for query in self.unclosed
-            if query.item == key
-        ]
         if self.place.may("queries.raise"):
-            links.append(FieldLink(_("Raise a query"), self.place.row_url("raise_query", row, key)))
+            links.append(FieldLink(_("Raise a query"), f"{self.url}?ask={key}#{ASK}"))
         if not self.can_write:
             links.append(FieldLink(_("History"), self.place.row_url("item_history", row, key)))
         return links

@@ -38,6 +38,7 @@ ACTS = {
     "query.answered": gettext_lazy("Query answered"),
     "query.closed": gettext_lazy("Query closed"),
     "query.reopened": gettext_lazy("Query reopened"),
+    "query.assigned": gettext_lazy("Query assigned"),
 }
 OF_VALUES = frozenset({"entry.saved", "entry.followed", "entry.migrated", "entry.removed"})
 """Acts whose lines about an item hold its values."""

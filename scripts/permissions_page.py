@@ -45,6 +45,7 @@ MEANINGS = {
     "people.manage": "make accounts, give and end roles",
     "people.view": "see accounts and roles",
     "queries.answer": "answer a query",
+    "queries.assign": "assign a query to somebody whose turn it is",
     "queries.close": "close and reopen a query",
     "queries.raise": "raise a query",
     "queries.view": "read queries",

@@ -19,6 +19,7 @@ from crf.actions.freezes import (
 from crf.actions.participation import move_participant, void_registration
 from crf.actions.queries import (
     answer_query,
+    assign_query,
     close_queries,
     close_query,
     raise_query,
@@ -44,6 +45,7 @@ __all__ = [
     "Saved",
     "add_unscheduled_visit",
     "answer_query",
+    "assign_query",
     "close_queries",
     "close_query",
     "confirm_judgement",

@@ -12,7 +12,14 @@ from audit.acts import ActionRefused
 from audit.many import Many, each
 from crf.actions.trail import item_reveals, note_query
 from crf.models import QUERY_TRANSITIONS, FormEntry, Query, QueryMessage, QueryStatus, Visit
-from crf.policies import check_form_awaited, check_query_transition, check_unchanged, lock_casebook, lock_visit
+from crf.policies import (
+    check_assignable,
+    check_form_awaited,
+    check_query_transition,
+    check_unchanged,
+    lock_casebook,
+    lock_visit,
+)
 from trialmgr.people.models import Site, User
 from trialmgr.protocol.model import Form, Text
 from trialmgr.studies.queries import current_definition
@@ -84,6 +91,19 @@ def reopen_query(*, by: User, query: Query, text: str) -> Query:
     return _move(query, "query.reopened", by, text)
 
 
+@action("query.assigned", permission="queries.assign", site=_site, makes=itself)
+def assign_query(*, by: User, query: Query, to: User | None) -> Query:
+    """Somebody is to deal with it; ``to``: None for nobody in particular."""
+    _lock(query)
+    check_assignable(query, to)
+    old, query.assigned_to = query.assigned_to, to
+    query.save()
+    names = {"old": old.username if old else None, "new": to.username if to else None}
+    detail = {"query": query.number, "check": query.check_key}
+    note_query(query, action="query.assigned", detail=detail, **names)
+    return query
+
+
 def opened(entry: FormEntry, form: Form, item: str, number: int, check_key: str = "") -> Query:
     """A query that is not stored yet."""
     return Query(
@@ -142,4 +162,4 @@ def _check_text(text: str) -> None:
 def _lock(query: Query) -> None:
     """The query as it stands now; its casebook is held until the act ends."""
     lock_casebook(query.of_visit.participant_id)
-    query.refresh_from_db(fields=["status", "closed_at"])
+    query.refresh_from_db(fields=["status", "closed_at", "assigned_to"])

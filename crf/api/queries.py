@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView
@@ -19,12 +20,27 @@ from crf import actions
 from crf.api.casebooks import CasebookView
 from crf.models import LONGEST_ITEM_KEY, QUERY_STATUS_LABELS, Query, on_visit
 from crf.serializers import QuerySerializer
+from crf.turns import assigned_to, with_assignees
 from trialmgr.people.api import WRITING, ApiView, checked, listed, operation, person
 from trialmgr.people.models import User
 
 
 class QueryTextRequest(serializers.Serializer[Any]):
     text = serializers.CharField(max_length=2000)
+
+
+class AssignRequest(serializers.Serializer[Any]):
+    """``assigned_to``: a user name; null for nobody in particular."""
+
+    assigned_to = serializers.CharField(max_length=150, allow_null=True)
+
+    def validate_assigned_to(self, username: str | None) -> User | None:
+        try:
+            return User.objects.get(username=username, is_active=True) if username is not None else None
+        except User.DoesNotExist:
+            raise serializers.ValidationError(
+                _("Nobody of this user name has an open account: choose somebody else.")
+            ) from None
 
 
 class QueryRequest(QueryTextRequest):
@@ -35,6 +51,11 @@ class QueryFilter(filters.FilterSet):
     status = filters.ChoiceFilter(choices=[(status.value, label) for status, label in QUERY_STATUS_LABELS.items()])
     participant = filters.CharFilter(method="of_participant", label="Number of a participant.")
     form = filters.CharFilter(method="on_form", label="Key of a form.")
+
+    assigned_to_me = filters.BooleanFilter(method="mine", label="Only those that this person is to deal with.")
+
+    def mine(self, rows: QuerySet[Query], _name: str, wanted: bool) -> QuerySet[Query]:
+        return rows.filter(pk__in=assigned_to(person(self.request)).values("pk")) if wanted else rows
 
     def of_participant(self, rows: QuerySet[Query], _name: str, number: str) -> QuerySet[Query]:
         return rows.filter(on_visit(participant__number=number))
@@ -56,6 +77,9 @@ class QueryList(ApiView, ListAPIView[Query]):
 
     def get_queryset(self) -> QuerySet[Query]:
         return queries_of(person(self.request))
+
+    def paginate_queryset(self, queryset: Any) -> list[Any]:
+        return with_assignees(super().paginate_queryset(queryset) or ())
 
     @operation(
         "queries_list",
@@ -88,14 +112,14 @@ class QueriesHere(CasebookView):
 
     def one(self, query: int, **place: Any) -> Query:
         """By its number within the row, form or visit."""
-        return get_object_or_404(self.here(**place), number=query)
+        return with_assignees([get_object_or_404(self.here(**place), number=query)])[0]
 
 
 def _listing(name: str, about: str, request_of: type[serializers.Serializer[Any]], raising: str) -> type[QueriesHere]:
     class Queries(QueriesHere):
         @operation(name, f"The queries on {about}", answer=QuerySerializer(many=True), may=("queries.view",))
         def get(self, request: Request, **place: Any) -> Response:
-            return listed(QuerySerializer, self.here(**place))
+            return listed(QuerySerializer, with_assignees(self.here(**place)))
 
         @operation(
             raising,
@@ -135,6 +159,25 @@ def _move(step: Callable[..., Query], name: str, summary: str, may: str) -> type
     return Move
 
 
+def _assign(name: str, about: str) -> type[QueriesHere]:
+    class Assign(QueriesHere):
+        @operation(
+            name,
+            f"Assign a query on {about}, also to nobody",
+            may=("queries.assign",),
+            request=AssignRequest,
+            answer=QuerySerializer,
+            refusals=WRITING,
+        )
+        def post(self, request: Request, **place: Any) -> Response:
+            query = self.one(**place)
+            to = checked(AssignRequest, request)["assigned_to"]
+            once(actions.assign_query, by=person(request), query=query, to=to)
+            return Response(QuerySerializer(self.one(**place)).data)
+
+    return Assign
+
+
 _STEPS: tuple[tuple[str, Callable[..., Query], str, str], ...] = (
     ("answer", actions.answer_query, "Answer an open query", "queries.answer"),
     ("close", actions.close_query, "Close a query", "queries.close"),
@@ -152,6 +195,7 @@ def _addresses(
     return [
         path("queries/", queries.as_view(), name=listing),
         path("queries/<int:query>/", _detail(f"{many}_read", about).as_view(), name=name),
+        path("queries/<int:query>/assign/", _assign(f"{many}_assign", about).as_view(), name=f"{name}_assign"),
         *(path(f"queries/<int:query>/{word}/", view.as_view(), name=f"{name}_{word}") for word, view in moves),
     ]
 

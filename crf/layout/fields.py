@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from crf.layout.boxes import DATES, REASON_MARK
+from crf.layout.threads import AskView, ThreadView
 from trialmgr.protocol.expressions import parse
 from trialmgr.protocol.expressions.nodes import (
     Comparison,
@@ -88,6 +89,8 @@ class Marks:
     frozen: bool = False
     skipped: bool = False
     links: tuple[FieldLink, ...] = ()
+    threads: tuple[ThreadView, ...] = ()
+    ask: AskView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +130,8 @@ class FieldView:
     previous: str = ""
     shown_when: ShownWhen | None = None
     links: tuple[FieldLink, ...] = ()
+    threads: tuple[ThreadView, ...] = ()
+    ask: AskView | None = None
 
     @property
     def name(self) -> str:
@@ -170,6 +175,11 @@ class FieldView:
         if self.type in _INPUTMODES:
             return tuple((code, code, label.partition(": ")[2]) for code, label in self.choices)
         return tuple((code, label, "") for code, label in self.choices)
+
+    @property
+    def changed_at(self) -> str:
+        """The id of its box, "" where there is none."""
+        return "" if self.control == "output" else self.first_box
 
     @property
     def first_box(self) -> str:
@@ -234,6 +244,10 @@ class TableView:
     columns: tuple[tuple[str, str], ...]
     lines: tuple[LineView, ...]
 
+    @property
+    def fields(self) -> tuple[FieldView, ...]:
+        return tuple(field for line in self.lines for field in line.fields if field)
+
 
 @dataclass(frozen=True, slots=True)
 class SectionView:
@@ -248,8 +262,7 @@ class SectionView:
     @property
     def blocks(self) -> Iterator[tuple[TableView | None, FieldView | None]]:
         """The section from top to bottom: the table, where its first field stands, or one field."""
-        lines = self.table.lines if self.table else ()
-        inside = {field.key for line in lines for field in line.fields if field}
+        inside = {field.key for field in self.table.fields} if self.table else set()
         first = next((field.key for field in self.fields if field.key in inside), "")
         for field in self.fields:
             if field.key == first:
@@ -385,6 +398,8 @@ def _field(page: _Page, item: Item, in_scale: bool) -> FieldView:
         previous=_previous(page, item),
         shown_when=_shown_when(page, item),
         links=marks.links,
+        threads=marks.threads,
+        ask=marks.ask,
     )
 
 

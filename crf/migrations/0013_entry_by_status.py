@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("crf", "0011_drafts")]
+    dependencies = [("crf", "0012_query_assignments")]
 
     operations = [
         migrations.AddIndex(

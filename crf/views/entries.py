@@ -33,8 +33,9 @@ from crf.layout.fields import ErrorLink, error_links, shown_value
 from crf.models import FormEntry, Query, QueryStatus, Signature, Visit
 from crf.places import FormPlace, file_of, form_place, spoken
 from crf.policies import Outdated, check_role_enters
-from crf.queries import visits_of
+from crf.queries import query_at, visits_of
 from crf.sheets import Sheet, follows_from, open_sheet
+from crf.threads import named
 from crf.views import drafts
 from crf.views.frames import frame, show
 from trialmgr.participants.models import Participant
@@ -119,7 +120,7 @@ def rows(request: HttpRequest, number: str, slug: str, form: str) -> HttpRespons
         place.form_label,
         columns=[{"label": label} for label in (_("Row"), *(item.label(spoken()) for item in items), _("Status"))],
         rows=_rows(place, items),
-        sheet=Sheet(place, None, None),
+        sheet=Sheet(place, None, None, named=named(request.GET.dict())),
     )
     return render(request, "crf/entries/rows.html", context)
 
@@ -168,6 +169,8 @@ def _moved(place: FormPlace, entry: FormEntry, to: Visit, reason: str) -> FormEn
 
 
 def _page(request: HttpRequest, sheet: Sheet) -> HttpResponse:
+    if request.GET:
+        sheet = replace(sheet, named=named(request.GET.dict()))
     if request.method == "POST":
         return _save(request, sheet)
     return _open_page(request, sheet) if sheet.can_write else _read_page(request, sheet)
@@ -311,8 +314,7 @@ def _saved(request: HttpRequest, place: FormPlace, saved: Saved) -> HttpResponse
         )
     for query in _asked(sheet, saved):
         text = _("A check asks about “%(item)s”.") % {"item": item_label(sheet.form, query.item, spoken())}
-        url = place.row_url("query", row, query.number)
-        messages.warning(request, format_html('<a href="{}">{}</a>', url, text))
+        messages.warning(request, format_html('<a href="{}">{}</a>', query_at(query), text))
     return redirect(_onwards(sheet) if "next" in request.POST else sheet.url)
 
 

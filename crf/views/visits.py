@@ -11,8 +11,10 @@ from crf import actions
 from crf.actions import add_unscheduled_visit, mark_visit_not_done, set_visit_day
 from crf.casebook import VisitLine, due_line, visit_line
 from crf.forms import AddVisitForm, VisitDayForm
+from crf.models import QueryStatus
 from crf.places import VisitPlace, casebook_place, spoken, visit_place
-from crf.queries import due_for, queries_on, query_url
+from crf.queries import due_for, queries_on
+from crf.threads import WHOLE, Named, ask_about_visit, named, threads_of
 from crf.views.frames import frame, show
 from crf.views.selections import unsigned_at
 from trialmgr.people.forms import ReasonForm, acted, bound
@@ -41,9 +43,17 @@ def visit(request: HttpRequest, number: str, slug: str) -> HttpResponse:
     context["today"] = today()
     context["unsigned"] = unsigned_at(place) if place.may("entries.sign") else 0
     context["may_freeze"] = place.may("entries.freeze")
-    context["may_raise"] = place.may("queries.raise")
-    context["queries"] = [(query, query_url(query)) for query in queries_on(place.user, place.visit)]
+    context |= _asked_about(place, named(request.GET.dict()))
     return show(request, "visits/visit", context)
+
+
+def _asked_about(place: VisitPlace, address: Named) -> dict[str, Any]:
+    """Queries about the visit as a whole, and the box in which one is raised."""
+    may_raise = place.may("queries.raise")
+    rows = queries_on(place.user, place.visit)
+    threads = threads_of(place, [one for one in rows if one.state is not QueryStatus.CLOSED or address.holds(one)])
+    ask = ask_about_visit(place) if may_raise and address.ask == WHOLE else None
+    return {"may_raise": may_raise, "threads": threads, "ask": ask, "panels": [*threads, *filter(None, [ask])]}
 
 
 def _what_to_do(place: VisitPlace, line: VisitLine) -> dict[str, Any]:

@@ -403,6 +403,12 @@ def _answered(cast: Cast) -> Act:
     return lambda: crf.answer_query(by=the(cast, Role.COORDINATOR), query=again(query), text="It is.")
 
 
+def _assigned(cast: Cast) -> Act:
+    query = query_on(vital_signs(cast), cast)
+    coordinator = the(cast, Role.COORDINATOR)
+    return lambda: crf.assign_query(by=coordinator, query=again(query), to=coordinator)
+
+
 def _closed(cast: Cast) -> Act:
     query = query_on(vital_signs(cast), cast)
     return lambda: crf.close_query(by=the(cast, Role.MONITOR), query=again(query), text="Seen.")
@@ -821,6 +827,7 @@ RECIPES: dict[str, Recipe] = {
     "participant.registered": _registered,
     "participant.voided": _voided,
     "query.answered": _answered,
+    "query.assigned": _assigned,
     "query.closed": _closed,
     "queries.closed": _closed_together,
     "query.raised": _raised,

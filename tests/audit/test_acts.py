@@ -94,6 +94,7 @@ WHO_MAY: dict[str, frozenset[Role]] = {
     "participant.randomised": frozenset({C, INV}),
     "participant.registered": frozenset({C, INV}),
     "query.answered": frozenset({C, INV, R, T}),
+    "query.assigned": frozenset({C, INV, M, D}),
     "query.closed": frozenset({M, D}),
     "queries.closed": frozenset({M, D}),
     "query.raised": frozenset({M, D}),

@@ -60,6 +60,7 @@ LOCKS: dict[str, tuple[str, ...]] = {
     ),
     "participant.voided": ("participants_participant",),
     "query.answered": ("participants_participant",),
+    "query.assigned": ("participants_participant",),
     "query.closed": ("participants_participant",),
     "queries.closed": ("participants_participant",),
     "query.raised": ("participants_participant",),

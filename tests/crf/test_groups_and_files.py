@@ -174,6 +174,12 @@ class TestARepeatingGroup:
         entry = saved()
         verify_items(by=cast.at(SITE, Role.MONITOR), entry=entry, items=["trials.2.drug"])
         assert [row.item for row in entry.verifications.all()] == ["trials.2.drug"]
+        beside = coordinator.get(f"{url}?query=1")
+        assert beside.index('name="item.trials.2.drug"') < beside.index('id="query-1"') < beside.index("trials.2.weeks")
+        coordinator.send(url, boxes({"trials.1.drug": "lithium"}, 1, reason_choice="typing"))
+        gone = coordinator.get(f"{url}?query=1")
+        assert 'name="item.trials.2.drug"' not in gone
+        assert gone.index('id="query-1"') < gone.index('name="item.trials.1.drug"')
 
     def test_is_written_and_cleared_over_the_api(self, cast: Cast, visit: Visit) -> None:
         api = Caller(cast.at(SITE, Role.COORDINATOR))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Callable
 
+import time_machine
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from crf.actions import raise_query, raise_query_on_form, raise_query_on_visit, save_entry
+from crf.actions import answer_query, close_query, raise_query, raise_query_on_form, raise_query_on_visit, save_entry
 from crf.models import Query
+from crf.queries import query_at
 from tests import walk
 from tests.audit.recipes import vital_signs
 from tests.crf.pages import Reader, form_url
@@ -33,8 +39,12 @@ def test_a_query_goes_from_raised_to_answered_to_closed_and_may_open_again(signe
     visit = walk.visit_of(walk.screened(cast), "screening")
     monitor, rater = Reader(signed_in, cast, Role.MONITOR), Reader(signed_in, cast, Role.RATER)
     raise_url = f"{form_url(visit, 'madrs')}rows/1/queries/raise/madrs_1/"
-    assert raise_url in monitor.get(form_url(visit, "madrs"))
-    assert "Apparent sadness" in monitor.get(raise_url)
+    assert "?ask=madrs_1#ask" in monitor.get(form_url(visit, "madrs"))
+    page = monitor.get(f"{form_url(visit, 'madrs')}?ask=madrs_1")
+    assert f'action="{raise_url}"' in page
+    assert "Raise a query: Apparent sadness" in page
+    assert "Value now: <strong>3</strong>" in page
+    assert "Raise a query: Apparent sadness" in monitor.get(raise_url)
     monitor.post(raise_url, {"text": ""}, 422)
     assert "The query is raised." in monitor.send(raise_url, {"text": "The source says 4."})
     url = thread_url(Query.objects.get())
@@ -72,19 +82,73 @@ def test_a_reader_without_an_act_sees_the_thread_alone(signed_in: SignedIn, cast
 def test_the_list_of_queries_is_cut_to_sites_and_sight(signed_in: SignedIn, cast: Cast) -> None:
     mine, other, vitals = raised(cast), raised(cast, "LUMC"), raised(cast, form="vital_signs")
     monitor = Reader(signed_in, cast, Role.MONITOR).get("/queries/")
-    assert all(thread_url(query) in monitor for query in (mine, other, vitals))
+    assert all(query_at(query) in monitor for query in (mine, other, vitals))
     rater = Reader(signed_in, cast, Role.RATER).get("/queries/")
-    assert [thread_url(query) in rater for query in (mine, other, vitals)] == [True, False, False]
+    assert [query_at(query) in rater for query in (mine, other, vitals)] == [True, False, False]
+    assert "Vital signs" not in rater
 
 
 def test_the_list_of_queries_is_filtered(signed_in: SignedIn, cast: Cast) -> None:
     mine, other = raised(cast), raised(cast, "LUMC")
-    monitor = Reader(signed_in, cast, Role.MONITOR)
-    page = monitor.get("/queries/?site=LUMC&status=open")
-    assert thread_url(other) in page
-    assert thread_url(mine) not in page
+    answer_query(by=cast.at("LUMC", Role.RATER), query=other, text="Yes.")
+    monitor, rater = Reader(signed_in, cast, Role.MONITOR), Reader(signed_in, cast, Role.RATER)
+
+    def found(asked: str, reader: Reader = monitor) -> list[Query]:
+        page = reader.get(f"/queries/?{asked}")
+        return [query for query in (mine, other) if query_at(query) in page]
+
+    assert found("site=LUMC&status=answered") == [other]
+    assert found("status=closed") == []
     assert "No query matches the filter." in monitor.get("/queries/?status=closed")
-    assert thread_url(mine) in monitor.get("/queries/?status=strange")
+    assert found("status=strange") == [mine, other]
+    assert (found("turn=site"), found("turn=review"), found("turn=mine")) == ([mine], [other], [other])
+    assert found("turn=mine", rater) == [mine]
+    assert (found("author=check"), found("author=person")) == ([], [mine, other])
+    assert (found("form=madrs"), found("form=vital_signs")) == ([mine, other], [])
+    assert (found("days=0"), found("days=1")) == ([mine, other], [])
+    assert found("days=many") == [mine, other]
+
+
+def test_the_list_of_queries_says_what_where_and_whose_turn_in_any_order(signed_in: SignedIn, cast: Cast) -> None:
+    with time_machine.travel(timezone.now() - datetime.timedelta(days=9)):
+        on_item = raised(cast)
+    visit = walk.visit_of(walk.consented(cast), "screening")
+    monitor = cast.at("", Role.MONITOR)
+    on_form = raise_query_on_form(by=monitor, visit=visit, form_key="vital_signs", text="Are these on paper?")
+    on_visit = close_query(
+        by=monitor, query=raise_query_on_visit(by=monitor, visit=visit, text="On which day?"), text="I found it."
+    )
+    page = Reader(signed_in, cast, Role.MONITOR).get("/queries/")
+    row = page[page.index("<tbody") : page.index("</tr>", page.index("<tbody"))]
+    assert all(text in row for text in (">UMCG-001</th>", "Screening · MADRS", "Apparent sadness", "Is this right?"))
+    assert all(f">{text}</td>" in row for text in (monitor.actor_name, "3", "9", "Site"))
+    named = {on_item: "Is this right?", on_form: "Are these on paper?", on_visit: "On which day?"}
+
+    def order(sort: str, asked: str = "") -> list[Query]:
+        page = Reader(signed_in, cast, Role.MONITOR).get(f"/queries/?sort={sort}{asked}")
+        return sorted((query for query in named if named[query] in page), key=lambda query: page.index(named[query]))
+
+    for sort in ("participant", "form", "item", "author", "turn", "status", "-age", "nonsense", ""):
+        assert order(sort) == ([on_item, on_form] if sort != "item" else [on_form, on_item]), sort
+    for sort in ("-participant", "-form", "text", "age"):
+        assert order(sort) == [on_form, on_item], sort
+    assert order("", "&status=closed") == [on_visit]
+    sorted_page = Reader(signed_in, cast, Role.MONITOR).get("/queries/?sort=-form&site=UMCG")
+    assert 'aria-sort="descending"><a href="?sort=form&amp;site=UMCG">' in sorted_page
+    assert '<option value="-form" selected>Visit and form, descending</option>' in sorted_page
+
+
+def test_the_list_of_queries_asks_the_database_as_much_for_many_as_for_few(signed_in: SignedIn, cast: Cast) -> None:
+    monitor = Reader(signed_in, cast, Role.MONITOR)
+    asked = []
+    for queries in (1, 4):
+        for _query in range(queries):
+            raised(cast)
+        monitor.get("/queries/?sort=item")
+        with CaptureQueriesContext(connection) as statements:
+            monitor.get("/queries/?sort=item")
+        asked.append(len(statements))
+    assert asked[0] == asked[1]
 
 
 def test_who_may_not_raise_is_refused_and_an_unknown_item_is_not_found(signed_in: SignedIn, cast: Cast) -> None:
@@ -110,7 +174,7 @@ def test_a_query_on_a_row_leads_back_to_that_row(signed_in: SignedIn, cast: Cast
     row = f"{form_url(log, 'adverse_event')}rows/1/"
     page = monitor.send(f"{row}queries/raise/ae_serious/", {"text": "Why not?"})
     assert "Row 1" in page
-    assert f'href="{row}"' in monitor.get(f"{row}queries/1/")
+    assert f'href="{row}?query=1#query-1"' in monitor.get(f"{row}queries/1/")
 
 
 def test_what_an_edit_check_asks_and_settles_is_read_in_the_language_of_the_reader(
@@ -151,7 +215,8 @@ def test_a_form_that_is_missing_is_asked_about_on_its_page(signed_in: SignedIn, 
     monitor, rater = Reader(signed_in, cast, Role.MONITOR), Reader(signed_in, cast, Role.RATER)
     form = form_url(visit, "madrs")
     raise_url = f"{form}queries/raise/"
-    assert raise_url in monitor.get(form)
+    assert f"{form}?ask=*#ask" in monitor.get(form)
+    assert f'action="{raise_url}"' in monitor.get(f"{form}?ask=*")
     assert "The form as a whole" in monitor.get(raise_url)
     monitor.post(raise_url, {"text": ""}, 422)
     page = monitor.send(raise_url, {"text": "Where is it?"})
@@ -159,13 +224,12 @@ def test_a_form_that_is_missing_is_asked_about_on_its_page(signed_in: SignedIn, 
     thread = f"{form}queries/1/"
     assert thread in page
     assert thread in rater.get(form)
-    assert raise_url not in rater.get(form)
+    assert raise_url not in rater.get(f"{form}?ask=*")
     assert "The form as a whole" in rater.get("/queries/")
     assert "Answered" in rater.send(thread, {"act": "answer", "text": "On paper."})
-    assert thread in monitor.get("/queries/")
+    assert f"{form}?form_query=1#form-query-1" in monitor.get("/queries/")
     assert "1 query" in monitor.get(f"/participants/{visit.participant.number}/")
-    page = monitor.send(thread, {"act": "close", "text": "Thank you."})
-    assert form in page
+    assert "Closed" in monitor.send(thread, {"act": "close", "text": "Thank you."})
     assert thread not in rater.get(form)
     rater.get(f"{form}queries/2/", 404)
     rater.get(raise_url, 403)
@@ -180,7 +244,8 @@ def test_a_form_with_rows_is_asked_about_on_its_list_and_an_entered_one_at_its_i
     refused = monitor.post(f"{form_url(visit, 'madrs')}queries/raise/", {"text": "Where is it?"}, 422)
     assert "raise the query on one of its items" in refused
     rows = f"{form_url(walk.visit_of(visit.participant, 'log'), 'adverse_event')}"
-    assert f"{rows}queries/raise/" in monitor.get(f"{rows}rows/")
+    assert f"{rows}rows/?ask=*#ask" in monitor.get(f"{rows}rows/")
+    assert f"{rows}queries/raise/" in monitor.get(f"{rows}rows/?ask=*")
     assert f"{rows}queries/1/" in monitor.send(f"{rows}queries/raise/", {"text": "No fall in May?"})
 
 
@@ -188,12 +253,14 @@ def test_a_visit_is_asked_about_on_its_page(signed_in: SignedIn, cast: Cast) -> 
     visit = walk.visit_of(walk.consented(cast), "screening")
     monitor, coordinator = Reader(signed_in, cast, Role.MONITOR), Reader(signed_in, cast, Role.COORDINATOR)
     url = f"/participants/{visit.participant.number}/visits/screening/"
-    assert f"{url}queries/raise/" in monitor.get(url)
+    assert "?ask=*#ask" in monitor.get(url)
+    assert f"{url}queries/raise/" in monitor.get(f"{url}?ask=*")
     assert "The visit as a whole" in monitor.get(f"{url}queries/raise/")
     assert f"{url}queries/1/" in monitor.send(f"{url}queries/raise/", {"text": "When was it?"})
     page = coordinator.get(url)
     assert f"{url}queries/1/" in page
-    assert f"{url}queries/raise/" not in page
+    assert "?ask=*#ask" not in page
+    assert f"{url}queries/raise/" not in coordinator.get(f"{url}?ask=*")
     assert "The visit as a whole" in coordinator.get("/queries/")
     assert "Answered" in coordinator.send(f"{url}queries/1/", {"act": "answer", "text": "On Monday."})
     assert "1 query" in monitor.get(f"/participants/{visit.participant.number}/")
@@ -219,7 +286,7 @@ def test_what_reveals_the_arm_has_no_query_for_who_is_blinded(signed_in: SignedI
     url = f"/participants/{participant.number}/visits/{session.slug}/queries/1/"
     rater.get(url, 403)
     rater.get(f"{form_url(log, 'adverse_event')}queries/1/", 403)
-    assert url in team.get("/queries/")
+    assert f"/participants/{participant.number}/visits/{session.slug}/?query=1#query-1" in team.get("/queries/")
 
 
 def _without_token(page: str) -> str:

@@ -251,10 +251,15 @@ def test_a_visit_goes_otherwise_than_planned(one_day: Trial, hire: Hire, reset_t
 
 def _asks_about_what_is_not_there(monitor: Member, casebook: str) -> None:
     monitor.sign_in()
-    for missing in ("visits/screening/", "visits/log/forms/adverse_event/"):
-        monitor.open(f"{casebook}{missing}queries/raise/")
+    here = {
+        "visits/screening/": "",
+        "visits/log/forms/adverse_event/": "",
+        "visits/screening/forms/madrs/rows/1/": "madrs_1/",
+    }
+    for missing, item in here.items():
+        monitor.open(f"{casebook}{missing}queries/raise/{item}")
         monitor.look()
-        monitor.page.get_by_label("Message").fill("Is something missing?")
+        monitor.page.get_by_label("Your question").fill("Is something missing?")
         monitor.press("Raise the query")
         monitor.reads("The query is raised.")
         monitor.open(f"{casebook}{missing}queries/1/")

@@ -224,7 +224,7 @@ def test_queries_wait_for_who_enters_the_form_and_answers_for_who_closes(cast: C
     entry = FormEntry.objects.get(visit__participant=participant, form_key="madrs")
     query = raise_query(by=cast.at("", Role.MONITOR), entry=entry, item=next(iter(entry.data)), text="Is this right?")
     rater, monitor = cast.at(SITE, Role.RATER), cast.at("", Role.MONITOR)
-    assert duty(rater, "answer").tasks[0].link.url.endswith("/visits/screening/forms/madrs/rows/1/queries/1/")
+    assert duty(rater, "answer").tasks[0].link.url.endswith("/visits/screening/forms/madrs/?query=1#query-1")
     assert duty(cast.at(SITE, Role.COORDINATOR), "answer").count == 0
     assert duty(monitor, "close").count == 0
     answer_query(by=rater, query=query, text="Yes.")
@@ -239,7 +239,7 @@ def test_queries_on_missing_forms_and_on_visits_wait_for_whoever_enters_or_plans
     on_visit = raise_query_on_visit(by=monitor, visit=visit, text="When was it?")
     coordinator = cast.at(SITE, Role.COORDINATOR)
     assert [task.link.url for task in duty(coordinator, "answer").tasks] == [
-        f"/participants/{visit.participant.number}/visits/screening/queries/1/"
+        f"/participants/{visit.participant.number}/visits/screening/?query=1#query-1"
     ]
     assert duty(rater, "answer").count == 2
     assert duty(cast.at("LUMC", Role.COORDINATOR), "answer").count == 0

@@ -68,6 +68,7 @@ ACT_LABELS: dict[str, str | Promise] = {
     "participant.screening_reopened": _("Screening open again"),
     "participant.voided": _("Registration voided"),
     "query.answered": _("Query answered"),
+    "query.assigned": _("Query assigned"),
     "query.closed": _("Query closed"),
     "queries.closed": _("Queries closed"),
     "query.raised": _("Query raised"),

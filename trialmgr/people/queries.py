@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
+
 from django.contrib.auth.tokens import default_token_generator
 from django.db.models import Prefetch, Q, QuerySet, Value
 from django.db.models.functions import Concat
@@ -50,6 +53,25 @@ def user_of_link(username: str, token: str) -> User | None:
 
 def site_called(code: str) -> Site:
     return get_object_or_404(Site, code=code)
+
+
+def holders_of(*permissions: str) -> QuerySet[User]:
+    """Whoever holds one of these today, anywhere."""
+    may = {role.value for role, held in PERMISSIONS.items() if held & set(permissions)}
+    rows = Membership.objects.in_force(today()).filter(role__in=may)
+    found: QuerySet[User] = User.objects.filter(pk__in=rows.values("user"), is_active=True).order_by("username")
+    return found
+
+
+def with_roles(users: Iterable[User]) -> list[User]:
+    """The roles of each in force today, read at once for all of them."""
+    found, held = list(users), defaultdict[int, list[Membership]](list)
+    rows = Membership.objects.in_force(today()).filter(user__in=[user.pk for user in found])
+    for membership in rows.select_related("site"):
+        held[membership.user_id].append(membership)
+    for user in found:
+        user.memberships_now = tuple(held[user.pk]) if user.is_active else ()
+    return found
 
 
 def unblinded_holders(permission: str, site: Site | None = None) -> list[User]:

@@ -32,7 +32,8 @@ from crf.models import (
     Visit,
     VisitQuerySet,
 )
-from crf.queries import entry_url, query_url, stretches, with_definitions
+from crf.queries import entry_url, query_at, stretches, with_definitions
+from crf.turns import own_first, to_answer, to_close, with_assignees
 from trialmgr.overview.duties.tasks import Band, Desk, Duty, Link, Task, said_of, within
 from trialmgr.participants.models import Consent, by_number
 from trialmgr.participants.states import Status
@@ -187,27 +188,17 @@ def _visit_status(desk: Desk, visit: Visit) -> tuple[str, str]:
 
 
 def queries_to_answer(desk: Desk) -> Duty:
-    """Open queries on forms that this person enters, and on visits that this person plans."""
-    rows = Query.objects.for_user(desk.user).counted().filter(status=QueryStatus.OPEN.value)
-    mine = within(desk.sites_with("visits.plan"), "visit__participant__site") & Q(visit__isnull=False, form_key="")
-    for sites, entered in desk.entered:
-        mine |= within(sites, "entry__visit__participant__site") & Q(entry__form_key__in=entered)
-        mine |= within(sites, "visit__participant__site") & Q(form_key__in=entered)
-    return _queries(desk, "answer", _("Queries to answer"), rows.filter(mine), _("Answer the query"))
+    return _queries(desk, "answer", _("Queries to answer"), to_answer(desk.user), _("Answer the query"))
 
 
 def queries_to_close(desk: Desk) -> Duty:
-    """Answered queries, for whoever judges the answers."""
-    sites = desk.sites_with("queries.close")
-    mine = within(sites, "entry__visit__participant__site") | within(sites, "visit__participant__site")
-    rows = Query.objects.for_user(desk.user).counted().filter(mine, status=QueryStatus.ANSWERED.value)
-    return _queries(desk, "close", _("Answered queries to close"), rows, _("Read the answer"))
+    return _queries(desk, "close", _("Answered queries to close"), to_close(desk.user), _("Read the answer"))
 
 
 def _queries(desk: Desk, key: str, heading: str, rows: QueryQuerySet, act: str) -> Duty:
     related = ("entry__visit__participant__site", "entry__study_version", "visit__participant__site")
     found = rows.select_related(*related).defer("entry__study_version__document").prefetch_related("messages")
-    shown = list(found.order_by("raised_at", "pk")[: desk.limit])
+    shown = with_assignees(own_first(desk.user, found)[: desk.limit])
     with_definitions(query.of_visit for query in shown)
     return Duty(key, heading, rows.count(), [_query_task(desk, query, act) for query in shown])
 
@@ -215,23 +206,23 @@ def _queries(desk: Desk, key: str, heading: str, rows: QueryQuerySet, act: str) 
 def _query_task(desk: Desk, query: Query, act: str) -> Task:
     """With the question, and what was said last of it: the answer that is to be judged, or what is asked once more."""
     messages = list(query.messages.all())
-    is_open = query.status == QueryStatus.OPEN.value
-    closing = desk.turn_with("queries.close")
     return Task(
         participant=query.of_visit.participant.number,
         place=_about(desk, query),
         said="\n".join(one.shown(desk.language) for one in dict.fromkeys((messages[0], messages[-1]))),
-        link=Link(act, query_url(query)),
-        status=query.get_status_display(),
+        link=Link(act, query_at(query)),
+        status=_("Assigned to you") if query.assignee == desk.user else query.get_status_display(),
         kind="query",
         since=localdate(query.raised_at),
         when=said_of(localdate(query.raised_at), _("raised on %(day)s")),
-        turn=_answering(desk, query) if is_open else closing,
+        turn=query.assignee.actor_name if query.assignee else _turn(desk, query),
         band=Band.WAITING,
     )
 
 
-def _answering(desk: Desk, query: Query) -> str:
+def _turn(desk: Desk, query: Query) -> str:
+    if query.status != QueryStatus.OPEN.value:
+        return desk.turn_with("queries.close")
     return desk.turn_on(query.of_form) if query.of_form else desk.turn_with("visits.plan")
 
 

@@ -38,7 +38,11 @@
     (chosen && !chosen.closest("details:not([open])") ? chosen : stop).focus();
   }
 
-  const onwards = (form) => form.querySelector("[data-onwards]") || form.querySelector("button[type=submit]");
+  // Also where boxes and buttons stand outside the form to which they belong, as those of a query do.
+  function onwards(form) {
+    const buttons = Array.from(form.elements).filter((one) => one.matches("button[type=submit]"));
+    return buttons.find((button) => button.matches("[data-onwards]")) || buttons[0];
+  }
 
   function goOn(box) {
     const stops = stopsOf(box.form);
@@ -100,8 +104,8 @@
   }
 
   function onKey(event) {
-    const form = event.target.closest("form[data-keyboard]");
-    if (!form || event.isComposing || event.altKey) return;
+    const form = event.target.form || event.target.closest("form");
+    if (!form || !form.matches("[data-keyboard]") || event.isComposing || event.altKey) return;
     if (event.ctrlKey || event.metaKey) {
       if (event.key !== "Enter" || !onwards(form)) return;
       event.preventDefault();
