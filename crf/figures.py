@@ -40,8 +40,9 @@ from crf.queries import stretches
 from trialmgr.participants.models import Participant, ParticipantQuerySet
 from trialmgr.participants.states import Status
 from trialmgr.people.models import Site, User
-from trialmgr.protocol.model import Form, StudyDefinition
+from trialmgr.protocol.model import Form, StudyDefinition, VisitDefinition
 from trialmgr.studies.clock import today
+from trialmgr.studies.queries import timeline
 
 _ACTIVE = (Status.SCREENING.value, Status.ON_STUDY.value)
 
@@ -225,7 +226,7 @@ class Figures:
 
     def _not_begun(self) -> VisitQuerySet:
         """Of a running log its forms are owed once participation has ended."""
-        logs = [visit.key for visit in self.definition.visits if visit.kind == "log"]
+        logs = [key for key, visit in self._visits_ever.items() if visit.kind == "log"]
         owed = Q(took_place_on__isnull=False) & ~Q(key__in=logs)
         owed |= Q(key__in=logs) & ~Q(participant__status__in=_ACTIVE)
         lacking = Q(pk__in=[])
@@ -240,12 +241,28 @@ class Figures:
         places: dict[str, Q] = defaultdict(lambda: Q(pk__in=[]))
         for stretch in stretches():
             by_form: dict[str, list[str]] = defaultdict(list)
-            for visit in self.definition.visits:
-                for form in stretch.visit(visit.key).must_complete:
-                    by_form[form].append(visit.key)
+            for key, last in self._visits_ever.items():
+                visit = stretch.definition.visit(key) if stretch.definition.has_visit(key) else last
+                for form in visit.must_complete:
+                    by_form[form].append(key)
             for form, keys in by_form.items():
                 places[form] |= stretch.of_visits & Q(key__in=keys)
         return ((form, here) for form, here in places.items() if form in self.plan.sight.forms)
+
+    @cached_property
+    def _visits_ever(self) -> dict[str, VisitDefinition]:
+        """Of every version in force: what one dropped still stands in casebooks. Each as it last was."""
+        return {visit.key: visit for definition in self._definitions for visit in definition.visits}
+
+    @cached_property
+    def _forms_ever(self) -> dict[str, Form]:
+        return {form.key: form for definition in self._definitions for form in definition.forms}
+
+    @cached_property
+    def _definitions(self) -> list[StudyDefinition]:
+        """Oldest first."""
+        versions = {span.version.number: span.version for span in timeline().spans}
+        return [versions[number].definition for number in sorted(versions)]
 
     # --- entries --------------------------------------------------------------------------------------------------
 
@@ -262,7 +279,7 @@ class Figures:
     def _unsigned(self) -> EntryQuerySet:
         """Complete, and without a standing signature of the role whose signature the form needs."""
         wanting = Q(pk__in=[])
-        for form in self.definition.forms:
+        for form in self._forms_ever.values():
             if form.signed_by:
                 wanting |= Q(~Exists(_signed_by(form.signed_by)), form_key=form.key)
         rows: EntryQuerySet = self._entries().filter(wanting, status=EntryStatus.COMPLETE.value)

@@ -27,12 +27,14 @@ from exports.open_points import (
 )
 from exports.policies import can_lock, check_lockable
 from tests import walk
+from tests.amendments import amended, put_in_force
 from tests.audit.recipes import drafted
 from tests.exports.closed_trial import close_all, close_queries, data_manager, ended, first_session
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.people.actions import end_role
 from trialmgr.people.models import SYSTEM, User
 from trialmgr.people.permissions import Role
+from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies.clock import today
 from trialmgr.studies.queries import current_definition
 
@@ -93,6 +95,39 @@ def test_the_end_form_is_owed_by_whoever_has_ended(cast: Cast) -> None:
     # Told by another way than the form, as an import may do.
     FormEntry.objects.filter(visit__participant=failed, form_key="end_of_participation")._raw_delete(using="default")
     assert places(Kind.FORM_ABSENT) == ["LUMC-001 log/end_of_participation"]
+
+
+def test_what_an_amendment_dropped_is_open_as_long_as_it_stands_in_a_casebook(
+    cast: Cast, reset_trd: StudyDefinition
+) -> None:
+    """An unsigned form and an owed one, at a visit that the newest version knows no more."""
+    participant = walk.randomised(cast)
+    visit = walk.visit_of(participant, "week_1")
+    set_visit_day(by=cast.at(walk.SITE, Role.COORDINATOR), visit=visit, on=today(), reason="abroad")
+    walk.fill(cast, walk.visit_of(participant, "log"), "serious_adverse_event")
+    before = (places(Kind.FORM_ABSENT), places(Kind.SIGNATURE_WANTING))
+    assert before == (
+        [f"UMCG-001 week_1/{form}" for form in ("madrs", "ids_sr", "cgi", "cssrs_since")],
+        ["UMCG-001 log/serious_adverse_event"],
+    )
+    shorter = amended(reset_trd, serious_adverse_event=lambda form: None)
+    put_in_force(without(shorter, visit="week_1", form="serious_adverse_event"))
+    assert (places(Kind.FORM_ABSENT), places(Kind.SIGNATURE_WANTING)) == before
+
+
+def without(definition: StudyDefinition, *, visit: str, form: str) -> StudyDefinition:
+    """That visit is dropped, and that form leaves every other."""
+    visits = tuple(
+        one.model_copy(
+            update={
+                "forms": tuple(key for key in one.forms if key != form),
+                "required_forms": tuple(key for key in one.must_complete if key != form),
+            }
+        )
+        for one in definition.visits
+        if one.key != visit
+    )
+    return definition.model_copy(update={"visits": visits})
 
 
 def test_an_incomplete_form_is_open_whether_required_or_not(cast: Cast) -> None:
