@@ -30,7 +30,7 @@ from tests import walk
 from tests.amendments import put_in_force
 from tests.randomization.list_making import allocated, list_in_force
 from tests.randomization.test_lists_imported import csv_of, lines
-from trialmgr.overview.actions import export_trail
+from trialmgr.overview.actions import export_flow, export_trail
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants import actions as participants
 from trialmgr.participants.models import Consent, Participant
@@ -480,6 +480,10 @@ def _token_made(cast: Cast) -> Act:
     return lambda: people.make_api_key(by=the(cast, Role.ADMINISTRATOR), user=the(cast, Role.COORDINATOR))
 
 
+def _flow_exported(cast: Cast) -> Act:
+    return lambda: export_flow(by=the(cast, Role.MONITOR), drawn="<svg/>")
+
+
 def _trail_exported(cast: Cast) -> Act:
     return lambda: export_trail(by=the(cast, Role.MONITOR), asked={"site": SITE}, entries=1)
 
@@ -774,6 +778,7 @@ RECIPES: dict[str, Recipe] = {
     "file.stored": letter,
     "entry.signed": _signed,
     "draft.expired": _draft_expired,
+    "flow.exported": _flow_exported,
     "freeze.noticed": _noticed_in_frozen,
     "gate.decided": _gated,
     "gate.undone": _gate_undone,

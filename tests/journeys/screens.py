@@ -127,6 +127,7 @@ SCREENS = {
     "limits-cap": "Setting a cap",
     "limits-hold": "Putting randomisation on hold",
     "limits-hold-end": "Ending a hold",
+    "flow": "The flow diagram after CONSORT 2025, by arm, with the same figures as a table",
 }
 
 

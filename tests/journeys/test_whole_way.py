@@ -438,5 +438,7 @@ def _leaves_a_trail_that_the_inspector_reads(way: Way) -> None:
     inspector.look("history-item")
     inspector.open("/recruitment/")
     inspector.look("recruitment")
+    inspector.follow("Flow diagram")
+    inspector.look("flow")
     verdict = json.loads(way.trial.site.run("manage.py", "audit", "verify", "--json"))
     assert verdict["whole"]

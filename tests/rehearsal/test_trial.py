@@ -14,8 +14,11 @@ from crf.models import FormEntry, Query, Visit
 from exports.policies import open_points
 from randomization.models import Allocation, RandomizationList
 from randomization.queries.lists import list_findings
+from tests.overview.adding_up import check_adds_up
 from tests.sizes import size
+from trialmgr.overview.flow import flow
 from trialmgr.overview.rehearsal import trial
+from trialmgr.overview.rehearsal.cast import standing_cast
 from trialmgr.overview.rehearsal.invention.profile import load_profile
 from trialmgr.overview.rehearsal.likeness import fingerprint
 from trialmgr.overview.rehearsal.trial import (
@@ -27,8 +30,10 @@ from trialmgr.overview.rehearsal.trial import (
     study_folder,
 )
 from trialmgr.participants.models import Participant
+from trialmgr.people.permissions import Role
 from trialmgr.studies.clock import today
 from trialmgr.studies.models import StudyVersion
+from trialmgr.studies.queries import current_definition
 
 FEW, SOME = size(1, 2), size(3, 5)
 
@@ -56,6 +61,10 @@ def test_a_rehearsal_to_its_end_leaves_nothing_open_and_proves_itself() -> None:
     assert verify().is_whole
     assert list_findings(RandomizationList.objects.get(status="active")) == []
     assert len(fingerprint()) == 64
+    for role in (Role.MONITOR, Role.STATISTICIAN):
+        found = flow(standing_cast().at("", role), current_definition(), "en")
+        check_adds_up(found)
+        assert found.assessed.count == SOME
 
 
 @pytest.mark.slow

@@ -3,7 +3,17 @@
 Each rule is a generator over the definition that yields a finding with the path of the key at fault.
 """
 
-from trialmgr.protocol.integrity import allocation, blinding, circles, items, keys, references, rules, visits
+from trialmgr.protocol.integrity import (
+    allocation,
+    blinding,
+    circles,
+    items,
+    keys,
+    recruitment,
+    references,
+    rules,
+    visits,
+)
 from trialmgr.protocol.integrity.blinding import arm_named
 from trialmgr.protocol.integrity.findings import Findings
 from trialmgr.protocol.model import StudyDefinition
@@ -19,6 +29,7 @@ _RULES = (
     rules.findings,
     *circles.RULES,
     *allocation.RULES,
+    *recruitment.RULES,
 )
 
 
