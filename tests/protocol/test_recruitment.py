@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.protocol.small_study import STUDY, definition, faults, shipped
+from tests.protocol.small_study import STUDY, definition, faults
 
 SITE = "{code: AA, name: Place A"
 ENDS = 'recruitment: {ends: "2027-12-31"}\n'
@@ -42,10 +42,6 @@ def test_the_primary_outcome_alone_is_a_flow(tmp_path: Path) -> None:
     study = definition(tmp_path, {"study.yaml": STUDY + "flow: {analysed: end.body}\n"})
     assert study.flow is not None
     assert (study.flow.received, study.flow.discontinued) == ((), None)
-
-
-def test_the_targets_of_the_sites_that_ship_add_up_to_the_trial() -> None:
-    assert sum(site.target or 0 for site in shipped().sites) == shipped().target_participants
 
 
 @pytest.mark.parametrize(

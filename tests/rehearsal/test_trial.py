@@ -31,6 +31,7 @@ from trialmgr.overview.rehearsal.trial import (
 )
 from trialmgr.participants.models import Participant
 from trialmgr.people.permissions import Role
+from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies.clock import today
 from trialmgr.studies.models import StudyVersion
 from trialmgr.studies.queries import current_definition
@@ -99,20 +100,25 @@ def test_a_real_installation_is_never_rehearsed_in(db: None) -> None:
 
 @pytest.mark.usefixtures("demo")
 def test_an_empty_installation_gets_the_study_and_the_cast(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[dict[str, object]] = []
+    asked: list[tuple[StudyDefinition, dict[str, object]]] = []
 
     class Made(Exception):
         pass
 
-    def set_up(definition: object, **given: object) -> None:
-        asked.append(given)
+    def set_up(definition: StudyDefinition, **given: object) -> None:
+        asked.append((definition, given))
         raise Made
 
     monkeypatch.setattr("trialmgr.overview.rehearsal.trial.set_up", set_up)
     monkeypatch.setattr(StudyVersion.objects, "exists", lambda: False)
-    with pytest.raises(Made):
-        rehearse(participants=1, seed=3, password="a password")
-    assert asked == [{"password": "a password", "seed": "3"}]
+    for ongoing in (False, True):
+        with pytest.raises(Made):
+            rehearse(participants=1, seed=3, password="a password", ongoing=ongoing)
+    (shipped, given), (planned, also_given) = asked
+    assert given == also_given == {"password": "a password", "seed": "3"}
+    assert shipped.recruitment is None
+    assert sum(site.target or 0 for site in planned.sites) == planned.target_participants
+    assert trial.with_plan(planned, today()) is planned
     assert (configured.TRIALMGR_STUDIES / DEFAULT_STUDY).is_dir()
 
 

@@ -9,10 +9,10 @@ from itertools import pairwise
 
 from trialmgr.overview.flow import Box, Flow
 
-COLUMN, GAP = 360, 20
+COLUMN, GAP = 340, 20
 MARGIN, PADDING, LINE = 10, 12, 19
 # Of a box this wide, in the letters of the diagram.
-SIGNS, INDENT = 48, 3
+SIGNS, INDENT = 45, 3
 DOWN, HEAD = 34, 5
 
 
