@@ -26,7 +26,7 @@ from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
-from trialmgr.protocol.model import StudyDefinition
+from trialmgr.protocol.model import StudyDefinition, Text
 from trialmgr.studies.queries import current_definition
 
 SITE = walk.SITE
@@ -146,6 +146,21 @@ def _blinded_people_read_totals_of_what_nobody_hides(cast: Cast) -> None:
         ),
     )
     assert found.lacking
+    _no_criterion_tells_them_of_an_arm(cast)
+
+
+def _no_criterion_tells_them_of_an_arm(cast: Cast) -> None:
+    study = current_definition()
+    naming = Text(nl="geen ECT", en="no ECT")
+    versions = tuple(
+        version.model_copy(
+            update={"criteria": tuple(one.model_copy(update={"text": naming}) for one in version.criteria)}
+        )
+        for version in study.eligibility
+    )
+    put_in_force(study.model_copy(update={"eligibility": versions, "version": "9"}))
+    labels = [seen_by(cast.at("", role)).beside[0].lines[1].label for role in (Role.MONITOR, Role.STATISTICIAN)]
+    assert labels == ["I5 no ECT", "I5"]
 
 
 @pytest.mark.usefixtures("gone_through")

@@ -26,6 +26,7 @@ from trialmgr.participants.models import ParticipantQuerySet
 from trialmgr.participants.states import Status
 from trialmgr.people.models import User
 from trialmgr.people.visibility import Sight
+from trialmgr.protocol.integrity import arm_named
 from trialmgr.protocol.model import Item, StudyDefinition
 
 YES = "yes"
@@ -226,10 +227,11 @@ class _Reader:
         return (Line(_("of whom flagged as randomised in error"), number, inner=True),) if number else ()
 
     def criterion(self, key: str) -> str:
-        """A criterion with its text, in the newest version that has it."""
+        """A criterion with its text, in the newest version; for the blinded without a text that names an arm."""
         versions = self.definition.eligibility
         texts = {one.id: one.text(self.language) for version in versions for one in version.criteria}
-        return f"{key} {texts.get(key, '')}".strip()
+        text = texts.get(key, "")
+        return key if self.sight.blinded and arm_named(self.definition, text) else f"{key} {text}".strip()
 
     def code(self, place: tuple[str, ...] | None, code: str | None) -> str:
         """The reason behind a code, in words."""

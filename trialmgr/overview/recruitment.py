@@ -69,8 +69,12 @@ class Aims:
     plans: tuple[Plan, ...]
 
     def by(self, day: datetime.date) -> int | None:
-        """By the plans of these sites together; None where there is no plan."""
-        return round(sum(plan.by(day) for plan in self.plans)) if self.plans else None
+        """By the plans of these sites together, in whole participants; None where there is no plan."""
+        return round(self.line(day)) if self.plans else None
+
+    def line(self, day: datetime.date) -> float:
+        """The same, to be drawn."""
+        return sum(plan.by(day) for plan in self.plans)
 
 
 def in_reach(user: User) -> ParticipantQuerySet:
@@ -177,15 +181,17 @@ class LineChart:
     size: tuple[int, int] = (WIDTH, HEIGHT)
 
 
-def line_chart(values: Sequence[int], labels: Sequence[str], target: int | None, plan: Sequence[int] = ()) -> LineChart:
+def line_chart(
+    values: Sequence[int], labels: Sequence[str], target: int | None, plan: Sequence[float] = ()
+) -> LineChart:
     """``values``: one a month, at least one, from left to right; ``labels``: one a month, and of months to come.
 
     ``plan``: one a month for each label, or none. The axis reaches to the target or beyond it.
     """
-    highest = max([target or 1, *values, *plan])
+    highest = max([target or 1, *values, *map(round, plan)])
     step = (RIGHT - LEFT) / max(len(labels) - 1, 1)
 
-    def places(heights: Sequence[int]) -> list[tuple[float, float]]:
+    def places(heights: Sequence[float]) -> list[tuple[float, float]]:
         return [(round(LEFT + step * number, 1), _height(value, highest)) for number, value in enumerate(heights)]
 
     ends = sorted({0, len(labels) - 1})
@@ -203,5 +209,5 @@ def _points(places: Iterable[tuple[float, float]]) -> str:
     return " ".join(f"{x},{y}" for x, y in places)
 
 
-def _height(value: int, highest: int) -> float:
+def _height(value: float, highest: int) -> float:
     return round(BOTTOM - (BOTTOM - TOP) * value / highest, 1)

@@ -115,7 +115,7 @@ def _month_row(month: figures.MonthFigures, aims: figures.Aims) -> Cells:
 def _chart(months: list[figures.MonthFigures], target: int | None, aims: figures.Aims) -> figures.LineChart:
     shown = [month.month for month in months]
     shown += [month for month in figures.months_until(shown[0], aims.plans) if month > shown[-1]]
-    plan = [number for month in shown if (number := aims.by(figures.end_of_month(month))) is not None]
+    plan = [aims.line(figures.end_of_month(month)) for month in shown] if aims.plans else []
     return figures.line_chart([one.total for one in months], [date_format(each, "M Y") for each in shown], target, plan)
 
 
