@@ -30,7 +30,7 @@ MEANINGS = {
     "entries.migrate": "move entries to a newer study version",
     "lists.make": "make a randomisation list",
     "lists.view": "see how a randomisation list stands",
-    "overview.view": "see recruitment",
+    "overview.view": "see recruitment and the flow diagram, and take the diagram along",
     "participants.consent": "record, correct and withdraw consent",
     "participants.contact": "read, save and erase contact details",
     "participants.end": "end participation",

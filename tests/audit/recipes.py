@@ -30,7 +30,7 @@ from tests import walk
 from tests.amendments import put_in_force
 from tests.randomization.list_making import allocated, list_in_force
 from tests.randomization.test_lists_imported import csv_of, lines
-from trialmgr.overview.actions import export_calendar, export_trail
+from trialmgr.overview.actions import export_calendar, export_flow, export_trail
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants import actions as participants
 from trialmgr.participants.models import Consent, Participant
@@ -509,6 +509,10 @@ def _calendar_exported(cast: Cast) -> Act:
     return lambda: export_calendar(by=the(cast, Role.COORDINATOR), site=cast.sites[SITE], visits=1)
 
 
+def _flow_exported(cast: Cast) -> Act:
+    return lambda: export_flow(by=the(cast, Role.MONITOR), drawn="<svg/>")
+
+
 def _trail_exported(cast: Cast) -> Act:
     return lambda: export_trail(by=the(cast, Role.MONITOR), asked={"site": SITE}, entries=1)
 
@@ -806,6 +810,7 @@ RECIPES: dict[str, Recipe] = {
     "entries.signed": _signed_together,
     "entries.verified": _verified_together,
     "draft.expired": _draft_expired,
+    "flow.exported": _flow_exported,
     "freeze.noticed": _noticed_in_frozen,
     "gate.decided": _gated,
     "gate.undone": _gate_undone,

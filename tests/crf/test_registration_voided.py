@@ -28,12 +28,14 @@ from tests.audit.staging import sql
 from tests.crf.pages import Reader, casebook_url, form_url
 from trialmgr.overview import recruitment
 from trialmgr.overview.duties import DUTIES, duty
+from trialmgr.overview.flow import flow
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants import actions as participants
 from trialmgr.participants.models import Consent, Participant
 from trialmgr.participants.queries import seen_twice
 from trialmgr.people.permissions import Role
 from trialmgr.studies.clock import today
+from trialmgr.studies.queries import current_definition
 
 SignedIn = Callable[..., Client]
 WHY = "registered twice"
@@ -66,7 +68,8 @@ def counts(cast: Cast) -> list[object]:
         ],
         open_points(),
         list(casebook_faults()),
-        (recruitment.by_site(manager), recruitment.by_month(manager)),
+        (recruitment.by_site(manager), recruitment.by_month(recruitment.in_reach(manager), (), today())),
+        flow(manager, current_definition(), "en"),
         [row["number"] for row in Caller(monitor).get("participants/")[1]["results"]],
         Caller(monitor).get("queries/")[1]["results"],
     ]

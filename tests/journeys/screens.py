@@ -132,6 +132,7 @@ SCREENS = {
     "selection": "What was ticked, by name, before it is verified",
     "open-points": "What is open before a lock, by kind and site",
     "open-points-list": "The list of one kind of open points",
+    "flow": "The flow diagram after CONSORT 2025, by arm, with the same figures as a table",
 }
 
 

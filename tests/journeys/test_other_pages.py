@@ -105,6 +105,8 @@ TRIAL_WIDE = {
         "/randomization/1/extend/": "list-extend",
         "/randomization/1/envelopes/": "envelopes",
         "/randomization/1/extensions/1/activate/": "extension-activate",
+        "/recruitment/": "recruitment",
+        "/recruitment/flow/": "flow",
         "/study/": "study-versions",
         "/study/1/": "study-version",
         "/study/1/approve/": "study-approve",

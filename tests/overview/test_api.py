@@ -16,6 +16,7 @@ from tests.api_caller import Caller
 from tests.walk import consented, randomised, registered, screened
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.people.permissions import Role
+from trialmgr.people.visibility.definition import definition_in_sight
 from trialmgr.protocol.model import StudyDefinition
 
 
@@ -126,6 +127,10 @@ def test_the_definition_is_cut_to_the_sight_of_the_reader(cast: Cast, reset_trd:
     assert {form for visit in cut["visits"] for form in visit["forms"]} == own
     assert (cut["arms"], cut["eligibility"]) == ([], [])
     assert cut["title"] == reset_trd.public_title.model_dump()
+    sights = {role: cast.at("", role).sight(reset_trd) for role in (Role.MONITOR, Role.STATISTICIAN)}
+    flows = {role: definition_in_sight(reset_trd, sight)["flow"] for role, sight in sights.items()}
+    assert flows[Role.STATISTICIAN] is None
+    assert flows[Role.MONITOR]["analysed"] == "week_8.outcome"
     assert Caller(cast.at("", Role.ADMINISTRATOR)).get("study/")[1]["forms"] == []
 
 

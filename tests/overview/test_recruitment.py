@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from crf.actions import judge_eligibility
 from tests import walk
@@ -15,9 +16,9 @@ from tests.blinding.words import arm_words
 from trialmgr.overview import recruitment
 from trialmgr.overview.recruitment import line_chart
 from trialmgr.overview.rehearsal.cast import Cast
-from trialmgr.people.models import User
+from trialmgr.people.models import Site, User
 from trialmgr.people.permissions import Role
-from trialmgr.protocol.model import StratificationFactor, StudyDefinition
+from trialmgr.protocol.model import RecruitmentPlan, StratificationFactor, StudyDefinition
 from trialmgr.studies.queries import current_definition
 
 SITE = walk.SITE
@@ -39,7 +40,7 @@ def recruited(cast: Cast) -> None:
 
 @pytest.mark.usefixtures("recruited")
 def test_sites_are_counted_and_those_without_anybody_stand_there_too(cast: Cast) -> None:
-    figures = {site.code: site for site in recruitment.by_site(cast.at("", Role.MONITOR))}
+    figures = {one.site.code: one for one in recruitment.by_site(cast.at("", Role.MONITOR))}
     umcg = figures[SITE]
     assert (umcg.failures, umcg.registered - umcg.failures - umcg.randomised) == (2, 1)
     assert umcg.randomised >= 1
@@ -49,50 +50,89 @@ def test_sites_are_counted_and_those_without_anybody_stand_there_too(cast: Cast)
 
 @pytest.mark.usefixtures("recruited")
 def test_a_site_role_counts_its_own_site_alone(cast: Cast) -> None:
-    assert [site.code for site in recruitment.by_site(cast.at("LUMC", Role.COORDINATOR))] == ["LUMC"]
-    flow = recruitment.flow(cast.at("LUMC", Role.COORDINATOR), current_definition(), "en")
-    assert (flow.assessed, flow.randomised, flow.arms) == (1, 0, ())
-
-
-@pytest.mark.usefixtures("recruited")
-def test_the_flow_adds_up_and_names_why_people_were_excluded(cast: Cast) -> None:
-    flow = recruitment.flow(cast.at("", Role.MONITOR), current_definition(), "en")
-    assert flow.assessed == flow.excluded + flow.in_screening + flow.randomised
-    assert flow.randomised == flow.on_study + flow.completed + flow.ended_early
-    assert flow.randomised == sum(arm.allocated for arm in flow.arms)
-    assert (flow.excluded, flow.otherwise) == (2, 1)
-    assert [(reason.label[:2], reason.count) for reason in flow.reasons] == [("I5", 1)]
+    assert [one.site.code for one in recruitment.by_site(cast.at("LUMC", Role.COORDINATOR))] == ["LUMC"]
 
 
 @pytest.mark.usefixtures("recruited")
 def test_a_blinded_statistician_reads_totals_and_no_arm(cast: Cast, signed_in: SignIn) -> None:
     statistician = cast.at("", Role.STATISTICIAN)
-    flow = recruitment.flow(statistician, current_definition(), "en")
-    assert flow.randomised >= 1
-    assert flow.arms == ()
     page = signed_in(statistician).get("/recruitment/", HTTP_ACCEPT_LANGUAGE="en").content.decode()
     main = re.sub(r"<[^>]+>", " ", page[page.index("<main") :]).lower()
-    # The criteria of the trial name a treatment; the figures of this page may not.
     assert "esketamine" not in main
     assert " ect:" not in main
 
 
+def planned(
+    study: StudyDefinition, plans: Mapping[str, Mapping[str, object]], *, days_ago: int = 200
+) -> StudyDefinition:
+    """A next version in which these sites have a target; a plan of 1,001 days is under way."""
+    begins = timezone.localdate() - datetime.timedelta(days=days_ago)
+    bare: Mapping[str, object] = {"target": None, "begins": None}
+    sites = tuple(
+        site.model_copy(update=dict(bare) | {"begins": begins.isoformat()} | dict(plans[site.code]))
+        if site.code in plans
+        else site
+        for site in study.sites
+    )
+    plan = RecruitmentPlan(ends=(begins + datetime.timedelta(days=1000)).isoformat())
+    return study.model_copy(update={"sites": sites, "recruitment": plan, "version": "9"})
+
+
 @pytest.mark.usefixtures("recruited")
-def test_the_page_shows_arms_to_the_unblinded_and_a_chart_with_its_table(cast: Cast, signed_in: SignIn) -> None:
-    page = signed_in(cast.at("", Role.UNBLINDED_STATISTICIAN)).get("/recruitment/", HTTP_ACCEPT_LANGUAGE="en")
-    text = page.content.decode()
-    assert "Oral esketamine: " in text
-    assert "<polyline" in text
-    assert " style=" not in text
-    own = signed_in(cast.at(SITE, Role.COORDINATOR)).get("/recruitment/", HTTP_ACCEPT_LANGUAGE="en").content.decode()
-    assert "Figures of your own site." in own
+def test_a_site_is_held_against_its_own_target_and_plan(
+    cast: Cast, signed_in: SignIn, reset_trd: StudyDefinition
+) -> None:
+    put_in_force(planned(reset_trd, {SITE: {"target": 50}, "LUMC": {"target": 20, "begins": None}}))
+    own = page_of(signed_in(cast.at(SITE, Role.COORDINATOR)))
+    assert "Target of the site" in own
+    assert "Planned by today" in own
+    assert own.count("<polyline") == 2
+    assert " style=" not in own
+    assert f"{SITE}: 50 participants from " in own
+    assert ">10</td>" in own  # a fifth of the way: 201 of 1,001 days
+    monitor = signed_in(cast.at("", Role.MONITOR))
+    everybody = page_of(monitor)
+    assert f'href="?site={SITE}#by-month"' in everybody
+    assert everybody.count("Target of the trial") == 2
+    one = page_of(monitor, "?site=LUMC")
+    assert "Target of the site" in one
+    assert one.count("<polyline") == 1
+    assert monitor.get("/recruitment/?site=ELSE").status_code == 404
+    assert signed_in(cast.at(SITE, Role.COORDINATOR)).get("/recruitment/?site=LUMC").status_code == 404
+
+
+def page_of(client: Client, asked: str = "") -> str:
+    answer = client.get(f"/recruitment/{asked}", HTTP_ACCEPT_LANGUAGE="en")
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_sites_that_aim_at_more_than_the_trial_are_told_of_it(
+    cast: Cast, signed_in: SignIn, reset_trd: StudyDefinition
+) -> None:
+    put_in_force(planned(reset_trd, {site.code: {"target": 40} for site in reset_trd.sites}))
+    told = "The targets of the sites add up to 200; the target of the trial is 172."
+    assert told in page_of(signed_in(cast.at("", Role.MONITOR)))
+
+
+def test_a_plan_brings_the_same_number_a_day_and_nobody_outside_it() -> None:
+    begins = datetime.date(2026, 1, 1)
+    plan = recruitment.Plan("UMCG", begins, begins + datetime.timedelta(days=99), 50)
+    days = (-1, 0, 49, 99, 200)
+    assert [plan.by(begins + datetime.timedelta(days=day)) for day in days] == [0, 0.5, 25, 50, 50]
+
+
+def test_a_site_that_the_definition_does_not_know_has_no_aims(cast: Cast, reset_trd: StudyDefinition) -> None:
+    unknown = Site(code="ELSE", name="Elsewhere")
+    study = planned(reset_trd, {SITE: {"target": 50}})
+    aims = recruitment.aims(study, [unknown, cast.sites[SITE]])
+    assert aims.target is None
+    assert [plan.site for plan in aims.plans] == [SITE]
+    assert recruitment.aims(study.model_copy(update={"recruitment": None}), [cast.sites[SITE]]).plans == ()
 
 
 def test_before_the_first_registration_the_page_stands_empty(cast: Cast, signed_in: SignIn) -> None:
-    page = signed_in(cast.at("", Role.MONITOR)).get("/recruitment/")
-    assert page.status_code == 200
-    assert b"<svg" not in page.content.split(b"</header>")[1].split(b"<main")[1].split(b"<table")[0]
-    assert recruitment.by_month(cast.at("", Role.MONITOR)) == []
+    assert "<polyline" not in page_of(signed_in(cast.at("", Role.MONITOR)))
 
 
 def test_a_role_without_figures_is_turned_away(cast: Cast, signed_in: SignIn) -> None:
@@ -101,7 +141,7 @@ def test_a_role_without_figures_is_turned_away(cast: Cast, signed_in: SignIn) ->
 
 @pytest.mark.usefixtures("recruited")
 def test_months_run_on_without_gaps_and_add_up(cast: Cast) -> None:
-    months = recruitment.by_month(cast.at("", Role.MONITOR))
+    months = recruitment.by_month(recruitment.in_reach(cast.at("", Role.MONITOR)), (), timezone.localdate())
     days = [month.month for month in months]
     assert all(later - earlier < datetime.timedelta(days=32) for earlier, later in pairwise(days))
     assert months[-1].total == sum(month.randomised for month in months)
@@ -113,6 +153,8 @@ def test_a_chart_runs_from_left_to_right_and_never_over_its_top() -> None:
     assert [tick.label for tick in chart.columns] == ["Jan", "Mar"]
     assert chart.target_y == 110.0
     assert [tick.label for tick in line_chart([3], ["Jan"], target=10).columns] == ["Jan"]
+    planned = line_chart([1], ["Jan", "Feb"], target=None, plan=[2, 4])
+    assert (planned.points, planned.plan, planned.target_y) == ("40.0,158.0", "40.0,110.0 470.0,14.0", None)
 
 
 def test_strata_are_counted_without_arms_where_they_are_not_the_sites(

@@ -101,6 +101,16 @@ def test_a_changed_field_is_told_with_both_values(
     assert (change.field, change.forbidden) == (field, False)
 
 
+def test_the_plan_of_a_site_is_told_and_the_flow_only_to_the_unblinded(reset_trd: StudyDefinition) -> None:
+    plan = one(reset_trd, lambda document: keyed(document["sites"], "LUMC", "code").update(target=40))
+    assert said(plan) == (
+        "Site LUMC: the target changes from nothing to “40”.",
+        "Centrum LUMC: het streefaantal verandert van niets in “40”.",
+    )
+    flow = one(reset_trd, lambda document: document["flow"].update(received=[]))
+    assert (plan.reveals, flow.reveals, flow.field) == (False, True, "flow")
+
+
 def test_a_long_text_is_shortened(reset_trd: StudyDefinition) -> None:
     long = {"nl": "z" * 400, "en": "z" * 400}
     change = one(reset_trd, lambda document: item(document, "vital_signs", "systolic").update(hint=long))

@@ -29,7 +29,14 @@ from trialmgr.people.permissions import Role  # noqa: E402
 SIGN_IN = "allauth.account.auth_backends.AuthenticationBackend"
 NEVER = Rates.model_validate(dict.fromkeys(Rates.model_fields, 0))
 ALWAYS = {"screen_failure": 0.0, "drop_out": 0.0, "visit_not_done": 0.0, "item_missing": 0.0, "slips": NEVER}
-PLACES = ("overview:home", "participants:list", "overview:recruitment", "crf:queries", "overview:versions")
+PLACES = (
+    "overview:home",
+    "participants:list",
+    "overview:recruitment",
+    "overview:flow",
+    "crf:queries",
+    "overview:versions",
+)
 # What nobody may read in a study in which nothing is drawn by lot.
 OF_LOTS = re.compile(r"randomi[sz]|allocat|code break|\barms?\b", re.IGNORECASE)
 

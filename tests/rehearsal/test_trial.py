@@ -14,8 +14,11 @@ from crf.models import FormEntry, Query, Visit
 from exports.policies import open_points
 from randomization.models import Allocation, RandomizationList
 from randomization.queries.lists import list_findings
+from tests.overview.adding_up import check_adds_up
 from tests.sizes import size
+from trialmgr.overview.flow import flow
 from trialmgr.overview.rehearsal import trial
+from trialmgr.overview.rehearsal.cast import standing_cast
 from trialmgr.overview.rehearsal.invention.profile import load_profile
 from trialmgr.overview.rehearsal.likeness import fingerprint
 from trialmgr.overview.rehearsal.trial import (
@@ -27,8 +30,11 @@ from trialmgr.overview.rehearsal.trial import (
     study_folder,
 )
 from trialmgr.participants.models import Participant
+from trialmgr.people.permissions import Role
+from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies.clock import today
 from trialmgr.studies.models import StudyVersion
+from trialmgr.studies.queries import current_definition
 
 FEW, SOME = size(1, 2), size(3, 5)
 
@@ -56,6 +62,10 @@ def test_a_rehearsal_to_its_end_leaves_nothing_open_and_proves_itself() -> None:
     assert verify().is_whole
     assert list_findings(RandomizationList.objects.get(status="active")) == []
     assert len(fingerprint()) == 64
+    for role in (Role.MONITOR, Role.STATISTICIAN):
+        found = flow(standing_cast().at("", role), current_definition(), "en")
+        check_adds_up(found)
+        assert found.assessed.count == SOME
 
 
 @pytest.mark.slow
@@ -90,20 +100,25 @@ def test_a_real_installation_is_never_rehearsed_in(db: None) -> None:
 
 @pytest.mark.usefixtures("demo")
 def test_an_empty_installation_gets_the_study_and_the_cast(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[dict[str, object]] = []
+    asked: list[tuple[StudyDefinition, dict[str, object]]] = []
 
     class Made(Exception):
         pass
 
-    def set_up(definition: object, **given: object) -> None:
-        asked.append(given)
+    def set_up(definition: StudyDefinition, **given: object) -> None:
+        asked.append((definition, given))
         raise Made
 
     monkeypatch.setattr("trialmgr.overview.rehearsal.trial.set_up", set_up)
     monkeypatch.setattr(StudyVersion.objects, "exists", lambda: False)
-    with pytest.raises(Made):
-        rehearse(participants=1, seed=3, password="a password")
-    assert asked == [{"password": "a password", "seed": "3"}]
+    for ongoing in (False, True):
+        with pytest.raises(Made):
+            rehearse(participants=1, seed=3, password="a password", ongoing=ongoing)
+    (shipped, given), (planned, also_given) = asked
+    assert given == also_given == {"password": "a password", "seed": "3"}
+    assert shipped.recruitment is None
+    assert sum(site.target or 0 for site in planned.sites) == planned.target_participants
+    assert trial.with_plan(planned, today()) is planned
     assert (configured.TRIALMGR_STUDIES / DEFAULT_STUDY).is_dir()
 
 

@@ -39,6 +39,7 @@ ACT_LABELS: dict[str, str | Promise] = {
     "envelope.entered": _("Envelope entered"),
     "envelopes.exported": _("Envelopes printed"),
     "file.stored": _("File stored"),
+    "flow.exported": _("Flow diagram taken along"),
     "freeze.noticed": _("What followed in something frozen seen"),
     "gate.decided": _("Decision on a phase taken"),
     "gate.undone": _("Decision on a phase taken back"),

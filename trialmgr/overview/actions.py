@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+
 from audit.actions import action
 from audit.acts import record
 from trialmgr.participants.models import Participant
@@ -26,5 +28,19 @@ def export_calendar(*, by: User, site: Site, visits: int, participant: Participa
         site=site.code,
         participant=number,
         new=str(visits),
+        restricted=not by.sight(current_definition()).blinded,
+    )
+
+
+@action("flow.exported", permission="overview.view", works_when_locked=True)
+def export_flow(*, by: User, drawn: str) -> None:
+    """Who took out the flow diagram; ``new`` is the SHA-256 of the file. Source: ICH E6(R3) 4.2.2.
+
+    What the unblinded take out counts by arm, so that the digest of it would be another one had the arms been others.
+    """
+    record(
+        object_type="recruitment",
+        object_id="flow",
+        new=hashlib.sha256(drawn.encode()).hexdigest(),
         restricted=not by.sight(current_definition()).blinded,
     )

@@ -1,20 +1,16 @@
-"""Figures of recruitment: by site, by month, and the flow of participants. Source: CONSORT 2025, flow diagram.
-
-What a blinded person reads is neutral: totals over both arms. Figures by arm come from ``Allocation.for_user`` alone.
-"""
+"""Figures of recruitment: by site and by month, against target and plan. All are totals over the arms."""
 
 from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
 from django.db.models import Count, Q
 from django.db.models.functions import TruncMonth
 
-from crf.models import EligibilityDecision
 from randomization.methods.lists.rows import canonical_stratum_key
 from randomization.models import Allocation
 from trialmgr.participants.models import Participant, ParticipantQuerySet
@@ -34,8 +30,7 @@ _COUNTS = {
 
 @dataclass(frozen=True, slots=True)
 class SiteFigures:
-    code: str
-    name: str
+    site: Site
     registered: int = 0
     failures: int = 0
     randomised: int = 0
@@ -52,33 +47,34 @@ class MonthFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class ArmFigures:
-    label: str
-    allocated: int
-    completed: int
-    ended_early: int
+class Plan:
+    """So many participants at a site from one day until another, the same number a day."""
+
+    site: str
+    begins: datetime.date
+    ends: datetime.date
+    target: int
+
+    def by(self, day: datetime.date) -> float:
+        """How many are to be there at the end of the day."""
+        days, all_days = ((end - self.begins).days + 1 for end in (day, self.ends))
+        return self.target * min(max(days, 0), all_days) / all_days
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
-    label: str
-    count: int
+class Aims:
+    """What one or more sites are to bring in. ``target``: None where one of them has none."""
 
+    target: int | None
+    plans: tuple[Plan, ...]
 
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """``reasons``: criteria not met; one participant may stand under several. ``arms``: none for the blinded."""
+    def by(self, day: datetime.date) -> int | None:
+        """By the plans of these sites together, in whole participants; None where there is no plan."""
+        return round(self.line(day)) if self.plans else None
 
-    assessed: int
-    excluded: int
-    reasons: tuple[Reason, ...]
-    otherwise: int
-    in_screening: int
-    randomised: int
-    completed: int
-    ended_early: int
-    on_study: int
-    arms: tuple[ArmFigures, ...]
+    def line(self, day: datetime.date) -> float:
+        """The same, to be drawn."""
+        return sum(plan.by(day) for plan in self.plans)
 
 
 def in_reach(user: User) -> ParticipantQuerySet:
@@ -87,25 +83,56 @@ def in_reach(user: User) -> ParticipantQuerySet:
     return rows.at_sites_of(user)
 
 
+def aims(definition: StudyDefinition, sites: Iterable[Site]) -> Aims:
+    """Of these sites by their plans; a site that the definition does not know has none."""
+    known = {site.code: site for site in definition.sites}
+    found = [known.get(site.code) for site in sites]
+    targets = [site.target if site else None for site in found]
+    ends = definition.recruitment.ends if definition.recruitment else None
+    plans = (
+        Plan(site.code, _day(site.begins), _day(ends), site.target)
+        for site in found
+        if site and site.begins and site.target and ends
+    )
+    whole = [target for target in targets if target is not None]
+    return Aims(sum(whole) if whole and len(whole) == len(targets) else None, tuple(plans))
+
+
+def _day(written: str) -> datetime.date:
+    return datetime.date.fromisoformat(written)
+
+
 def by_site(user: User) -> list[SiteFigures]:
+    """Of all sites, or of the person's own; those without anybody included."""
     counted = {row["site"]: row for row in in_reach(user).order_by().values("site").annotate(**_COUNTS)}
-    sites = Site.objects.all() if user.works_everywhere else Site.objects.filter(pk__in=user.site_ids())
-    return [_site_figures(site, counted.get(site.pk, {})) for site in sites]
+    sites = Site.objects.all()
+    own = sites if user.works_everywhere else sites.filter(pk__in=user.site_ids())
+    return [_site_figures(site, counted.get(site.pk, {})) for site in own]
 
 
 def _site_figures(site: Site, counted: dict[str, int]) -> SiteFigures:
-    return SiteFigures(site.code, site.name, **{name: counted.get(name, 0) for name in _COUNTS})
+    return SiteFigures(site, **{name: counted.get(name, 0) for name in _COUNTS})
 
 
-def by_month(user: User) -> list[MonthFigures]:
-    """Every month from the first registration to the last event, those without any included."""
-    registered, randomised = _monthly(user, "registered_on"), _monthly(user, "enrolled_on")
-    months = _months_between([*registered, *randomised])
+def by_month(rows: ParticipantQuerySet, plans: Sequence[Plan], on: datetime.date) -> list[MonthFigures]:
+    """Every month until the last event, those without any included; of a plan also those that it has come to ``on``."""
+    registered, randomised = _monthly(rows, "registered_on"), _monthly(rows, "enrolled_on")
+    planned = [day for plan in plans for day in (plan.begins, min(on, plan.ends)) if plan.begins <= on]
+    months = _months_between([*registered, *randomised, *planned])
     totals = accumulate(randomised[month] for month in months)
     return [
         MonthFigures(month, registered[month], randomised[month], total)
         for month, total in zip(months, totals, strict=True)
     ]
+
+
+def months_until(first: datetime.date, plans: Sequence[Plan]) -> list[datetime.date]:
+    """The months of a picture that goes on to the end of the plans."""
+    return _months_between([first, *(plan.ends for plan in plans)])
+
+
+def end_of_month(month: datetime.date) -> datetime.date:
+    return (month + datetime.timedelta(days=31)).replace(day=1) - datetime.timedelta(days=1)
 
 
 def by_stratum(user: User, definition: StudyDefinition) -> list[tuple[str, int]]:
@@ -117,9 +144,9 @@ def by_stratum(user: User, definition: StudyDefinition) -> list[tuple[str, int]]
     return sorted(Counter(canonical_stratum_key(each) for each in levels).items())
 
 
-def _monthly(user: User, field: str) -> Counter[datetime.date]:
-    rows = in_reach(user).filter(**{f"{field}__isnull": False}).order_by()
-    counted = rows.annotate(month=TruncMonth(field)).values_list("month").annotate(Count("pk"))
+def _monthly(rows: ParticipantQuerySet, field: str) -> Counter[datetime.date]:
+    dated = rows.filter(**{f"{field}__isnull": False}).order_by()
+    counted = dated.annotate(month=TruncMonth(field)).values_list("month").annotate(Count("pk"))
     return Counter(dict(counted))
 
 
@@ -129,55 +156,6 @@ def _months_between(found: Sequence[datetime.date]) -> list[datetime.date]:
     first, last = min(found), max(found)
     numbers = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
     return [datetime.date(number // 12, number % 12 + 1, 1) for number in numbers]
-
-
-def flow(user: User, definition: StudyDefinition, language: str) -> Flow:
-    rows = in_reach(user)
-    statuses = Counter(dict(rows.order_by().values_list("status").annotate(Count("pk"))))
-    failures = rows.filter(status=Status.SCREEN_FAILURE.value)
-    not_met, judged = _criteria_not_met(failures)
-    excluded = statuses[Status.SCREEN_FAILURE]
-    ends = {name: statuses[Status(name)] for name in ("completed", "ended_early", "on_study")}
-    return Flow(
-        assessed=sum(statuses.values()),
-        excluded=excluded,
-        reasons=tuple(Reason(f"{key} {_criterion(definition, key, language)}", n) for key, n in not_met.most_common()),
-        otherwise=excluded - judged,
-        in_screening=statuses[Status.SCREENING],
-        randomised=sum(ends.values()),
-        arms=_arms(user, definition, language),
-        **ends,
-    )
-
-
-def _criteria_not_met(failures: ParticipantQuerySet) -> tuple[Counter[str], int]:
-    """Criterion -> participants, by the newest decision; and how many were found not eligible."""
-    decisions = EligibilityDecision.objects.filter(participant__in=failures).order_by("decided_at", "pk")
-    newest = {decision.participant_id: decision for decision in decisions}
-    refused = [decision for decision in newest.values() if not decision.eligible]
-    return Counter(key for decision in refused for key in decision.not_met), len(refused)
-
-
-def _criterion(definition: StudyDefinition, key: str, language: str) -> str:
-    """The text of a criterion, in the newest version that has it."""
-    texts = {one.id: one.text(language) for version in definition.eligibility for one in version.criteria}
-    return texts.get(key, "")
-
-
-def _arms(user: User, definition: StudyDefinition, language: str) -> tuple[ArmFigures, ...]:
-    rows = Allocation.objects.for_user(user).order_by().values_list("arm", "participant__status")
-    counted = Counter({(arm, status): n for arm, status, n in rows.annotate(n=Count("pk"))})
-    if not counted:
-        return ()
-    return tuple(
-        ArmFigures(
-            label=arm.label(language),
-            allocated=sum(n for (key, _status), n in counted.items() if key == arm.key),
-            completed=counted[arm.key, Status.COMPLETED.value],
-            ended_early=counted[arm.key, Status.ENDED_EARLY.value],
-        )
-        for arm in definition.arms
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,31 +168,46 @@ class Tick:
 class LineChart:
     """A line chart as plain geometry: the template draws it as SVG, with attributes only.
 
-    ``points``: for ``<polyline>``. ``target_y``: height of the target line.
+    ``points``, ``plan``: for ``<polyline>``; no plan, no points. ``target_y``: height of the target line, if any.
     """
 
     points: str
     end: tuple[float, float]
+    plan: str
     rows: tuple[Tick, ...]
     columns: tuple[Tick, ...]
-    target_y: float
+    target_y: float | None
     frame: tuple[int, int, int, int] = (LEFT, RIGHT, TOP, BOTTOM)
     size: tuple[int, int] = (WIDTH, HEIGHT)
 
 
-def line_chart(values: Sequence[int], labels: Sequence[str], target: int) -> LineChart:
-    """``values``: one a month, at least one, from left to right; the axis reaches to the target or beyond it."""
-    highest = max([target, *values])
-    step = (RIGHT - LEFT) / max(len(values) - 1, 1)
-    places = [(round(LEFT + step * number, 1), _height(value, highest)) for number, value in enumerate(values)]
+def line_chart(
+    values: Sequence[int], labels: Sequence[str], target: int | None, plan: Sequence[float] = ()
+) -> LineChart:
+    """``values``: one a month, at least one, from left to right; ``labels``: one a month, and of months to come.
+
+    ``plan``: one a month for each label, or none. The axis reaches to the target or beyond it.
+    """
+    highest = max([target or 1, *values, *map(round, plan)])
+    step = (RIGHT - LEFT) / max(len(labels) - 1, 1)
+
+    def places(heights: Sequence[float]) -> list[tuple[float, float]]:
+        return [(round(LEFT + step * number, 1), _height(value, highest)) for number, value in enumerate(heights)]
+
+    ends = sorted({0, len(labels) - 1})
     return LineChart(
-        points=" ".join(f"{x},{y}" for x, y in places),
-        end=places[-1],
-        rows=tuple(Tick(_height(value, highest), str(value)) for value in (0, highest // 2, highest)),
-        columns=tuple(Tick(places[number][0], labels[number]) for number in sorted({0, len(values) - 1})),
-        target_y=_height(target, highest),
+        points=_points(places(values)),
+        end=places(values)[-1],
+        plan=_points(places(plan)),
+        rows=tuple(Tick(_height(value, highest), str(value)) for value in sorted({0, highest // 2, highest})),
+        columns=tuple(Tick(round(LEFT + step * number, 1), labels[number]) for number in ends),
+        target_y=None if target is None else _height(target, highest),
     )
 
 
-def _height(value: int, highest: int) -> float:
+def _points(places: Iterable[tuple[float, float]]) -> str:
+    return " ".join(f"{x},{y}" for x, y in places)
+
+
+def _height(value: float, highest: int) -> float:
     return round(BOTTOM - (BOTTOM - TOP) * value / highest, 1)

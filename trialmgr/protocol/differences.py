@@ -221,6 +221,10 @@ _FIELDS: dict[str, Text] = {
     "valid_from": Text(nl="de ingangsdatum", en="the day from which it is valid"),
     "version": Text(nl="het versienummer", en="the version number"),
     "target_participants": Text(nl="het aantal deelnemers", en="the number of participants"),
+    "target": Text(nl="het streefaantal", en="the target"),
+    "begins": Text(nl="de geplande begindatum", en="the planned day of beginning"),
+    "recruitment": Text(nl="het plan van de werving", en="the plan of recruitment"),
+    "flow": Text(nl="wat het stroomdiagram telt", en="what the flow diagram counts"),
     "confirm_with_protocol": Text(nl="te bevestigen met het protocol", en="to be confirmed with the protocol"),
     "blinded": Text(nl="geblindeerd", en="blinded"),
     "sees": Text(nl="wat deze rol ziet", en="what this role sees"),
@@ -251,8 +255,8 @@ _STUDY = _Sort(
 
 def _of_study(old: StudyDefinition, new: StudyDefinition) -> Iterator[Change]:
     for change in _fields(_STUDY, "study", old, new):
-        # The full title names the treatments; the public title does not.
-        named = replace(change, reveals=change.field == "title")
+        # The full title names the treatments, as the public title does not; the flow names the visits of an arm.
+        named = replace(change, reveals=change.field in ("title", "flow"))
         yield _refused(named, _ONE_STUDY) if change.field == "id" else named
 
 

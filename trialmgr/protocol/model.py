@@ -73,8 +73,33 @@ class Arm(Part):
 
 
 class SiteDefinition(Part):
+    """``target`` and ``begins``: how many participants the site is to bring in, and from which day, by plan."""
+
     code: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{1,7}$")]
     name: str
+    target: int | None = later(ge=1)
+    begins: str | None = later()  # ISO date
+    confirm_with_protocol: bool = False
+
+
+class RecruitmentPlan(Part):
+    """The day on which, by plan, recruitment is complete at every site."""
+
+    ends: str  # ISO date
+    confirm_with_protocol: bool = False
+
+
+class Flow(Part):
+    """What the flow diagram counts after the trial was entered. Source: CONSORT 2025, flow diagram.
+
+    ``received``: yes/no items, as visit.form.item, of which a yes says that somebody received the treatment of the arm.
+    ``discontinued``: the item, written alike, that says why a treatment was stopped. ``analysed``: visit.form of the
+    form that, once complete, holds the primary outcome.
+    """
+
+    received: tuple[str, ...] = ()
+    discontinued: str | None = None
+    analysed: str
     confirm_with_protocol: bool = False
 
 
@@ -636,6 +661,8 @@ class StudyDefinition(Part):
     forms: tuple[Form, ...] = Field(min_length=1)
     exemptions: tuple[Exemption, ...] = later(())
     verification: VerificationPlan | None = later()  # every answer, where nothing is said
+    recruitment: RecruitmentPlan | None = later()
+    flow: Flow | None = later()
     randomization: RandomizationDesign | None = None
 
     @cached_property

@@ -22,13 +22,14 @@ from trialmgr.overview.rehearsal.story import Story
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import Site
 from trialmgr.protocol.loader import STUDY_FILE, load_study
-from trialmgr.protocol.model import StudyDefinition
+from trialmgr.protocol.model import RecruitmentPlan, StudyDefinition
 from trialmgr.studies.clock import pretend, today
 from trialmgr.studies.models import StudyVersion
 from trialmgr.studies.queries import current_definition, one_version
 
 DEFAULT_STUDY = "reset_trd"
 SLACK_DAYS = 150  # late visits and the last paperwork, after the last planned day
+PLAN_DAYS = 3 * 365
 STEPS_A_TRANSACTION = 50
 
 
@@ -78,9 +79,10 @@ def rehearse(
     check_may_rehearse()
     with override(settings.LANGUAGE_CODE), one_version():
         folder = study_folder(study or _study_in_force() or DEFAULT_STUDY)
-        cast = _cast(folder, password, str(seed))
-        definition = current_definition()
-        stage = Stage(definition, cast, load_profile(folder), seed)
+        profile = load_profile(folder)
+        plan_from = today() - datetime.timedelta(days=profile.recruitment_days) if ongoing else None
+        cast = _cast(folder, password, str(seed), plan_from)
+        stage = Stage(current_definition(), cast, profile, seed)
         span = _span(stage, ongoing)
         stories = list(_stories(stage, participants, span.begin))
         _tell(stories, span, report)
@@ -100,11 +102,13 @@ def _study_in_force() -> str | None:
     return current_definition().id if StudyVersion.objects.exists() else None
 
 
-def _cast(folder: Path, password: str | None, seed: str) -> Cast:
+def _cast(folder: Path, password: str | None, seed: str, plan_from: datetime.date | None) -> Cast:
+    """``plan_from``: where the study is put in force here and has no plan of recruitment, an invented one begins."""
     definition, in_force = load_study(folder), _study_in_force()
     if in_force is None:
+        planned = definition if plan_from is None else with_plan(definition, plan_from)
         with transaction.atomic():
-            return set_up(definition, password=password, seed=seed)
+            return set_up(planned, password=password, seed=seed)
     if in_force != definition.id:
         raise ActionRefused(
             f"The study in force here is {in_force}: rehearse {definition.id} in a new, empty database (DATABASE_URL)."
@@ -113,6 +117,24 @@ def _cast(folder: Path, password: str | None, seed: str) -> Cast:
     if definition.is_randomised:
         put_list_in_force(cast, seed)
     return cast
+
+
+def with_plan(definition: StudyDefinition, begin: datetime.date) -> StudyDefinition:
+    """The study with an invented plan of recruitment: one site a month begins, each with its share of the target."""
+    if definition.recruitment is not None:
+        return definition
+    share, over = divmod(definition.target_participants, len(definition.sites))
+    sites = tuple(
+        site.model_copy(
+            update={
+                "target": max(share + (number < over), 1),
+                "begins": (begin + number * datetime.timedelta(days=30)).isoformat(),
+            }
+        )
+        for number, site in enumerate(definition.sites)
+    )
+    ends = (begin + datetime.timedelta(days=PLAN_DAYS)).isoformat()
+    return definition.model_copy(update={"sites": sites, "recruitment": RecruitmentPlan(ends=ends)})
 
 
 def _span(stage: Stage, ongoing: bool) -> Span:

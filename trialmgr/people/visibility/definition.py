@@ -23,6 +23,8 @@ def definition_in_sight(definition: StudyDefinition, sight: Sight) -> dict[str, 
         "visits": _visits(definition, sight),
         "codelists": [_plain(codelist) for codelist in definition.codelists if codelist.key in used],
         "forms": forms,
+        # Where a treatment is received tells the arm.
+        "flow": None if sight.blinded or definition.flow is None else _plain(definition.flow),
     }
 
 

@@ -10,6 +10,7 @@ from trialmgr.protocol.integrity import (
     items,
     keys,
     monitoring,
+    recruitment,
     references,
     rules,
     visits,
@@ -30,6 +31,7 @@ _RULES = (
     rules.findings,
     *circles.RULES,
     *allocation.RULES,
+    *recruitment.RULES,
 )
 
 

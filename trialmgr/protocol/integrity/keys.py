@@ -71,12 +71,13 @@ def _texts(study: StudyDefinition) -> Findings:
 
 def _dates(study: StudyDefinition) -> Findings:
     for path, part in parts_of(study):
-        written = getattr(part, "valid_from", None)
-        if written is not None and not _is_date(written):
-            yield Finding((*path, "valid_from"), f"{written!r} is not a date", "write year-month-day, as 2026-05-31")
+        for key in ("valid_from", "begins", "ends"):
+            written = getattr(part, key, None)
+            if written is not None and not is_date(written):
+                yield Finding((*path, key), f"{written!r} is not a date", "write year-month-day, as 2026-05-31")
 
 
-def _is_date(written: str) -> bool:
+def is_date(written: str) -> bool:
     try:
         return dt.date.fromisoformat(written).isoformat() == written
     except ValueError:
