@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
-from randomization.methods.printing import printable, typeset
+from randomization.papers.confirmations import TEMPLATE
+from trialmgr.printing import printable, typeset
 
 AT = datetime(2026, 3, 2, 11, 30, tzinfo=UTC)
 
@@ -28,7 +29,7 @@ def paper(value: str, *, at: datetime = AT) -> bytes:
         "proofs": [{"key": "Hash", "value": "ab" * 32, "code": True}],
         "warning": "",
     }
-    return typeset("confirmations.typ", data, title="Allocation", language="en", at=at)
+    return typeset(TEMPLATE, data, title="Allocation", language="en", at=at)
 
 
 def text_of(made: bytes) -> str:
@@ -106,5 +107,5 @@ def test_a_paper_is_tagged_titled_and_holds_its_fonts() -> None:
 def test_a_time_without_a_zone_and_a_template_that_is_none_are_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
         paper("x", at=datetime(2026, 3, 2))  # noqa: DTZ001  that is what is refused
-    with pytest.raises(FileNotFoundError, match="no template"):
-        typeset("none.typ", {}, title="x", language="en", at=AT)
+    with pytest.raises(FileNotFoundError, match="none.typ"):
+        typeset(TEMPLATE.with_name("none.typ"), {}, title="x", language="en", at=AT)
