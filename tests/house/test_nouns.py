@@ -16,7 +16,7 @@ NOUNS = {
     "randomization": "allocations balance code_breaks comparison confirmations corrections descriptions envelopes "
     "extensions flags limits lists supply",
     "exports": "locks releases",
-    "trialmgr/overview": "allocations amendments casebooks duties exchange language lists participants preview "
+    "trialmgr/overview": "allocations amendments casebooks duties exchange forms language lists participants preview "
     "recruitment refusals tasks trail versions",
 }
 LEVELS = ("actions", "policies", "queries", "views", "api", "duties", "papers", "management")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from pypdf import PdfReader
 
 from randomization.papers.confirmations import TEMPLATE
+from tests.printing.reading import squeezed, text_of
 from trialmgr.printing import printable, typeset
 
 AT = datetime(2026, 3, 2, 11, 30, tzinfo=UTC)
@@ -30,15 +30,6 @@ def paper(value: str, *, at: datetime = AT) -> bytes:
         "warning": "",
     }
     return typeset(TEMPLATE, data, title="Allocation", language="en", at=at)
-
-
-def text_of(made: bytes) -> str:
-    return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(made)).pages)
-
-
-def squeezed(text: str) -> str:
-    """Without spaces and line ends, ligatures opened: what a reader of the PDF may write otherwise."""
-    return "".join(unicodedata.normalize("NFKC", text).split()).replace("\u00ad", "-")
 
 
 MARKUP = st.text(alphabet="#*_$=`@<>[](){}\\/-+~'\"&%;:.,!?aZ9é ", max_size=60)
@@ -107,5 +98,5 @@ def test_a_paper_is_tagged_titled_and_holds_its_fonts() -> None:
 def test_a_time_without_a_zone_and_a_template_that_is_none_are_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
         paper("x", at=datetime(2026, 3, 2))  # noqa: DTZ001  that is what is refused
-    with pytest.raises(FileNotFoundError, match="none.typ"):
+    with pytest.raises(FileNotFoundError, match=r"none\.typ"):
         typeset(TEMPLATE.with_name("none.typ"), {}, title="x", language="en", at=AT)
