@@ -203,10 +203,9 @@ class _Reading:
             reason = self.place.definition.missing_reasons.label(entry.not_done, spoken())
             yield _("The whole form was not done: %(reason)s") % {"reason": reason}
         saves = self.saves.get((entry.visit.slug, entry.form_key, str(entry.occurrence)), [])
-        if saves:
-            yield _("Entered by %(name)s, %(moment)s") % {"name": saves[0].actor, "moment": moment(saves[0].at)}
-        if saves and saves[-1].at != saves[0].at:
-            yield _("Last changed by %(name)s, %(moment)s") % {"name": saves[-1].actor, "moment": moment(saves[-1].at)}
+        texts = (_("Entered by %(name)s, %(moment)s"), _("Last changed by %(name)s, %(moment)s"))
+        for text, save in zip(texts, dict.fromkeys((*saves[:1], *saves[-1:])), strict=False):
+            yield text % {"name": save.actor, "moment": moment(save.at)}
         yield from map(_signature, signatures)
 
     def _sections(self, entry: FormEntry, form: Form) -> tuple[SectionView, ...]:
