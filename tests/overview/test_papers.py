@@ -263,6 +263,7 @@ def test_a_blinded_reader_of_the_trail_prints_it_without_the_arm(cast: Cast, res
     monitor = cast.at("", Role.MONITOR)
     told = json.dumps(trail_document(monitor, person, AT))
     assert "Form saved" in told
+    assert '"Entry"' not in told
     assert "Arm" not in told
     assert "stratum: site=UMCG" not in told
     assert "stratum: site=UMCG" in json.dumps(trail_document(cast.at("", Role.INSPECTOR), person, AT))

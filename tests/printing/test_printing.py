@@ -70,6 +70,12 @@ def test_a_sign_that_the_font_lacks_is_named_and_not_lost() -> None:
     assert "[U+1F642]" in text_of(paper("🙂"))
 
 
+def test_a_word_that_no_line_can_hold_is_broken_where_the_line_ends() -> None:
+    read = text_of(paper("w" * 300))
+    assert "w" * 300 in squeezed(read)
+    assert max(map(len, read.splitlines())) < 150
+
+
 def test_the_same_data_give_the_same_bytes_and_another_time_others() -> None:
     assert paper("UMCG-001") == paper("UMCG-001")
     assert paper("UMCG-001") != paper("UMCG-001", at=AT + timedelta(days=1))

@@ -30,24 +30,28 @@ def trail_paper(user: User, participant: Participant, at: datetime.datetime) -> 
 
 
 def trail_document(user: User, participant: Participant, at: datetime.datetime) -> Paper:
-    """What stands on the paper, as plain data: the oldest act first."""
+    """What stands on the paper, as plain data: the oldest act first.
+
+    Without the running number for the blinded, to whom its gaps would tell.
+    """
     definition = current_definition()
+    begin = 1 if user.sight(definition).blinded else 0
     entries = readable(user, definition).filter(participant=participant.number).order_by("seq")
     acts = [whole(list(lines)) for _act, lines in groupby(entries, key=lambda entry: entry.act)]
     return {
         "study": definition.short_title,
         "kind": _("Participant %(number)s, audit trail") % {"number": participant.number},
         "made": printed(user, participant.site, at),
-        "columns": [_("Entry"), _("What"), _("Old value"), _("New value")],
-        "acts": [_act(act) for act in tell(acts, user, definition, spoken())],
+        "columns": [_("Entry"), _("What"), _("Old value"), _("New value")][begin:],
+        "acts": [_act(act, begin) for act in tell(acts, user, definition, spoken())],
     }
 
 
-def _act(act: ToldAct) -> Paper:
+def _act(act: ToldAct, begin: int) -> Paper:
     return {
         "label": "; ".join([act.act, *act.also]),
         "lines": list(_of_act(act)),
-        "blocks": [_block(act, block) for block in act.blocks],
+        "blocks": [_block(act, block, begin) for block in act.blocks],
     }
 
 
@@ -60,11 +64,11 @@ def _of_act(act: ToldAct) -> Iterator[str]:
         yield f"{_('Reason')}: {act.reason}"
 
 
-def _block(act: ToldAct, block: Block) -> Paper:
+def _block(act: ToldAct, block: Block, begin: int) -> Paper:
     followed = _("Followed from %(cause)s") % {"cause": block.cause} if block.cause else _("Followed from it")
     return {
         "cause": followed if block.is_consequence else "",
-        "lines": [_line(act, line) for line in block.lines],
+        "lines": [_line(act, line)[begin:] for line in block.lines],
     }
 
 
