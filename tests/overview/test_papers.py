@@ -41,7 +41,6 @@ from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants.models import Participant
 from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
-from trialmgr.people.visibility import Sight
 from trialmgr.printing import printable
 from trialmgr.protocol.model import StudyDefinition
 from trialmgr.studies.queries import current_definition
@@ -327,8 +326,7 @@ def test_the_whole_study_has_each_form_once_and_for_the_blinded_no_trace_of_an_a
     told = json.dumps(blank_document(rater, current_definition(), sheets(rater), AT))
     assert "MADRS" in told
     assert "esketamine" not in told.lower()
-    paper = text_of(blank_paper(rater, current_definition(), sheets(rater), AT))
-    assert "10" in paper
+    assert "esketamine" not in text_of(blank_paper(rater, current_definition(), sheets(rater), AT)).lower()
 
 
 def test_a_rule_that_reads_what_is_hidden_is_not_told(cast: Cast, reset_trd: StudyDefinition) -> None:
@@ -354,7 +352,6 @@ def test_a_rule_that_reads_what_is_hidden_is_not_told(cast: Cast, reset_trd: Stu
     def hints(role: Role) -> dict[str, list[str]]:
         user = cast.at(walk.SITE, role)
         sight = user.sight(definition)
-        assert isinstance(sight, Sight)
         document = blank_document(user, definition, sheets_of(definition, sight, [], "madrs"), AT)
         [sheet] = document["sheets"]
         assert "Copy this page where a group has more rows." in sheet["lines"]
@@ -362,9 +359,7 @@ def test_a_rule_that_reads_what_is_hidden_is_not_told(cast: Cast, reset_trd: Stu
         return {item["label"]: item["hints"] for section in sheet["sections"] for item in section["items"]}
 
     blinded, open_ = hints(Role.RATER), hints(Role.INVESTIGATOR)
-    assert (blinded["told"], open_["told"]) == ([], ["Only if: Not (telling: yes)"]) or open_["told"] == [
-        "Only if: Telling: no"
-    ]
+    assert (blinded["told"], open_["told"]) == ([], ["Only if: Telling: no"])
     assert "telling" not in blinded
     assert blinded["plain"] == open_["plain"] == ["Only if: Apparent sadness at “Screening” is more than 2"]
     assert blinded["much"] == ["Only if: Apparent sadness is more than 2"]
