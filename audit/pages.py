@@ -257,6 +257,11 @@ def lines_of(readable: LedgerQuerySet, act: str, after: int) -> ShownAct:
     return replace(shown, own=_lines(readable, act, 0, LISTED).own) if after else shown
 
 
+def whole(lines: Sequence[LedgerEntry]) -> ShownAct:
+    """An act of which these are all entries that are asked for."""
+    return _cut(lines, len(lines))
+
+
 def _lines(readable: LedgerQuerySet, act: str, after: int, most: int) -> ShownAct:
     return _cut(list(readable.filter(act=act, seq__gt=after).order_by("seq")[: most + 1]), most)
 

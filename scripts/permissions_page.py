@@ -17,7 +17,7 @@ MEANINGS = {
     "allocation.countersign": "countersign that somebody was randomised in error, or that the flag is withdrawn",
     "allocation.flag": "flag a participant as randomised in error; ask to withdraw the flag",
     "allocation.view": "see the arm of a participant (never a role that the study definition blinds)",
-    "audit.view": "read and export the audit trail",
+    "audit.view": "read, print and export the audit trail",
     "breaks.notice": "acknowledge a code break: the sponsor knows",
     "breaks.view": "read the log of code breaks (never a role that the study definition blinds)",
     "entries.enter": "enter the forms that the study definition gives to the role",

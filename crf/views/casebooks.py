@@ -103,7 +103,7 @@ def detail(request: HttpRequest, number: str) -> HttpResponse:
     participant = place.participant
     due = due_for(place.user, [participant])[participant.pk]
     visits = visits_of(place.user, participant)
-    facts = list(_facts(place))
+    facts = list(casebook_facts(place))
     context = frame(
         place,
         participant.number,
@@ -113,6 +113,7 @@ def detail(request: HttpRequest, number: str) -> HttpResponse:
         facts=facts,
         striking=[fact for fact in facts if fact.get("kind") in STRIKING],
         actions=list(_actions(place)),
+        may_read_trail=place.may("audit.view"),
         matrix=matrix(place, visits, _shown(request), request.GET.get("unfolded", "")),
         legend=legend(),
         course=course(place, visits, request.GET.get("score", "")),
@@ -188,7 +189,7 @@ def _named(user: User, chosen: ParticipantFilter) -> Participant | None:
     return found
 
 
-def _facts(place: CasebookPlace) -> Iterator[dict[str, Any]]:
+def casebook_facts(place: CasebookPlace) -> Iterator[dict[str, Any]]:
     """Rows of the summary on top of the casebook."""
     participant = place.participant
     yield {"key": _("Site"), "value": participant.site.name}

@@ -6,6 +6,7 @@ one way everywhere, and what they need, the day of randomisation, stands with th
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -14,11 +15,13 @@ from django.utils.translation import override
 from audit.models import LedgerEntry
 from randomization.methods.definition import factor_label
 from randomization.methods.lists.rows import position_hash
-from randomization.methods.printing import typeset
 from randomization.models import Allocation
 from randomization.queries.lists import secret_of
 from randomization.views.frames import Rows, moment
+from trialmgr.printing import typeset
 from trialmgr.protocol.model import Language, StudyDefinition
+
+TEMPLATE = Path(__file__).parents[1] / "templates/randomization/confirmations.typ"
 
 
 def confirmed(allocation: Allocation, definition: StudyDefinition, language: Language) -> Rows:
@@ -69,7 +72,7 @@ def confirmation_paper(allocation: Allocation, definition: StudyDefinition, lang
     with override(language):
         title = _("Allocation of participant %(number)s") % {"number": allocation.participant.number}
         paper = _paper(allocation, definition, language)
-    return typeset("confirmations.typ", paper, title=title, language=language, at=allocation.allocated_at)
+    return typeset(TEMPLATE, paper, title=title, language=language, at=allocation.allocated_at)
 
 
 def _paper(allocation: Allocation, definition: StudyDefinition, language: Language) -> dict[str, Any]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from randomization.actions.envelopes import Envelope
-from randomization.methods.printing import typeset
 from randomization.models import RandomizationList
 from randomization.views.frames import moment
+from trialmgr.printing import typeset
 from trialmgr.protocol.model import StudyDefinition
+
+TEMPLATE = Path(__file__).parents[1] / "templates/randomization/envelopes.typ"
 
 
 def envelope_paper(
@@ -37,7 +40,7 @@ def envelope_paper(
             "envelopes": [_sheet(one, listed, definition, language) for one in envelopes],
             "columns": _columns(),
         }
-        return typeset("envelopes.typ", data, title=title, language=language, at=at)
+        return typeset(TEMPLATE, data, title=title, language=language, at=at)
 
 
 def _sheet(envelope: Envelope, listed: RandomizationList, definition: StudyDefinition, language: str) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from tests import walk
 from tests.amendments import put_in_force
 from tests.randomization.list_making import allocated, list_in_force
 from tests.randomization.test_lists_imported import csv_of, lines
-from trialmgr.overview.actions import export_calendar, export_flow, export_trail
+from trialmgr.overview.actions import export_calendar, export_flow, export_trail, note_casebook, note_trail
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.participants import actions as participants
 from trialmgr.participants.models import Consent, Participant
@@ -517,6 +517,16 @@ def _trail_exported(cast: Cast) -> Act:
     return lambda: export_trail(by=the(cast, Role.MONITOR), asked={"site": SITE}, entries=1)
 
 
+def _trail_printed(cast: Cast) -> Act:
+    participant = walk.registered(cast)
+    return lambda: note_trail(by=the(cast, Role.MONITOR), participant=participant, paper=b"%PDF-")
+
+
+def _casebook_printed(cast: Cast) -> Act:
+    participant = walk.registered(cast)
+    return lambda: note_casebook(by=the(cast, Role.RATER), participant=participant, paper=b"%PDF-")
+
+
 def _user_created(cast: Cast) -> Act:
     return lambda: people.create_user(
         by=the(cast, Role.ADMINISTRATOR), username="new", password=None, first_name="A", last_name="B", email=""
@@ -789,6 +799,7 @@ RECIPES: dict[str, Recipe] = {
     "stratum.corrected": _stratum_corrected,
     "stratum.used_up": _used_up,
     "user.unblinded": _unblinded,
+    "casebook.printed": _casebook_printed,
     "casebook.frozen": _frozen,
     "casebook.opened": _opened,
     "casebook.thawed": _unfrozen,
@@ -856,6 +867,7 @@ RECIPES: dict[str, Recipe] = {
     "study.unlocked": _unlocked,
     "token.made": _token_made,
     "trail.exported": _trail_exported,
+    "trail.printed": _trail_printed,
     "user.created": _user_created,
     "user.deactivated": _user_deactivated,
     "user.language": _language_chosen,

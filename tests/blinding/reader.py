@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import itertools
 import re
@@ -16,6 +17,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.addresses import Address, addresses
+from tests.printing.reading import text_of
 from tests.sizes import FULL, size
 from trialmgr.people.models import User
 from trialmgr.people.permissions import Role
@@ -109,12 +111,17 @@ class Reader:
 
 def plain(answer: HttpResponseBase) -> Answer:
     content = b"".join(answer.streaming_content) if answer.streaming else answer.content  # type: ignore[attr-defined]
-    body = content.decode("utf-8", "replace")
+    body = paper_of(content) if answer.get("Content-Type") == "application/pdf" else content.decode("utf-8", "replace")
     for pattern, instead in _TOKENS:
         body = pattern.sub(instead, body)
     headers = tuple(sorted((name, value) for name, value in answer.items()))
     cookies = tuple(sorted(answer.cookies))
     return Answer(answer.status_code, headers, cookies, body)
+
+
+def paper_of(content: bytes) -> str:
+    """What a paper says, and the digest of the file: the same paper, made at the same moment, is the same file."""
+    return f"{hashlib.sha256(content).hexdigest()}\n{text_of(content)}"
 
 
 def _links(url: str, answer: Answer) -> Iterator[str]:

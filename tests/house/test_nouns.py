@@ -16,8 +16,8 @@ NOUNS = {
     "randomization": "allocations balance code_breaks comparison confirmations corrections descriptions envelopes "
     "extensions flags limits lists supply",
     "exports": "locks open_points releases",
-    "trialmgr/overview": "allocations amendments calendars casebooks duties exchange language lists participants "
-    "preview recruitment refusals tasks trail versions weeks",
+    "trialmgr/overview": "allocations amendments calendars casebooks duties exchange forms language lists "
+    "participants preview recruitment refusals tasks trail versions weeks",
 }
 LEVELS = ("actions", "policies", "queries", "views", "api", "duties", "papers", "management")
 SHARED = {"frames", "parts", "commands"}

@@ -41,8 +41,12 @@ def plain_modules() -> set[str]:
 
 
 def room_names() -> set[str]:
-    """The rooms proper: what has models, or the definition on the ground floor."""
-    return {"trialmgr.protocol", *(name.removesuffix(".apps") for name in room_paths() if name.endswith(".apps"))}
+    """The rooms proper: what has models, or definition and printing on the ground floor."""
+    return {
+        "trialmgr.protocol",
+        "trialmgr.printing",
+        *(name.removesuffix(".apps") for name in room_paths() if name.endswith(".apps")),
+    }
 
 
 def _room(module: str) -> str:

@@ -50,6 +50,10 @@ def test_the_casebook_does_without_script_what_it_does_with_it(one_day: Trial, b
     page.get_by_role("button", name="Find", exact=True).click()
     assert page.url.endswith(f"/participants/{number}/")
     assert page.locator(".tm-matrix a[tabindex]").count() == 0, "every cell is a stop of Tab"
+    page.locator(".tm-case__more summary").click()
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="Casebook as PDF").click()
+    assert taken.value.suggested_filename == f"casebook-{number}.pdf"
     page.get_by_role("link", name="Not verified").click()
     assert page.locator(".tm-switches [aria-current=true]").inner_text().startswith("Not verified")
     page.locator(".tm-sessions summary").click()

@@ -15,6 +15,9 @@ pytestmark = pytest.mark.journey
 NO_PAGE = {
     "overview:set_language": "answers with a redirect",
     "overview:trail_export": "answers with a file",
+    "overview:casebook_paper": "answers with a file",
+    "overview:trail_paper": "answers with a file",
+    "overview:blank_forms": "answers with a file",
     "crf:file": "answers with a file",
     "crf:draft": "answers the page's script",
     "crf:draft_new_row": "answers the page's script",

@@ -19,7 +19,7 @@ from randomization.models import Allocation
 from randomization.papers.confirmations import ledger_entry
 from randomization.queries.lists import secret_of
 from tests import walk
-from tests.randomization.methods.test_printing import squeezed
+from tests.printing.reading import squeezed
 from trialmgr.overview.rehearsal.cast import Cast
 from trialmgr.people import permissions
 from trialmgr.people.models import User

@@ -44,3 +44,34 @@ def export_flow(*, by: User, drawn: str) -> None:
         new=hashlib.sha256(drawn.encode()).hexdigest(),
         restricted=not by.sight(current_definition()).blinded,
     )
+
+
+@action(
+    "casebook.printed",
+    permission="participants.view",
+    site=lambda participant, **_k: participant.site,
+    works_when_locked=True,
+)
+def note_casebook(*, by: User, participant: Participant, paper: bytes) -> None:
+    """Who took along a casebook, and the SHA-256 of the file. Source: ICH E6(R3) 4.2.2."""
+    _note("casebook", by, participant, paper)
+
+
+@action(
+    "trail.printed", permission="audit.view", site=lambda participant, **_k: participant.site, works_when_locked=True
+)
+def note_trail(*, by: User, participant: Participant, paper: bytes) -> None:
+    """Who took along the audit trail of a participant, and the SHA-256 of the file. Source: ICH E6(R3) 4.2.2."""
+    _note("audit_trail", by, participant, paper)
+
+
+def _note(kind: str, by: User, participant: Participant, paper: bytes) -> None:
+    """What an unblinded person printed differs with the arm, and so does its digest."""
+    record(
+        object_type=kind,
+        object_id=participant.number,
+        site=participant.site.code,
+        participant=participant.number,
+        new=hashlib.sha256(paper).hexdigest(),
+        restricted=not by.sight(current_definition()).blinded,
+    )

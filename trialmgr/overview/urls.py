@@ -2,7 +2,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from trialmgr.overview.views import calendars, duties, language, recruitment, trail, versions, weeks
+from trialmgr.overview.views import (
+    calendars,
+    casebooks,
+    duties,
+    forms,
+    language,
+    recruitment,
+    trail,
+    versions,
+    weeks,
+)
 
 app_name = "overview"
 urlpatterns = [
@@ -17,7 +27,10 @@ urlpatterns = [
     path("audit/", trail.trail, name="trail"),
     path("audit/<int:number>/", trail.act, name="trail_act"),
     path("audit/export/", trail.export, name="trail_export"),
+    path("participants/<slug:number>/casebook.pdf", casebooks.casebook_paper, name="casebook_paper"),
+    path("participants/<slug:number>/audit-trail.pdf", trail.trail_paper, name="trail_paper"),
     path("study/", versions.versions, name="versions"),
+    path("study/forms.pdf", forms.blank_forms, name="blank_forms"),
     path("study/<int:number>/", versions.version, name="version"),
     path("study/<int:number>/approve/", versions.approve, name="approve_version"),
     path("language/", language.set_language, name="set_language"),

@@ -85,9 +85,14 @@ def criteria_for(participant: Participant, definition: StudyDefinition) -> Eligi
 
 def form_for(participant: Participant, definition: StudyDefinition, form_key: str) -> Form:
     """As this participant meets it: the eligibility form holds their criteria."""
+    return form_on(participant.registered_on, definition, form_key)
+
+
+def form_on(registered_on: datetime.date, definition: StudyDefinition, form_key: str) -> Form:
+    """As whoever was registered on that day meets it."""
     form = definition.form(form_key)
     if form.eligibility:
-        form = eligibility_form(definition, criteria_for(participant, definition))
+        form = eligibility_form(definition, definition.eligibility_on(registered_on.isoformat()))
     return form if timeline().only or not current_definition().has_form(form_key) else _guarded(form)
 
 

@@ -48,9 +48,9 @@ class Clause:
     holds: bool | None
 
 
-def rule_in_words(definition: StudyDefinition, rule: str, language: str) -> str:
-    """A sentence, without its full stop."""
-    said = _Words(definition, language).truth(parse(rule).root)
+def rule_in_words(definition: StudyDefinition, rule: str, language: str, form: Form | None = None) -> str:
+    """A sentence, without its full stop. ``form``: of which a rule names items without saying where."""
+    said = _Words(definition, language, form).truth(parse(rule).root)
     return said[:1].upper() + said[1:]
 
 
@@ -133,6 +133,7 @@ _MOST_DECIMALS = 6
 class _Words:
     definition: StudyDefinition
     language: str
+    form: Form | None = None
 
     def say(self, text: Text, **parts: str) -> str:
         return text(self.language).format(**parts)
@@ -243,7 +244,9 @@ class _Words:
         return group.label(self.language) if group else path[-1]
 
     def _form(self, path: Path) -> Form | None:
-        return self.definition.form(path[1]) if len(path) > 2 and self.definition.has_form(path[1]) else None
+        if len(path) < 3:
+            return self.form
+        return self.definition.form(path[1]) if self.definition.has_form(path[1]) else None
 
     def _item(self, path: Path) -> Item | None:
         form = self._form(path)

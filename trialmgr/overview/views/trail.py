@@ -3,14 +3,21 @@ from __future__ import annotations
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from audit.pages import ActsPage, acts_page, lines_of
 from trialmgr.overview.act_words import tell
-from trialmgr.overview.actions import export_trail
+from trialmgr.overview.actions import export_trail, note_trail
+from trialmgr.overview.papers.frames import handed_out
+from trialmgr.overview.papers.trail import trail_paper as made_paper
 from trialmgr.overview.trail import TrailFilter, csv_lines, readable
+from trialmgr.participants.models import Participant
+from trialmgr.participants.queries import participant_for
 from trialmgr.people.guards import permitted, person
+from trialmgr.people.models import User
 from trialmgr.studies.queries import current_definition
 
 NOTHING = ActsPage((), newer=None, older=None)
@@ -29,8 +36,16 @@ def trail(request: HttpRequest) -> HttpResponse:
         "page": page,
         "acts": acts[::-1] if oldest_first else acts,
         "oldest_first": oldest_first,
+        "printed": _participant(user, filter_form),
     }
     return render(request, "overview/trail/acts.html", context)
+
+
+def _participant(user: User, filter_form: TrailFilter) -> str:
+    """Of whom the trail can be printed: the one that is asked for, where this person knows them."""
+    asked = filter_form.cleaned_data.get("participant", "") if filter_form.is_valid() else ""
+    known = Participant.every.for_user(user).filter(number=asked.upper())
+    return known.values_list("number", flat=True).first() or "" if asked else ""
 
 
 def _page(request: HttpRequest, filter_form: TrailFilter, oldest_first: bool) -> ActsPage:
@@ -73,3 +88,14 @@ def export(request: HttpRequest) -> HttpResponse:
     answer = StreamingHttpResponse(csv_lines(rows), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = 'attachment; filename="audit-trail.csv"'
     return answer  # type: ignore[return-value]  # a streamed answer is no HttpResponse, but every middleware takes it
+
+
+@permitted("audit.view")
+@require_POST
+def trail_paper(request: HttpRequest, number: str) -> HttpResponse:
+    """What this person may read of one participant's trail, as a PDF; taking it along is an act of its own."""
+    user = person(request)
+    participant = participant_for(user, number, permission="audit.view")
+    paper = made_paper(user, participant, timezone.now())
+    note_trail(by=user, participant=participant, paper=paper)
+    return handed_out(paper, f"{_('audit-trail')}-{number}")

@@ -1,7 +1,8 @@
 """Papers as PDF: a Typst template and plain data in, bytes out; the same data give the same bytes.
 
 What comes out is PDF/UA-1 and PDF/A-2a (tagged, fonts embedded, fit to be kept). Nothing is fetched and no font of the
-machine is used. Data reach the template as values, never as markup; templates stand beside those of the pages.
+machine is used. Data reach the template as values, never as markup. Templates stand beside the pages of their room; the
+frame of every paper, ``paper.typ``, stands here and goes before each.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import typst
 
-TEMPLATES = Path(__file__).parents[1] / "templates" / "randomization"
+FRAME = Path(__file__).with_name("paper.typ")
 STANDARDS: list[typst.PDFStandard] = ["ua-1", "a-2a"]
 _UNPRINTABLE = re.compile(
     "[^\n\u0020-\u007e\u00a0-\u00ac\u00ae-\u024f\u0386-\u0387\u0388-\u038a\u038c\u038e-\u03a1\u03a3-\u03ff"
@@ -24,22 +25,18 @@ _UNPRINTABLE = re.compile(
 )
 
 
-def typeset(template: str, data: Mapping[str, object], *, title: str, language: str, at: datetime) -> bytes:
+def typeset(template: Path, data: Mapping[str, object], *, title: str, language: str, at: datetime) -> bytes:
     """The PDF that a template makes of JSON data.
 
-    ``template``: file name, such as ``confirmation.typ``; it reads ``json(bytes(sys.inputs.data))``, which holds
-    ``data`` and ``title``, ``language``, ``at`` besides. ``at``: with a zone; the paper's own date, and nothing else
-    in it depends on the clock. FileNotFoundError for a template that is none; ValueError for a time without a zone.
+    ``template``: the data are ``given`` in it, and ``title``, ``language``, ``at`` besides. ``at``: with a zone; the
+    paper's own date, and nothing else in it depends on the clock. FileNotFoundError for a template that is none;
+    ValueError for a time without a zone.
     """
     if at.tzinfo is None:
         raise ValueError("The time of a paper needs a time zone.")
-    source = TEMPLATES / template
-    if not source.is_file():
-        raise FileNotFoundError(f"There is no template {template}.")
     given = {**data, "title": title, "language": language, "at": at.isoformat(timespec="seconds")}
     made = typst.compile(
-        source,
-        root=TEMPLATES,
+        FRAME.read_bytes() + template.read_bytes(),
         format="pdf",
         sys_inputs={"data": json.dumps(_printable(given), ensure_ascii=False)},
         font_paths=_fonts(),

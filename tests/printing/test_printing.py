@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
-from randomization.methods.printing import printable, typeset
+from randomization.papers.confirmations import TEMPLATE
+from tests.printing.reading import squeezed, text_of
+from trialmgr.printing import printable, typeset
 
 AT = datetime(2026, 3, 2, 11, 30, tzinfo=UTC)
 
@@ -28,16 +29,7 @@ def paper(value: str, *, at: datetime = AT) -> bytes:
         "proofs": [{"key": "Hash", "value": "ab" * 32, "code": True}],
         "warning": "",
     }
-    return typeset("confirmations.typ", data, title="Allocation", language="en", at=at)
-
-
-def text_of(made: bytes) -> str:
-    return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(made)).pages)
-
-
-def squeezed(text: str) -> str:
-    """Without spaces and line ends, ligatures opened: what a reader of the PDF may write otherwise."""
-    return "".join(unicodedata.normalize("NFKC", text).split()).replace("\u00ad", "-")
+    return typeset(TEMPLATE, data, title="Allocation", language="en", at=at)
 
 
 MARKUP = st.text(alphabet="#*_$=`@<>[](){}\\/-+~'\"&%;:.,!?aZ9é ", max_size=60)
@@ -78,6 +70,12 @@ def test_a_sign_that_the_font_lacks_is_named_and_not_lost() -> None:
     assert "[U+1F642]" in text_of(paper("🙂"))
 
 
+def test_a_word_that_no_line_can_hold_is_broken_where_the_line_ends() -> None:
+    read = text_of(paper("w" * 300))
+    assert "w" * 300 in squeezed(read)
+    assert max(map(len, read.splitlines())) < 150
+
+
 def test_the_same_data_give_the_same_bytes_and_another_time_others() -> None:
     assert paper("UMCG-001") == paper("UMCG-001")
     assert paper("UMCG-001") != paper("UMCG-001", at=AT + timedelta(days=1))
@@ -106,5 +104,5 @@ def test_a_paper_is_tagged_titled_and_holds_its_fonts() -> None:
 def test_a_time_without_a_zone_and_a_template_that_is_none_are_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
         paper("x", at=datetime(2026, 3, 2))  # noqa: DTZ001  that is what is refused
-    with pytest.raises(FileNotFoundError, match="no template"):
-        typeset("none.typ", {}, title="x", language="en", at=AT)
+    with pytest.raises(FileNotFoundError, match=r"none\.typ"):
+        typeset(TEMPLATE.with_name("none.typ"), {}, title="x", language="en", at=AT)

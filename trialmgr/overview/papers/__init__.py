@@ -1,0 +1,1 @@
+"""What this room prints: casebooks, blank forms, the audit trail of a participant."""
