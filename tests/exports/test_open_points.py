@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from django.utils.translation import override
 
 from audit.acts import ActionRefused
@@ -79,6 +82,15 @@ def test_a_visit_past_its_latest_day_is_open_until_it_is_done_or_not_done(cast: 
     assert "UMCG-001 week_1" not in places(Kind.VISIT_UNRESOLVED)
     ended(cast, participant, "other")
     assert places(Kind.VISIT_UNRESOLVED) == []
+
+
+def test_on_its_latest_day_a_visit_is_not_open_yet(cast: Cast) -> None:
+    visit = walk.visit_of(walk.randomised(cast), "week_1")
+    assert visit.latest_on is not None
+    noon = timezone.make_aware(datetime.datetime.combine(visit.latest_on, datetime.time(12)))
+    for days, is_open in ((0, False), (1, True)):
+        with time_machine.travel(noon + datetime.timedelta(days=days), tick=False):
+            assert ("UMCG-001 week_1" in places(Kind.VISIT_UNRESOLVED)) is is_open
 
 
 def test_a_required_form_that_was_not_started_at_a_visit_that_took_place_is_open(cast: Cast) -> None:
