@@ -100,7 +100,7 @@ def test_all_forms_of_a_visit_are_signed_at_once(signed_in: SignedIn, cast: Cast
     signed = investigator.send(f"{visit_url(visit)}sign/", sent)
     assert "Done: 1." in signed
     assert "UMCG-001/log/gone/1" in signed
-    assert "of this visit" not in signed
+    assert "Sign 1 form of this visit" not in signed
     assert "Nothing is left to do here." in investigator.get(f"{visit_url(visit)}sign/")
 
 
