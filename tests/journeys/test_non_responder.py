@@ -23,7 +23,7 @@ def test_the_follow_up_year_of_a_non_responder_does_not_open(
 
     investigator = hire(one_day, Role.INVESTIGATOR, language="nl")
     investigator.sign_in()
-    investigator.reads(f"{number}: {gate.label.nl}")
+    investigator.reads(f"{gate.label.nl}\n: {number}")
     investigator.open(casebook)
     investigator.follow(gate.label.nl)
     investigator.reads("30", "24", why)

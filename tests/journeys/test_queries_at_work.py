@@ -88,7 +88,9 @@ def test_a_query_is_raised_in_four_clicks_and_answered_in_one_load(one_day: Tria
     rater.page.keyboard.type("Yes.")
     with rater.page.expect_navigation():
         keyboard.press("Control+Enter")
-    rater.reads("Your message is saved.", "Answered")
+    rater.reads("Your message is saved.")
+    rater.open(f"/participants/{number}/{WHERE}")
+    rater.reads("Query 2: Appetite\nAnswered")
 
 
 def test_without_script_a_query_is_raised_assigned_and_answered_beside_its_item(one_day: Trial, hire: Hire) -> None:
