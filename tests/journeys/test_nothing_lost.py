@@ -398,7 +398,7 @@ class _Writer:
     def _loses_the_connection(self) -> None:
         """Also for what is sent to outlive its page, which Chromium now and then sends although it plays offline."""
         self.at.context.set_offline(True)
-        self.page.evaluate("window.fetch = () => Promise.reject(new TypeError('no connection'))")
+        self.page.evaluate("() => { window.fetch = () => Promise.reject(new TypeError('no connection')); }")
 
     def _is_kept_here(self, answer: Answer) -> None:
         """Nobody can read it, nor of which form it is."""
