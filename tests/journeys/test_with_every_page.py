@@ -30,6 +30,7 @@ NO_PAGE = {
     "crf:live": "answers the page's script",
     "crf:live_new_row": "answers the page's script",
     "exports:file": "answers with a file",
+    "overview:flow_file": "answers with a file",
     "randomization:balance_csv": "answers with a file",
     "randomization:compare_file": "answers with a file",
     "randomization:compare_step": "answers with a part of a page",
