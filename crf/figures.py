@@ -325,8 +325,8 @@ class Figures:
 
 
 def age(since: datetime.datetime) -> int:
-    """Days until today."""
-    return (today() - localdate(since)).days
+    """Days until today; none where a demo plays an earlier day than the clock of the server."""
+    return max((today() - localdate(since)).days, 0)
 
 
 def _signed_by(role: str) -> QuerySet[Signature]:
