@@ -6,6 +6,9 @@ import datetime
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from django.db.models import Exists, OuterRef, Q
+from django.utils.timezone import make_aware
+
 from crf.models import EntryQuerySet, FormEntry
 from trialmgr.people.models import User
 from trialmgr.people.visibility import Sight
@@ -22,10 +25,16 @@ class DangerousAnswer(NamedTuple):
 
 
 def may_be_dangerous(user: User, definition: StudyDefinition, since: datetime.date) -> EntryQuerySet:
-    """Entries in the sight of this person, of visits since a day, on forms that mark an answer as dangerous."""
+    """Entries in the sight of this person, on forms that mark an answer as dangerous, of visits or saved since a day.
+
+    What is entered late, corrected, or stands in a log without a day is as new to whoever must act. A consequence does
+    not raise the revision, so nobody learns here that something followed from what is out of their sight.
+    """
     forms = [form.key for form in definition.forms if any(item.danger for item in form.items)]
     rows: EntryQuerySet = FormEntry.objects.for_user(user).counted().standing().filter(form_key__in=forms)
-    return rows.filter(visit__took_place_on__gte=since)
+    begins = make_aware(datetime.datetime.combine(since, datetime.time.min))
+    before = FormEntry.history.filter(id=OuterRef("pk"), revision=OuterRef("revision"), history_date__lt=begins)
+    return rows.filter(Q(visit__took_place_on__gte=since) | ~Exists(before))
 
 
 def dangerous_answers(entry: FormEntry, sight: Sight) -> Iterator[DangerousAnswer]:

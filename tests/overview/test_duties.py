@@ -372,8 +372,14 @@ def test_a_dangerous_answer_stands_on_top_for_a_week(cast: Cast) -> None:
     assert madrs.danger.message("en") in first.said
     assert duty(cast.at("LUMC", Role.RATER), "dangers").count == 0
     assert duty(monitor, "dangers").count == 0
-    with time_machine.travel(today() + datetime.timedelta(days=8)):
+    with time_machine.travel(today() + datetime.timedelta(days=9)):
         assert duty(rater, "dangers").count == 0
+        followed = FormEntry.history.filter(form_key="madrs").latest()
+        followed.pk, followed.history_date = None, timezone.now()
+        FormEntry.history.model._base_manager.bulk_create([followed])
+        assert duty(rater, "dangers").count == 0, "what follows elsewhere does not bring it back"
+        walk.fill(cast, visit, "madrs", given={"madrs_10": "6"}, reason="misread")
+        assert duty(rater, "dangers").count == 1, "saved today, whenever the visit was"
 
 
 def test_a_dangerous_answer_that_reveals_the_arm_is_told_to_nobody_blinded(cast: Cast) -> None:

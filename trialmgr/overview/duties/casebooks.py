@@ -307,7 +307,7 @@ SHOWN_DANGER = datetime.timedelta(days=7)
 
 
 def dangers(desk: Desk) -> Duty:
-    """Answers of the last week that the study marks as dangerous, at the sites where this person enters forms."""
+    """Answers marked as dangerous, of the last week or saved in it, at the sites where this person enters forms."""
     where = desk.sites_with("entries.enter")
     rows = may_be_dangerous(desk.user, desk.definition, desk.today - SHOWN_DANGER)
     rows = rows.filter(within(where, "visit__participant__site")).with_version()
