@@ -38,13 +38,11 @@ from crf.models import (
 from crf.monitoring import Plan
 from crf.queries import stretches
 from trialmgr.participants.models import Participant, ParticipantQuerySet
-from trialmgr.participants.states import Status
+from trialmgr.participants.states import ACTIVE
 from trialmgr.people.models import Site, User
 from trialmgr.protocol.model import Form, StudyDefinition, VisitDefinition
 from trialmgr.studies.clock import today
 from trialmgr.studies.queries import timeline
-
-_ACTIVE = (Status.SCREENING.value, Status.ON_STUDY.value)
 
 
 class Figure(enum.StrEnum):
@@ -196,7 +194,7 @@ class Figures:
         return rows
 
     def _active(self) -> ParticipantQuerySet:
-        rows: ParticipantQuerySet = self._registered().filter(status__in=_ACTIVE)
+        rows: ParticipantQuerySet = self._registered().filter(status__in=ACTIVE)
         return rows
 
     def _in_reach(self, rows: Any) -> Any:
@@ -217,7 +215,7 @@ class Figures:
 
     def _due(self) -> VisitQuerySet:
         still = Q(latest_on=None) | Q(latest_on__gte=today())
-        rows: VisitQuerySet = self._awaited().filter(still, earliest_on__lte=today(), participant__status__in=_ACTIVE)
+        rows: VisitQuerySet = self._awaited().filter(still, earliest_on__lte=today(), participant__status__in=ACTIVE)
         return rows
 
     def _late(self) -> VisitQuerySet:
@@ -228,7 +226,7 @@ class Figures:
         """Of a running log its forms are owed once participation has ended."""
         logs = [key for key, visit in self._visits_ever.items() if visit.kind == "log"]
         owed = Q(took_place_on__isnull=False) & ~Q(key__in=logs)
-        owed |= Q(key__in=logs) & ~Q(participant__status__in=_ACTIVE)
+        owed |= Q(key__in=logs) & ~Q(participant__status__in=ACTIVE)
         lacking = Q(pk__in=[])
         for form, places in self._required():
             begun = FormEntry.objects.standing().filter(visit=OuterRef("pk"), form_key=form)

@@ -24,15 +24,13 @@ from crf.loaded_casebook import casebook_around
 from crf.models import EligibilityDecision, FormEntry, Visit
 from crf.outcomes import Mapped, Outcome, outcomes, stored_entries
 from trialmgr.participants.models import Participant, by_number
-from trialmgr.participants.states import Status
+from trialmgr.participants.states import ACTIVE
 from trialmgr.people.models import User
 from trialmgr.protocol.evaluation import Problem
 from trialmgr.protocol.model import Form
 from trialmgr.studies.clock import today
 from trialmgr.studies.models import StudyVersion
 from trialmgr.studies.queries import open_lock, timeline
-
-_ACTIVE = (Status.SCREENING.value, Status.ON_STUDY.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +117,7 @@ def plan_added_visits(*, by: User, version: StudyVersion, reason: str, sites: Se
 
 
 def _active(by: User, sites: Sequence[str]) -> QuerySet[Participant]:
-    rows = Participant.objects.for_user(by).filter(status__in=_ACTIVE).select_related("site").order_by(*by_number())
+    rows = Participant.objects.for_user(by).filter(status__in=ACTIVE).select_related("site").order_by(*by_number())
     return rows.filter(site__code__in=list(sites)) if sites else rows
 
 

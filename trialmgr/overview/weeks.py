@@ -16,11 +16,10 @@ from crf.models import Visit, VisitQuerySet
 from crf.queries import with_definitions
 from trialmgr.overview.duties.tasks import Desk
 from trialmgr.participants.models import Consent, by_number
-from trialmgr.participants.states import Status
+from trialmgr.participants.states import ACTIVE
 from trialmgr.protocol.chronology import Rule
 
 DAYS = 7
-_ACTIVE = (Status.SCREENING.value, Status.ON_STUDY.value)
 _OF_PARTICIPANT = {"participant": OuterRef("participant")}
 
 
@@ -71,7 +70,7 @@ def planned(desk: Desk) -> VisitQuerySet:
     Of whoever withdrew consent those alone that the definition exempts, such as a visit for safety.
     """
     rows: VisitQuerySet = Visit.objects.for_user(desk.user).counted()
-    rows = rows.filter(participant__status__in=_ACTIVE, target_on__isnull=False, took_place_on=None, not_done_reason="")
+    rows = rows.filter(participant__status__in=ACTIVE, target_on__isnull=False, took_place_on=None, not_done_reason="")
     given = Consent.objects.filter(**_OF_PARTICIPANT)
     exempt = [
         visit.key for visit in desk.definition.visits if desk.definition.exempts(Rule.AFTER_WITHDRAWAL, visit.key)

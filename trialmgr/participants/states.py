@@ -16,6 +16,9 @@ class Status(enum.StrEnum):
     VOIDED = "voided"
 
 
+ACTIVE = (Status.SCREENING.value, Status.ON_STUDY.value)
+"""Stored states of whoever has not ended."""
+
 STATUS_LABELS = {
     Status.SCREENING: _("In screening"),
     Status.SCREEN_FAILURE: _("Screen failure"),

@@ -36,11 +36,10 @@ from crf.queries import entry_url, query_at, stretches, with_definitions
 from crf.turns import own_first, to_answer, to_close, with_assignees
 from trialmgr.overview.duties.tasks import Band, Desk, Duty, Link, Task, said_of, within
 from trialmgr.participants.models import Consent, by_number
-from trialmgr.participants.states import Status
+from trialmgr.participants.states import ACTIVE, Status
 from trialmgr.people.models import Site
 from trialmgr.people.permissions import ROLE_LABELS, Role
 
-_ACTIVE = (Status.SCREENING.value, Status.ON_STUDY.value)
 _FROM_VISIT = {"participant": OuterRef("participant")}
 
 
@@ -61,7 +60,7 @@ def coming(desk: Desk) -> Duty:
     for place, _wanted in _wanted_forms(desk):
         mine |= place
     ahead = _open_visits(desk).filter(
-        mine, earliest_on__gt=desk.today, took_place_on=None, participant__status__in=_ACTIVE
+        mine, earliest_on__gt=desk.today, took_place_on=None, participant__status__in=ACTIVE
     )
     earlier = Q(earliest_on__lt=OuterRef("earliest_on")) | Q(earliest_on=OuterRef("earliest_on"), pk__lt=OuterRef("pk"))
     sooner = ahead.order_by().filter(earlier, participant=OuterRef("participant"))
@@ -96,7 +95,7 @@ def visits_with_open_forms(desk: Desk) -> VisitQuerySet:
         done |= place & Q(entries__form_key__in=wanted)
         frozen |= place & Q(freezes__form_key__in=wanted)
     rows = _open_visits(desk).filter(
-        Q(took_place_on__isnull=False) | Q(earliest_on__lte=desk.today, participant__status__in=_ACTIVE)
+        Q(took_place_on__isnull=False) | Q(earliest_on__lte=desk.today, participant__status__in=ACTIVE)
     )
     complete = Q(entries__status=EntryStatus.COMPLETE.value, entries__occurrence=1)
     still = Exists(_complete_of(OuterRef("freezes__visit")).filter(form_key=OuterRef("freezes__form_key")))

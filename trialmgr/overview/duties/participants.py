@@ -14,7 +14,7 @@ from crf.queries import Stretch, stretches
 from randomization.queries.allocations import ready_to_randomise
 from trialmgr.overview.duties.tasks import Band, Desk, Duty, Link, Task, said_of, within
 from trialmgr.participants.models import Consent, Participant, ParticipantQuerySet, by_number
-from trialmgr.participants.states import Status
+from trialmgr.participants.states import ACTIVE, Status
 from trialmgr.protocol.model import Gate
 from trialmgr.studies.queries import current_definition
 
@@ -241,8 +241,7 @@ def _at_the_end(desk: Desk) -> ParticipantQuerySet:
     done = Q(pk__in=refused) | Q(~Exists(planned), status=Status.ON_STUDY.value)
     for waiting in undecided:
         done &= ~Q(pk__in=waiting)
-    active = [Status.SCREENING.value, Status.ON_STUDY.value]
-    return rows.filter(done | (_WITHDREW & Q(status__in=active)))
+    return rows.filter(done | (_WITHDREW & Q(status__in=ACTIVE)))
 
 
 def _any(conditions: list[Q]) -> Q:

@@ -11,13 +11,12 @@ from django.utils.translation import gettext as _
 
 from trialmgr.overview.duties.tasks import Band, Desk, Duty, Link, Task, said_of
 from trialmgr.participants.models import Consent, Participant, ParticipantQuerySet, by_number
-from trialmgr.participants.states import Status
+from trialmgr.participants.states import ACTIVE
 from trialmgr.people.models import Site
 from trialmgr.protocol.model import ConsentVersion
 from trialmgr.studies.models import StudyVersion
 from trialmgr.studies.queries import NoStudyPublished, version_at
 
-_ACTIVE = (Status.SCREENING.value, Status.ON_STUDY.value)
 _OF_PARTICIPANT = {"participant": OuterRef("pk")}
 
 
@@ -75,7 +74,7 @@ def newest_consent(site: str, day: datetime.date) -> ConsentVersion | None:
 def _without(rows: ParticipantQuerySet, newest: ConsentVersion) -> ParticipantQuerySet:
     standing = Consent.objects.filter(**_OF_PARTICIPANT, withdrawn_on=None)
     asked = Consent.objects.filter(**_OF_PARTICIPANT, version=newest.key)
-    return rows.filter(Exists(standing), status__in=_ACTIVE).exclude(Exists(asked))
+    return rows.filter(Exists(standing), status__in=ACTIVE).exclude(Exists(asked))
 
 
 def _task(participant: Participant, newest: ConsentVersion, desk: Desk) -> Task:
